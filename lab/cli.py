@@ -1,0 +1,300 @@
+"""The words people type at the lab: up, down, status, reboot, power-cut, shell."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lab import host, image, network, state
+from lab.host import Process
+from lab.inventory import InventoryError, Lan, Mac, read
+from lab.parts.cache import PartsError
+from lab.parts.fetch import fetch as fetch_parts
+from lab.paths import CHECKOUT, INVENTORY, STATE, cache
+
+NEEDED = {
+    "ip": "iproute2",
+    "unshare": "util-linux",
+    "sshd": "openssh-server",
+    "ssh-keygen": "openssh-client",
+    "sudo": "sudo",
+    "zsh": "zsh",
+}
+"""Programs of this machine that the lab runs on, and the Debian package of each."""
+
+HUB_PORTS = (8080, 8081)
+
+
+class LabError(RuntimeError):
+    """Something a person can act on; the text says what."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; returns the process' exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        _check_machine()
+        if arguments.command in (status, shell):
+            return int(arguments.command(arguments))
+        with state.locked():
+            arguments.command(arguments)
+            return 0
+    except (
+        LabError,
+        InventoryError,
+        PartsError,
+        image.ImageError,
+        network.NetworkError,
+        RuntimeError,
+    ) as err:
+        print(f"lab: {err}", file=sys.stderr)
+        return 1
+
+
+def up(arguments: argparse.Namespace) -> None:
+    """Bring the LAN up, or switch on what is off of a LAN that is up."""
+    folder = Path(arguments.inventory).resolve()
+    lan = read(folder)
+    running = state.load()
+    if running is not None:
+        _check_same_lab(running, folder)
+        _switch_on(running, lan)
+        return
+    _check_free(lan)
+    fetch_parts(cache())
+    layer = image.ensure()
+    started = time.monotonic()
+    STATE.mkdir(mode=0o755, exist_ok=True)
+    try:
+        running = _build(lan, folder, layer)
+    except BaseException:
+        _remove_everything(None)
+        raise
+    print(f"The lab is up: {len(lan.macs)} Macs in {time.monotonic() - started:.1f} s.")
+    _table(running, lan)
+
+
+def down(_: argparse.Namespace) -> None:
+    """Take the lab down; nothing of it stays."""
+    running = state.load()
+    if running is not None and running.checkout != str(CHECKOUT) and _is_alive(running):
+        raise LabError(f"the lab that is up belongs to {running.checkout}: take it down there")
+    was_up = running is not None or STATE.exists()
+    _remove_everything(running)
+    print("The lab is down." if was_up else "The lab was not up.")
+
+
+def status(_: argparse.Namespace) -> int:
+    """Print what is up; exit code 3 when nothing is."""
+    running = state.load()
+    if running is None:
+        print("The lab is down. `make lab` brings it up.")
+        return 3
+    _table(running, read(Path(running.inventory)))
+    return 0
+
+
+def reboot(arguments: argparse.Namespace) -> None:
+    """Restart one Mac in an orderly way."""
+    running, mac = _find(arguments.host)
+    started = time.monotonic()
+    host.reboot(running.machines[mac.name])
+    _expect_ssh([mac])
+    print(f"{mac.name} restarted in {time.monotonic() - started:.1f} s.")
+
+
+def power_cut(arguments: argparse.Namespace) -> None:
+    """Cut one Mac's power; it comes back at once unless --off says otherwise."""
+    running, mac = _find(arguments.host)
+    host.cut_power(running.machines[mac.name])
+    if arguments.off:
+        print(f"{mac.name} lost its power and is off; `lab up` switches it on.")
+        return
+    _power_on_all(running, [mac])
+    print(f"{mac.name} lost its power and is up again.")
+
+
+def shell(arguments: argparse.Namespace) -> int:
+    """Open a shell (or run a command) on one Mac, by ssh as its admin user."""
+    _, mac = _find(arguments.host)
+    return subprocess.run(host.ssh_argv(mac, *arguments.words), check=False).returncode
+
+
+def _build(lan: Lan, folder: Path, layer: Path) -> state.Running:
+    host.make_keys()
+    network.build(lan)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda mac: host.write_disk(mac, lan), lan.macs))
+    host.write_known_hosts(lan.macs)
+    machines = {mac.name: host.power_on(mac, layer) for mac in lan.macs}
+    running = state.Running(
+        checkout=str(CHECKOUT),
+        inventory=str(folder),
+        layer=str(layer),
+        machines=machines,
+        hub=_start_hub(lan),
+    )
+    state.save(running)
+    _expect_ssh(lan.macs)
+    _expect_hub(lan)
+    return running
+
+
+def _start_hub(lan: Lan) -> Process:
+    argv = [
+        *("ip", "netns", "exec", network.namespace("hub")),
+        *(sys.executable, "-m", "lab.hub.server"),
+        *("--bind", lan.hub, "--cache", str(cache()), "--log", str(STATE / "hub.jsonl")),
+    ]
+    with (STATE / "hub.log").open("ab") as log:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=CHECKOUT,
+            start_new_session=True,
+        )
+    return Process.of(process.pid)
+
+
+def _switch_on(running: state.Running, lan: Lan) -> None:
+    off = [mac for mac in lan.macs if not running.machines[mac.name].alive]
+    if running.hub is None or not running.hub.alive:
+        running = state.Running(**{**vars(running), "hub": _start_hub(lan)})
+        state.save(running)
+    if off:
+        running = _power_on_all(running, off)
+        print(f"Switched on: {', '.join(mac.name for mac in off)}.")
+    else:
+        print("The lab is up already.")
+    _table(running, lan)
+
+
+def _power_on_all(running: state.Running, macs: Sequence[Mac]) -> state.Running:
+    machines = dict(running.machines)
+    for mac in macs:
+        machines[mac.name] = host.power_on(mac, Path(running.layer))
+    running = state.Running(**{**vars(running), "machines": machines})
+    state.save(running)
+    _expect_ssh(macs)
+    return running
+
+
+def _expect_ssh(macs: Sequence[Mac]) -> None:
+    silent = host.wait_for_ssh(macs)
+    if silent:
+        name = silent[0].name
+        console = host.HOSTS / name / "console.log"
+        tail = "\n".join(console.read_text(errors="replace").splitlines()[-10:])
+        raise LabError(f"sshd of {name} did not answer within 30 s. Its console says:\n{tail}")
+
+
+def _expect_hub(lan: Lan) -> None:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        if all(host.answers(lan.hub, port) for port in HUB_PORTS):
+            return
+        time.sleep(0.05)
+    tail = "\n".join((STATE / "hub.log").read_text(errors="replace").splitlines()[-10:])
+    raise LabError(f"the model hub did not come up within 15 s. Its log says:\n{tail}")
+
+
+def _remove_everything(running: state.Running | None) -> None:
+    if running is not None:
+        for machine in running.machines.values():
+            if machine.alive:
+                host.cut_power(machine)
+        if running.hub is not None and running.hub.alive:
+            host.cut_power(running.hub)
+    network.remove()
+    shutil.rmtree(STATE, ignore_errors=True)
+    state.LOCK.unlink(missing_ok=True)
+
+
+def _find(name: str) -> tuple[state.Running, Mac]:
+    running = state.load()
+    if running is None:
+        raise LabError("the lab is down: `make lab` brings it up")
+    macs = {mac.name: mac for mac in read(Path(running.inventory)).macs}
+    if name not in macs:
+        raise LabError(f"there is no Mac called {name}; there are {', '.join(macs)}")
+    return running, macs[name]
+
+
+def _table(running: state.Running, lan: Lan) -> None:
+    for mac in lan.macs:
+        machine = running.machines.get(mac.name)
+        up_now = machine is not None and machine.alive
+        ssh = "ssh answers" if up_now and host.answers(mac.address, 22) else "no ssh"
+        facts = mac.facts
+        print(
+            f"  {mac.name:<8} {mac.address:<14} {facts['model_name']}, {facts['memory_gb']} GB, "
+            f"macOS {facts['macos']}: {ssh if up_now else 'off'}"
+        )
+    hub = "serves" if running.hub is not None and running.hub.alive else "is down"
+    print(f"  {'hub':<8} {lan.hub:<14} {hub} models on :8080, packages on :8081")
+
+
+def _check_machine() -> None:
+    if platform.system() != "Linux":
+        raise LabError(
+            "the lab simulates Macs with Linux namespaces, so it needs Linux; on this machine "
+            "provision real Macs instead: cp -r inventories/example inventories/home && "
+            "ansible-playbook -i inventories/home site.yml"
+        )
+    if os.geteuid() != 0:
+        raise LabError("the lab makes network and mount namespaces: run it as root")
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    missing = sorted({NEEDED[name] for name in NEEDED if shutil.which(name, path=path) is None})
+    if missing:
+        raise LabError(f"this machine lacks {', '.join(missing)}: run `make packages`")
+
+
+def _check_same_lab(running: state.Running, folder: Path) -> None:
+    if running.checkout != str(CHECKOUT):
+        raise LabError(f"a lab of another checkout is up ({running.checkout}): take it down there")
+    if running.inventory != str(folder):
+        raise LabError(f"a lab of {running.inventory} is up: `lab down` first")
+
+
+def _check_free(lan: Lan) -> None:
+    if network.leftovers():
+        network.remove()
+    taken = network.route_taken(lan)
+    if taken is not None:
+        raise LabError(f"{lan.network} is already reached through {taken} on this machine")
+
+
+def _is_alive(running: state.Running) -> bool:
+    return any(machine.alive for machine in running.machines.values())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lab", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("up", help=up.__doc__)
+    command.add_argument("--inventory", default=str(INVENTORY), help="folder with a hosts.yml")
+    command.set_defaults(command=up)
+    for name, function in (("down", down), ("status", status)):
+        commands.add_parser(name, help=function.__doc__).set_defaults(command=function)
+    command = commands.add_parser("reboot", help=reboot.__doc__)
+    command.add_argument("host")
+    command.set_defaults(command=reboot)
+    command = commands.add_parser("power-cut", help=power_cut.__doc__)
+    command.add_argument("host")
+    command.add_argument("--off", action="store_true", help="leave it without power")
+    command.set_defaults(command=power_cut)
+    command = commands.add_parser("shell", help=shell.__doc__)
+    command.add_argument("host")
+    command.add_argument("words", nargs="*", help="a command to run instead of a shell")
+    command.set_defaults(command=shell)
+    return parser
