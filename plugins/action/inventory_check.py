@@ -1,0 +1,174 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the whole inventory on the controller and refuse what cannot work, before any host is asked.
+
+Documentation: plugins/modules/inventory_check.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.closet.inference.plugins.module_utils.house import names, offer
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+INVENTORY_SUFFIXES = (".yml", ".yaml", ".ini", "")
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller alone; no connection is made."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+    _VALID_ARGS = frozenset(("models", "profiles"))
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return `offers` by closet host and `closet_of` by laptop, or fail with every problem."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        house = _House(variables, self._task.args, self._templar)
+        problems = [*house.problems_of_groups(), *house.problems_of_names()]
+        offers, more = house.offers()
+        problems += more
+        closet_of, more = house.closet_of(offers)
+        problems += more
+        result.update(
+            changed=False,
+            offers={host: made.as_dict() for host, made in offers.items()},
+            closet_of=closet_of,
+        )
+        if problems:
+            result.update(failed=True, problems=problems, msg=_sentence(problems))
+        return result
+
+
+def _sentence(problems: list[str]) -> str:
+    return "Nothing was changed. " + " · ".join(problems)
+
+
+class _House:
+    """The inventory as one thing: its groups, its hosts' variables, its files."""
+
+    def __init__(self, variables: Mapping[str, Any], args: Mapping[str, Any], templar: Any) -> None:
+        self.hostvars = variables["hostvars"]
+        self.groups: Mapping[str, list[str]] = variables["groups"]
+        self.sources = [
+            Path(str(source)) for source in variables.get("ansible_inventory_sources", [])
+        ]
+        self.models = args.get("models") or {}
+        self.profiles = args.get("profiles") or {}
+
+    @property
+    def closets(self) -> list[str]:
+        return list(self.groups.get("closet", []))
+
+    @property
+    def clients(self) -> list[str]:
+        return list(self.groups.get("clients", []))
+
+    def problems_of_groups(self) -> Iterator[str]:
+        where = ", ".join(str(source) for source in self.sources) or "the inventory"
+        if not self.closets:
+            yield f"{where} has no host in the group closet: name your Mac there"
+        for name in sorted(set(self.closets) & set(self.clients)):
+            yield f"{where} has {name} in both closet and clients: a Mac is one or the other"
+        owner: dict[str, str] = {}
+        for name in [*self.closets, *self.clients]:
+            address = str(self._value(name, "ansible_host", name))
+            if owner.setdefault(address, name) != name:
+                yield (
+                    f"{where}: {name} and {owner[address]} have one address ({address}), "
+                    "so one Mac would get two names"
+                )
+
+    def problems_of_names(self) -> Iterator[str]:
+        known = _known_variables()
+        prefixes = {path.name for path in ROLES.iterdir() if path.is_dir()} | {"closet"}
+        files = dict(_files(self.sources))
+        seen: dict[str, str] = {}
+        for host in [*self.closets, *self.clients]:
+            # names only: nothing is templated, so this stays cheap with many hosts
+            for name in self.hostvars.raw_get(host):
+                seen.setdefault(name, host)
+        # registered and computed values of ours are variables too, but no inventory file sets them
+        for name in names.misspelled(seen, known, prefixes):
+            place = names.where(name, files)
+            if place:
+                hint = names.suggestion(name, known)
+                yield f"{place}: no role knows the variable {name} (host {seen[name]}){hint}"
+
+    def offers(self) -> tuple[dict[str, offer.Offer], list[str]]:
+        made: dict[str, offer.Offer] = {}
+        problems: list[str] = []
+        for host in self.closets:
+            models = {**self.models, **self._value(host, "closet_models", {})}
+            profiles = {**self.profiles, **self._value(host, "closet_profiles", {})}
+            wanted = {
+                "profile": self._value(host, "closet_profile", "default"),
+                "exposure": self._value(host, "closet_exposure", "loopback"),
+                "port": self._value(host, "closet_port", 8000),
+                "url_host": self._value(
+                    host, "closet_url_host", self._value(host, "ansible_host", host)
+                ),
+                "revisions": self._value(host, "closet_revisions", {}),
+            }
+            try:
+                made[host] = offer.plan(host, wanted, models, profiles)
+            except offer.OfferError as err:
+                problems.append(str(err))
+        return made, problems
+
+    def closet_of(self, offers: Mapping[str, offer.Offer]) -> tuple[dict[str, str], list[str]]:
+        chosen: dict[str, str] = {}
+        problems: list[str] = []
+        for client in self.clients:
+            closet = self._value(client, "closet_host", self.closets[0] if self.closets else "")
+            if len(self.closets) > 1 and not self._value(client, "closet_host", ""):
+                problems.append(
+                    f"{client}: there are {len(self.closets)} closets ({', '.join(self.closets)}): "
+                    "say which one it uses with closet_host"
+                )
+                continue
+            if closet and closet not in self.closets:
+                problems.append(
+                    f"{client}: closet_host is '{closet}', which is not in the group closet"
+                    f"{names.suggestion(closet, self.closets)}"
+                )
+                continue
+            chosen[client] = closet
+            model = str(self._value(client, "opencode_model", ""))
+            wrong = offer.check_client(client, model, offers[closet]) if closet in offers else None
+            problems += [wrong] if wrong else []
+        return chosen, problems
+
+    def _value(self, host: str, name: str, default: Any) -> Any:
+        return self.hostvars[host].get(name, default)
+
+
+def _known_variables() -> set[str]:
+    """Every public variable of our roles, read from their argument specs."""
+    known: set[str] = set()
+    for path in ROLES.glob("*/meta/argument_specs.yml"):
+        document = yaml.safe_load(path.read_text())
+        for entry in document["argument_specs"].values():
+            known |= set(entry.get("options", {}))
+    return known
+
+
+def _files(sources: list[Path]) -> Iterator[tuple[Path, str]]:
+    for source in sources:
+        folder = source if source.is_dir() else source.parent
+        candidates = [source] if source.is_file() else []
+        for part in ("**/*",) if source.is_dir() else ("group_vars/**/*", "host_vars/**/*"):
+            candidates += sorted(folder.glob(part))
+        for path in candidates:
+            if path.is_file() and path.suffix in INVENTORY_SUFFIXES:
+                yield path, path.read_text(errors="replace")

@@ -1,0 +1,144 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one look at a Mac tells, and whether it is a Mac we can work with.
+
+Pure but for the text of the look itself, a POSIX shell command that needs nothing but what every
+macOS ships. Facts that could not be read are None, never a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+# One `key=value` line per fact; a command that is missing leaves its value empty.
+LOOK = r"""
+export PATH=/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C
+say() { printf '%s=%s\n' "$1" "$2"; }
+say look begin
+say kernel "$(uname -s 2>/dev/null)"
+say machine "$(uname -m 2>/dev/null)"
+say macos "$(sw_vers -productVersion 2>/dev/null)"
+say sysctl "$(sysctl -n hw.memsize hw.model iogpu.wired_limit_mb 2>/dev/null | tr '\n' ' ')"
+say user "$(id -un)"
+say group "$(id -gn)"
+say home "$HOME"
+say sudo "$(sudo -n true >/dev/null 2>&1 && echo yes || echo no)"
+say tools "$(xcode-select -p 2>/dev/null)"
+link=$(route -n get default 2>/dev/null | sed -n 's/.*interface: //p')
+say address "$(ipconfig getifaddr "$link" 2>/dev/null)"
+say npm "$(PATH=/opt/homebrew/bin:/usr/local/bin:$PATH command -v npm)"
+for mark in /opt/closet/*/*/.complete; do
+  [ -f "$mark" ] && mark=${mark#/opt/closet/} && say installed "${mark%/.complete}"
+done
+say look end
+"""
+
+
+@dataclass(frozen=True)
+class Mac:
+    """Facts of one host; memory and limits in MiB."""
+
+    kernel: str | None = None
+    machine: str | None = None
+    macos: str | None = None
+    model: str | None = None
+    memory_mb: int | None = None
+    wired_limit_mb: int | None = None
+    user: str | None = None
+    group: str | None = None
+    home: str | None = None
+    sudo: bool | None = None
+    tools: str | None = None
+    address: str | None = None
+    npm: str | None = None
+    installed: tuple[str, ...] = ()
+    complete: bool = False
+    """Whether the look came to its end; without it nothing above is to be trusted."""
+
+
+def parse(text: str) -> Mac:
+    """Read what LOOK printed; lines that are not ours (a banner, a motd) are skipped."""
+    values: dict[str, str] = {}
+    installed: list[str] = []
+    for line in text.splitlines():
+        key, _sign, value = line.strip().partition("=")
+        if key == "installed":
+            installed.append(value)
+        elif key == "look" and value == "end":
+            values["end"] = "yes"
+        else:
+            values[key] = value.strip()
+    # memory, model and limit come from one sysctl; a Mac without the limit prints two lines
+    words = values.get("sysctl", "").split()
+    memory = int(words[0]) // (1024 * 1024) if words and words[0].isdigit() else None
+    limit = int(words[2]) if len(words) > 2 and words[2].isdigit() else None
+    return Mac(
+        kernel=values.get("kernel") or None,
+        machine=values.get("machine") or None,
+        macos=values.get("macos") or None,
+        model=words[1] if len(words) > 1 else None,
+        memory_mb=memory,
+        wired_limit_mb=limit,
+        user=values.get("user") or None,
+        group=values.get("group") or None,
+        home=values.get("home") or None,
+        sudo={"yes": True, "no": False}.get(values.get("sudo", "")),
+        tools=values.get("tools") or None,
+        address=values.get("address") or None,
+        npm=values.get("npm") or None,
+        installed=tuple(installed),
+        complete="end" in values,
+    )
+
+
+def plain(facts: Mac) -> dict[str, Any]:
+    """Return the facts as values for playbooks."""
+    return {**asdict(facts), "installed": list(facts.installed)}
+
+
+def problems(name: str, facts: Mac, minimum_macos: str, has_sudo_password: bool) -> list[str]:
+    """Return a sentence for each reason why the host `name` cannot be worked with."""
+    if not facts.complete:
+        return [f"{name}: the login shell ended before the look did: run `ssh {name}` and see"]
+    if facts.kernel != "Darwin":
+        return [f"{name} runs {facts.kernel}, not macOS: take it out of the inventory"]
+    found = []
+    if facts.machine != "arm64":
+        found.append(
+            f"{name} is not Apple Silicon ({facts.machine}): MLX needs an M-series Mac, "
+            "take it out of the inventory"
+        )
+    if facts.macos is None or _older(facts.macos, minimum_macos):
+        found.append(
+            f"{name} runs macOS {facts.macos}, the oldest that works is {minimum_macos}: "
+            "update it in System Settings > General > Software Update"
+        )
+    if facts.tools is None:
+        found.append(
+            f"{name} has no Command Line Tools, so no Python: run `xcode-select --install` on it"
+        )
+    if facts.sudo is False and not has_sudo_password:
+        found.append(
+            f"{name}: {facts.user} may not use sudo without a password: run with "
+            f"--ask-become-pass, or let it with `sudo visudo -f /etc/sudoers.d/{facts.user}`"
+        )
+    return found
+
+
+def unreachable(name: str, address: str, message: str) -> str:
+    """Return the sentence for a host that ssh does not reach."""
+    reason = message.strip().splitlines()[-1] if message.strip() else "no answer"
+    return (
+        f"{name} does not answer by ssh at {address} ({reason}): wake it, look at System Settings "
+        f"> General > Sharing > Remote Login, then try `ssh {address}`"
+    )
+
+
+def _older(version: str, minimum: str) -> bool:
+    return _numbers(version) < _numbers(minimum)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Typing errors in the names of our variables: found, located, and answered with the right name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+
+def misspelled(names: Iterable[str], known: Iterable[str], prefixes: Iterable[str]) -> list[str]:
+    """Return the variable names that were surely meant to be one of ours and are not.
+
+    That is a name with one of our prefixes that no role knows, or a name that differs from one
+    of ours by a letter or two. Other names are the owner's own and none of our business.
+    """
+    ours = sorted(known)
+    marks = tuple(f"{prefix}_" for prefix in prefixes)
+    return [
+        name
+        for name in sorted(set(names) - set(ours))
+        if name.startswith(marks) or difflib.get_close_matches(name, ours, n=1, cutoff=0.9)
+    ]
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name most like `name`, if any is like it at all."""
+    found = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def where(name: str, files: Mapping[Path, str]) -> str:
+    """Say in which file and line of the inventory `name` is set ('' when it is in none)."""
+    pattern = re.compile(rf"(?:^|[\s{{,]){re.escape(name)}\s*[:=]")
+    for path, text in files.items():
+        for number, line in enumerate(text.splitlines(), start=1):
+            if pattern.search(line):
+                return f"{path}:{number}"
+    return ""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return ', do you mean X?' for the known name most like `name`, or nothing."""
+    found = nearest(name, known)
+    return f", do you mean {found}?" if found else ""

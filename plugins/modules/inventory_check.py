@@ -1,0 +1,68 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: inventory_check
+short_description: Check the whole inventory before anything is changed
+version_added: "0.1.0"
+author:
+  - closet.inference contributors (@closet-inference)
+description:
+  - Runs on the controller, as an action plugin; no host is contacted.
+  - Refuses an inventory without a closet, two hosts with one address, a misspelled variable of
+    this collection, an unknown profile or model, and a laptop whose closet is not one. All problems
+    are reported together, each with its place and what to do.
+  - Works out what each closet offers, for the plays that follow.
+options:
+  models:
+    description: The catalogue of models by id, as in the C(preflight) role's C(vars).
+    type: dict
+    required: true
+  profiles:
+    description: The profiles by name, as in the C(preflight) role's C(vars).
+    type: dict
+    required: true
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed when in diff mode.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Check the inventory
+  closet.inference.inventory_check:
+    models: "{{ preflight_models }}"
+    profiles: "{{ preflight_profiles }}"
+  run_once: true
+  register: preflight_inventory
+"""
+
+RETURN = r"""
+offers:
+  description: What each closet serves, by host name.
+  returned: always
+  type: dict
+  sample:
+    attic:
+      host: attic
+      url: http://attic.local:8000/v1
+      exposure: lan
+      profile: default
+      models: []
+closet_of:
+  description: The closet that each laptop uses, by host name.
+  returned: always
+  type: dict
+  sample: {"air": "attic"}
+problems:
+  description: One sentence per thing that cannot work.
+  returned: when there are any
+  type: list
+  elements: str
+"""

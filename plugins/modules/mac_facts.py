@@ -1,0 +1,85 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mac_facts
+short_description: Look at a Mac with one ssh command, before Python can be relied on
+version_added: "0.1.0"
+author:
+  - closet.inference contributors (@closet-inference)
+description:
+  - An action plugin that runs one shell command on the host and needs no Python there, so that a Mac
+    without Command Line Tools is told so instead of failing with a module error.
+  - Never fails for what it finds. It returns RV(problems), so that a play can report the problems of
+    all hosts together. Only a host that ssh does not reach is marked unreachable.
+options:
+  minimum_macos:
+    description: The oldest macOS that is accepted.
+    type: str
+    default: "14"
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed when in diff mode.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Look at every Mac
+  closet.inference.mac_facts:
+  register: preflight_mac
+"""
+
+RETURN = r"""
+problems:
+  description: One sentence for each reason why this Mac cannot be worked with.
+  returned: when the host was reached
+  type: list
+  elements: str
+macos:
+  description: Version of macOS.
+  returned: when the host was reached
+  type: str
+  sample: 26.5.1
+model:
+  description: Model identifier.
+  returned: when the host was reached
+  type: str
+  sample: Mac16,9
+memory_mb:
+  description: Memory in MiB.
+  returned: when the host was reached
+  type: int
+  sample: 131072
+wired_limit_mb:
+  description: The value of C(iogpu.wired_limit_mb) now, in MiB. V(0) is the system's own limit.
+  returned: when the host was reached
+  type: int
+  sample: 0
+user:
+  description: The account that Ansible uses, C(group) and C(home) are its own.
+  returned: when the host was reached
+  type: str
+  sample: admin
+address:
+  description: IPv4 address of the interface with the default route.
+  returned: when the host was reached
+  type: str
+  sample: 10.77.31.10
+npm:
+  description: Path of npm, if there is one.
+  returned: when the host was reached
+  type: str
+  sample: /opt/homebrew/bin/npm
+installed:
+  description: Complete installations of ours, as C(program/version).
+  returned: when the host was reached
+  type: list
+  elements: str
+  sample: ["opencode/1.18.33"]
+"""
