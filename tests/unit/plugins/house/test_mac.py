@@ -1,0 +1,89 @@
+"""One look at a Mac: what it says, and the sentence for each Mac we cannot work with."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from ansible_collections.closet.inference.plugins.module_utils.house import mac
+
+LOOK = """\
+Welcome to attic!
+look=begin
+kernel=Darwin
+machine=arm64
+macos=26.5.1
+sysctl=137438953472 Mac16,9 0
+user=admin
+group=staff
+home=/Users/admin
+sudo=yes
+tools=/Library/Developer/CommandLineTools
+address=10.77.31.10
+npm=/opt/homebrew/bin/npm
+installed=omlx/0123456789ab
+installed=opencode/1.18.33
+look=end
+"""
+GOOD = mac.parse(LOOK)
+
+
+def test_the_look_is_read_past_a_banner() -> None:
+    assert mac.Mac(
+        kernel="Darwin",
+        machine="arm64",
+        macos="26.5.1",
+        model="Mac16,9",
+        memory_mb=131072,
+        wired_limit_mb=0,
+        user="admin",
+        group="staff",
+        home="/Users/admin",
+        sudo=True,
+        tools="/Library/Developer/CommandLineTools",
+        address="10.77.31.10",
+        npm="/opt/homebrew/bin/npm",
+        installed=("omlx/0123456789ab", "opencode/1.18.33"),
+        complete=True,
+    ) == GOOD
+    assert mac.problems("attic", GOOD, "14", has_sudo_password=False) == []
+
+
+def test_what_could_not_be_read_is_unknown_and_not_a_guess() -> None:
+    seen = mac.parse("look=begin\nkernel=Darwin\nmachine=\nsysctl=\nsudo=\nlook=end\n")
+    assert (seen.machine, seen.memory_mb, seen.wired_limit_mb, seen.sudo) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"complete": False}, ["login shell", "ssh attic"]),
+        ({"kernel": "Linux"}, ["runs Linux, not macOS"]),
+        ({"machine": "x86_64"}, ["not Apple Silicon", "x86_64"]),
+        ({"macos": "13.7"}, ["macOS 13.7", "oldest that works is 14", "Software Update"]),
+        ({"macos": None}, ["oldest that works"]),
+        ({"tools": None}, ["xcode-select --install"]),
+        ({"sudo": False}, ["sudo without a password", "--ask-become-pass"]),
+    ],
+)
+def test_each_reason_has_its_sentence(change: dict[str, Any], words: list[str]) -> None:
+    found = mac.problems("attic", dataclasses.replace(GOOD, **change), "14", False)
+    assert len(found) == 1
+    for word in ["attic", *words]:
+        assert word in found[0]
+
+
+def test_a_sudo_password_given_to_ansible_is_as_good_as_none_needed() -> None:
+    assert mac.problems("attic", dataclasses.replace(GOOD, sudo=False), "14", True) == []
+
+
+def test_macos_26_is_newer_than_macos_14() -> None:
+    assert mac.problems("attic", dataclasses.replace(GOOD, macos="26"), "14.2", False) == []
+
+
+def test_a_silent_host_is_named_with_its_address_and_the_reason() -> None:
+    sentence = mac.unreachable("air", "10.0.0.9", "Failed\nssh: connect: Connection timed out")
+    for word in ("air", "10.0.0.9", "Connection timed out", "Remote Login"):
+        assert word in sentence

@@ -1,0 +1,43 @@
+"""The argument specs are the documentation of the roles: complete, and equal to the defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROLES = sorted(path for path in (Path(__file__).parents[3] / "roles").iterdir() if path.is_dir())
+
+
+def options(role: Path) -> dict[str, Any]:
+    specs = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]
+    return {name: option for spec in specs.values() for name, option in spec["options"].items()}
+
+
+def defaults(role: Path) -> dict[str, Any]:
+    return yaml.safe_load((role / "defaults/main.yml").read_text()) or {}
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_every_default_is_documented_as_it_is(role: Path) -> None:
+    documented = {
+        name: spec["default"] for name, spec in options(role).items() if "default" in spec
+    }
+    assert documented == defaults(role)
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_every_default_has_a_comment_line(role: Path) -> None:
+    lines = (role / "defaults/main.yml").read_text().splitlines()
+    for number, line in enumerate(lines):
+        if line[:1].isalpha():
+            assert lines[number - 1].startswith("# "), line
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_variables_carry_the_name_of_their_role(role: Path) -> None:
+    # the house's own variables are read from the closet's inventory by preflight
+    prefixes = (f"{role.name}_", "closet_") if role.name == "preflight" else (f"{role.name}_",)
+    assert [name for name in options(role) if not name.startswith(prefixes)] == []
