@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lab import host, image, network, state
 from lab.host import Process
+from lab.hub.models import build as build_models
 from lab.inventory import InventoryError, Lan, Mac, read
 from lab.parts.cache import PartsError
 from lab.parts.fetch import fetch as fetch_parts
@@ -70,13 +71,14 @@ def up(arguments: argparse.Namespace) -> None:
         return
     _check_free(lan)
     fetch_parts(cache())
+    build_models(cache())
     layer = image.ensure()
     started = time.monotonic()
     STATE.mkdir(mode=0o755, exist_ok=True)
     try:
         running = _build(lan, folder, layer)
     except BaseException:
-        _remove_everything(None)
+        _remove_everything(state.load())
         raise
     print(f"The lab is up: {len(lan.macs)} Macs in {time.monotonic() - started:.1f} s.")
     _table(running, lan)

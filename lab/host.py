@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import time
 from collections.abc import Iterable
@@ -46,6 +47,8 @@ OPAQUE = (
     *("opt", "home", "root", "srv", "mnt", "media"),
     *("etc/ssh", "etc/sudoers.d", "var/log", "var/tmp"),
 )
+# Files of this machine that a Mac does not have, and that something might take for its own.
+ABSENT = ("etc/sysctl.conf", "etc/os-release", "etc/debian_version", "etc/motd", "etc/environment")
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,9 @@ def write_disk(mac: Mac, lan: Lan) -> None:
         (upper / hidden).mkdir(parents=True, exist_ok=True)
         os.setxattr(upper / hidden, "trusted.overlay.opaque", b"y")
     (upper / "var/tmp").chmod(0o1777)
+    for absent in ABSENT:
+        (upper / absent).parent.mkdir(parents=True, exist_ok=True)
+        os.mknod(upper / absent, 0o600 | stat.S_IFCHR, os.makedev(0, 0))  # overlayfs: a whiteout
     shutil.copytree(MACOS_TREE / "opt", upper / "opt", symlinks=True, dirs_exist_ok=True)
     _homebrew(upper / "opt/homebrew/bin")
     user = str(mac.facts["user"])

@@ -22,6 +22,7 @@ TOOLS = Path("Library/Developer/CommandLineTools/usr")
 MAC_PYTHON = "3.9"
 """What the Command Line Tools ship (3.9.6); any 3.9 of this machine stands in for it."""
 
+
 class ImageError(RuntimeError):
     """The layer cannot be built; the text says what is missing."""
 

@@ -1,0 +1,1 @@
+"""A launchd for simulated Macs: pid 1 of every lab host, and the launchctl that talks to it."""

@@ -1,0 +1,54 @@
+"""What a lab host has been told to do worse than usual: one small JSON file, read at every verb.
+
+{"teardown_delay_s": 20, "fail_bootstrap_once": 5, "gui_sessions": [501]} and so on.
+Keys that end in `_once` are taken out of the file when they have struck.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Each default is a healthy Mac without anybody logged in at its screen."""
+
+    verb_delay_s: float = 0.0  # launchctl answers that much later
+    spawn_delay_s: float = 0.0  # a job that shall start sits in `spawn scheduled` that long
+    teardown_delay_s: float = 0.0  # a booted-out process that is dead stays listed that long
+    clock_offset_s: float = 0.0  # moves the clock of throttles, intervals and calendars
+    bootstrap_busy_code: int = 5  # answer while the old instance is torn down: 5 or 37
+    drop_early_bootstrap: bool = False  # accept such a bootstrap, then lose it with the old job
+    bootout_in_progress: bool = False  # answer 36 while the process lives, as macOS 10.15-11 did
+    fail_bootstrap_once: int = 0  # the next bootstrap fails with this number
+    lose_job_once: str = ""  # this label vanishes at the next verb
+    stale_definition_once: str = ""  # the next bootstrap of this label runs its old definition
+    gui_sessions: tuple[int, ...] = ()  # uids that own the screen: their gui/UID exists
+
+
+def _coerce(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def load(path: Path) -> Faults:
+    """Read the file; a missing or broken one means no faults."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return Faults()
+    if not isinstance(raw, dict):
+        return Faults()
+    known = {field.name for field in fields(Faults)}
+    return Faults(**{key: _coerce(value) for key, value in raw.items() if key in known})
+
+
+def strike(path: Path, key: str) -> None:
+    """Take a `_once` key out of the file, so that it does not happen twice."""
+    with contextlib.suppress(OSError, ValueError):
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw.pop(key, None)
+        path.write_text(json.dumps(raw), encoding="utf-8")

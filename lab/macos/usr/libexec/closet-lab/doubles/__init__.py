@@ -1,0 +1,1 @@
+"""Doubles of the Mac commands that are too long for one script."""

@@ -1,0 +1,252 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what shall be there and what is there to the steps between them; a pure function."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.edits import (
+    DamagedBlockError,
+    with_block,
+    with_line,
+    without_block,
+    without_line,
+)
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
+    Edit,
+    Want,
+)
+
+DEFAULT_MODE = {"file": 0o644, "secret": 0o600, "directory": 0o755}
+SHOWN_NAMES = 3
+
+
+@dataclass(frozen=True)
+class Have:
+    """What is at a path now; `real` is where it really is, behind symbolic links of its parents."""
+
+    real: str
+    kind: str  # absent | file | link | directory | other
+    data: bytes = b""
+    target: str = ""
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    names: tuple[str, ...] = ()  # in a directory
+    parent: str = "directory"  # directory | absent | other
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The machine as far as the plan may know it; an id that is None is unknown here."""
+
+    have: Mapping[str, Have]
+    uids: Mapping[str, int | None]
+    gids: Mapping[str, int | None]
+    euid: int
+    check_mode: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change to one path, with what is needed to take it back."""
+
+    path: str
+    action: str  # write | link | mkdir | attributes | unlink | rmdir
+    have: Have
+    data: bytes = b""
+    target: str = ""
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    validate: tuple[str, ...] = ()
+    secret: bool = False
+
+
+@dataclass
+class Plan:
+    """Steps in order. A problem stops everything; in check mode what an earlier task of the play
+    may still bring about (a user, a parent folder) is a warning."""
+
+    steps: list[Step] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def plan(wants: Sequence[Want], scene: Scene) -> Plan:
+    """The steps that make every want true; planning again after applying them gives none."""
+    made = Plan()
+    folders: set[str] = set()
+    gone: set[str] = set()
+    for want in wants:
+        have = scene.have[want.path]
+        problem = _in_the_way(want, have, gone)
+        if problem:
+            made.problems.append(f"{want.path} {problem}")
+            continue
+        if want.kind == "absent":
+            gone.add(have.real)
+            made.steps.extend(_absent_steps(want, have))
+            continue
+        if want.kind == "directory":
+            folders.add(have.real)
+        _check_parent(want, have, folders, scene, made)
+        uid, gid = _ids(want, scene, made)
+        step = _step(want, have, uid, gid, made)
+        if step:
+            _check_right(want, step, scene, made)
+            made.steps.append(step)
+    return made
+
+
+def _in_the_way(want: Want, have: Have, gone: set[str]) -> str | None:
+    """Why what is there must not be replaced or removed; None when it may."""
+    if have.kind == "other":
+        return "is neither a file nor a folder nor a link; look at it and remove it by hand"
+    if want.kind == "directory":
+        return None if have.kind in ("absent", "directory") else "is a file, not a folder"
+    if want.kind == "link" and have.kind in ("file", "directory"):
+        return f"is a {_word(have.kind)}, and a link there would replace it; move it away first"
+    if want.kind in ("file", "edits") and have.kind == "directory":
+        return "is a folder, not a file"
+    if want.kind == "absent" and have.kind == "directory":
+        left = [name for name in have.names if posixpath.join(have.real, name) not in gone]
+        if left:
+            more = f" and {len(left) - SHOWN_NAMES} more" if len(left) > SHOWN_NAMES else ""
+            return f"is a folder that still holds {', '.join(left[:SHOWN_NAMES])}{more}"
+    return None
+
+
+def _word(kind: str) -> str:
+    return "folder" if kind == "directory" else kind
+
+
+def _absent_steps(want: Want, have: Have) -> list[Step]:
+    if have.kind == "absent":
+        return []
+    action = "rmdir" if have.kind == "directory" else "unlink"
+    return [Step(want.path, action, have, secret=want.secret)]
+
+
+def _check_parent(want: Want, have: Have, folders: set[str], scene: Scene, made: Plan) -> None:
+    parent = posixpath.dirname(have.real)
+    if have.kind != "absent" or have.parent == "directory" or parent in folders:
+        return
+    if want.kind == "edits" and want.state != "present":
+        return
+    if have.parent == "other":
+        made.problems.append(f"{want.path} cannot be: {parent} is not a folder")
+    elif scene.check_mode:
+        made.warnings.append(f"{want.path} needs the folder {parent}, which is not there yet")
+    else:
+        made.problems.append(
+            f"{want.path} needs the folder {parent}, which is not there; list it before the file "
+            "with state directory"
+        )
+
+
+def _ids(want: Want, scene: Scene, made: Plan) -> tuple[int | None, int | None]:
+    found = []
+    tables = (("user", want.owner, scene.uids), ("group", want.group, scene.gids))
+    for what, name, table in tables:
+        number = None if name is None else table[name]
+        if name is not None and number is None:
+            words = f"{want.path} shall belong to the {what} {name}, whom this host does not know"
+            (made.warnings if scene.check_mode else made.problems).append(words)
+        found.append(number)
+    return found[0], found[1]
+
+
+def _step(want: Want, have: Have, uid: int | None, gid: int | None, made: Plan) -> Step | None:
+    if want.kind == "link":
+        differs = have.kind != "link" or have.target != want.target
+        action = "link" if differs else "attributes"
+        step = Step(want.path, action, have, target=want.target, uid=uid, gid=gid)
+        return step if differs or _attributes_differ(want, step, have) else None
+    if want.kind == "directory":
+        return _directory_step(want, have, uid, gid)
+    data = _wanted_data(want, have, made)
+    if data is None:
+        return None
+    mode = _file_mode(want, have)
+    kept = have if have.kind == "file" else None  # what is not asked for stays as it was
+    step = Step(
+        want.path,
+        "write",
+        have,
+        data=data,
+        mode=mode,
+        uid=kept.uid if uid is None and kept else uid,
+        gid=kept.gid if gid is None and kept else gid,
+        validate=want.validate,
+        secret=want.secret,
+    )
+    if have.kind != "file" or have.data != data:
+        return step
+    if _attributes_differ(want, step, have):
+        return Step(want.path, "attributes", have, mode=mode, uid=uid, gid=gid, secret=want.secret)
+    return None
+
+
+def _directory_step(want: Want, have: Have, uid: int | None, gid: int | None) -> Step | None:
+    if have.kind == "absent":
+        mode = DEFAULT_MODE["directory"] if want.mode is None else want.mode
+        return Step(want.path, "mkdir", have, mode=mode, uid=uid, gid=gid)
+    step = Step(want.path, "attributes", have, mode=want.mode, uid=uid, gid=gid)
+    return step if _attributes_differ(want, step, have) else None
+
+
+def _wanted_data(want: Want, have: Have, made: Plan) -> bytes | None:
+    """The whole new content; None when nothing shall be there or it cannot be said."""
+    if want.kind == "file":
+        return want.data
+    if have.kind == "absent" and want.state == "absent":
+        return None
+    text = have.data.decode("utf-8", "surrogateescape")
+    try:
+        for edit in want.edits:
+            text = _edited(text, edit)
+    except DamagedBlockError as error:
+        made.problems.append(f"{want.path}: {error}; put the markers right by hand")
+        return None
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _edited(text: str, edit: Edit) -> str:
+    if edit.kind == "block":
+        if edit.present:
+            return with_block(text, edit.name, edit.text or "")
+        return without_block(text, edit.name)
+    if edit.present:
+        return with_line(text, edit.text or "", edit.match)
+    return without_line(text, edit.text, edit.match)
+
+
+def _file_mode(want: Want, have: Have) -> int:
+    if want.mode is not None:
+        return want.mode
+    if want.secret:
+        return DEFAULT_MODE["secret"]
+    return have.mode if have.kind == "file" else DEFAULT_MODE["file"]
+
+
+def _attributes_differ(want: Want, step: Step, have: Have) -> bool:
+    return (
+        (step.mode is not None and step.mode != have.mode)
+        or (step.uid is not None and step.uid != have.uid)
+        or (step.gid is not None and step.gid != have.gid)
+    )
+
+
+def _check_right(want: Want, step: Step, scene: Scene, made: Plan) -> None:
+    current = step.have.uid if step.have.kind != "absent" and step.action == "attributes" else None
+    owner_after = scene.euid if current is None else current
+    if scene.euid != 0 and step.uid is not None and step.uid != owner_after:
+        made.problems.append(
+            f"{want.path} shall belong to {want.owner or step.uid}, and only root may give files "
+            "away; run the task with become: true"
+        )

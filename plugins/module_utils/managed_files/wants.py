@@ -1,0 +1,236 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What shall be there: the task's words, checked, with all edits of one file brought together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+KINDS = ("content", "block", "line", "link")
+MARKER = re.compile(r"^# (BEGIN|END) closet\.inference ", re.MULTILINE)
+
+
+class FilesRefusedError(ValueError):
+    """The task asks for something that cannot be meant; nothing was touched."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One block or line inside a file; `text` None removes what `name` or `match` says."""
+
+    kind: str  # block | line
+    present: bool
+    text: str | None
+    name: str = ""  # of a block
+    match: str | None = None  # of a line
+
+
+@dataclass(frozen=True)
+class Want:
+    """One path and everything that shall be true of it; None is "as it is"."""
+
+    path: str
+    kind: str  # file | edits | link | directory | absent
+    data: bytes = b""
+    edits: tuple[Edit, ...] = ()
+    target: str = ""
+    owner: str | None = None
+    group: str | None = None
+    mode: int | None = None
+    validate: tuple[str, ...] = ()
+    secret: bool = False
+
+    @property
+    def state(self) -> str:
+        """The word for results."""
+        if self.kind == "edits":
+            return "present" if any(edit.present for edit in self.edits) else "absent"
+        return self.kind if self.kind in ("absent", "directory") else "present"
+
+
+def parse_wants(
+    entries: Sequence[Mapping[str, Any]], secret_contents: Sequence[str] = ()
+) -> tuple[Want, ...]:
+    """Check every entry; raises FilesRefusedError with the first one that cannot be meant.
+
+    The text of a secret entry is a number: its place in `secret_contents`.
+    """
+    wants: dict[str, Want] = {}
+    for entry in entries:
+        want = _want(_revealed(entry, secret_contents))
+        earlier = wants.get(want.path)
+        wants[want.path] = want if earlier is None else _joined(earlier, want)
+    return tuple(wants.values())
+
+
+def digest(wants: Sequence[Want]) -> str:
+    """Changes when, and only when, the wanted contents change; modes and owners are not in it."""
+    told = [
+        [
+            want.path,
+            want.kind,
+            hashlib.sha256(want.data).hexdigest(),
+            [[edit.kind, edit.present, edit.name, edit.match, edit.text] for edit in want.edits],
+            want.target,
+        ]
+        for want in wants
+    ]
+    return hashlib.sha256(json.dumps(sorted(told), sort_keys=True).encode()).hexdigest()
+
+
+def _revealed(entry: Mapping[str, Any], secret_contents: Sequence[str]) -> dict[str, Any]:
+    revealed = dict(entry)
+    for kind in ("content", "block", "line"):
+        if entry.get("secret") and entry.get(kind) is not None:
+            revealed[kind] = secret_contents[int(entry[kind])]
+    return revealed
+
+
+def _want(entry: Mapping[str, Any]) -> Want:
+    path = _checked_path(entry.get("path"))
+    given = [kind for kind in KINDS if entry.get(kind) is not None]
+    if len(given) > 1:
+        raise FilesRefusedError(f"{path}: give one of {', '.join(given)}, not several")
+    base = Want(
+        path=path,
+        kind="file",
+        owner=_name(entry, "owner"),
+        group=_name(entry, "group"),
+        mode=_mode(path, entry.get("mode")),
+        validate=_validator(path, entry.get("validate")),
+        secret=bool(entry.get("secret")),
+    )
+    state = entry.get("state") or "present"
+    if state == "directory":
+        return _directory(base, given)
+    if state == "absent":
+        return _absent(base, entry, given)
+    if not given:
+        raise FilesRefusedError(
+            f"{path}: nothing says what shall be in it; give template, content, block, line or "
+            "link, or state directory or absent"
+        )
+    return _present(base, entry, given[0])
+
+
+def _directory(base: Want, given: Sequence[str]) -> Want:
+    if given:
+        raise FilesRefusedError(f"{base.path}: a directory has no {given[0]}")
+    if base.validate:
+        raise FilesRefusedError(f"{base.path}: a directory has no content to validate")
+    return replace(base, kind="directory")
+
+
+def _absent(base: Want, entry: Mapping[str, Any], given: Sequence[str]) -> Want:
+    if entry.get("block_name"):
+        edit = Edit("block", False, None, name=_block_name(base.path, entry))
+        return replace(base, kind="edits", edits=(edit,))
+    if entry.get("match") or entry.get("line") is not None:
+        edit = Edit("line", False, entry.get("line"), match=_pattern(base.path, entry))
+        return replace(base, kind="edits", edits=(edit,))
+    if given:
+        raise FilesRefusedError(f"{base.path}: an absent file has no {given[0]}")
+    return replace(base, kind="absent")
+
+
+def _present(base: Want, entry: Mapping[str, Any], kind: str) -> Want:
+    text = str(entry[kind])
+    if kind == "content":
+        return replace(base, data=text.encode("utf-8", "surrogateescape"))
+    if kind == "block":
+        if MARKER.search(text):
+            raise FilesRefusedError(f"{base.path}: a block cannot hold a block's marker lines")
+        edit = Edit("block", True, text, name=_block_name(base.path, entry))
+        return replace(base, kind="edits", edits=(edit,))
+    if kind == "line":
+        if "\n" in text:
+            raise FilesRefusedError(f"{base.path}: a line cannot hold a line feed; use block")
+        edit = Edit("line", True, text, match=_pattern(base.path, entry))
+        return replace(base, kind="edits", edits=(edit,))
+    if base.mode is not None or base.validate:
+        raise FilesRefusedError(
+            f"{base.path}: a symbolic link has neither mode nor content to validate"
+        )
+    if not text or text.startswith("~"):
+        raise FilesRefusedError(f"{base.path}: '{text}' is no link target; write the path out")
+    return replace(base, kind="link", target=text)
+
+
+def _joined(earlier: Want, later: Want) -> Want:
+    """Several blocks and lines may live in one file; anything else named twice is a mistake."""
+    if earlier.kind != "edits" or later.kind != "edits":
+        raise FilesRefusedError(
+            f"{later.path} is listed twice; only blocks and lines may share a file"
+        )
+    names = [edit.name for edit in (*earlier.edits, *later.edits) if edit.kind == "block"]
+    if len(names) != len(set(names)):
+        raise FilesRefusedError(f"{later.path} has two blocks of one name")
+    attributes: dict[str, Any] = {}
+    for name in ("owner", "group", "mode", "validate"):
+        first, second = getattr(earlier, name), getattr(later, name)
+        if first and second and first != second:
+            raise FilesRefusedError(f"{later.path} is listed twice with different {name}")
+        attributes[name] = first or second
+    secret = earlier.secret or later.secret
+    return replace(earlier, edits=earlier.edits + later.edits, secret=secret, **attributes)
+
+
+def _checked_path(path: Any) -> str:
+    text = str(path or "")
+    if not text.startswith("/"):
+        raise FilesRefusedError(
+            f"'{text}' is not an absolute path; write it from / on (on the host, ~ depends on who "
+            "asks: use the user's home from facts)"
+        )
+    if "\0" in text or "\n" in text or any(part in (".", "..") for part in text.split("/")):
+        raise FilesRefusedError(f"'{text}' is not a plain path (no '.', '..' or line feeds in it)")
+    return re.sub(r"/+", "/", text).rstrip("/") or "/"
+
+
+def _name(entry: Mapping[str, Any], which: str) -> str | None:
+    value = entry.get(which)
+    return None if value in (None, "") else str(value)
+
+
+def _mode(path: str, mode: Any) -> int | None:
+    if mode is None:
+        return None
+    if not isinstance(mode, str) or not re.fullmatch(r"[0-7]{3,4}", mode):
+        raise FilesRefusedError(
+            f"{path}: mode {mode!r} is not a quoted octal number such as '0644' (unquoted, YAML "
+            "makes another number of it)"
+        )
+    return int(mode, 8)
+
+
+def _validator(path: str, argv: Any) -> tuple[str, ...]:
+    words = tuple(str(word) for word in argv or ())
+    if words and not any("%s" in word for word in words[1:]):
+        raise FilesRefusedError(
+            f"{path}: validate has no '%s', so it would not look at the new file"
+        )
+    return words
+
+
+def _block_name(path: str, entry: Mapping[str, Any]) -> str:
+    name = str(entry.get("block_name") or "")
+    if not re.fullmatch(r"\S(?:[^\n]*\S)?", name):
+        raise FilesRefusedError(f"{path}: a block needs a block_name, by which it is found again")
+    return name
+
+
+def _pattern(path: str, entry: Mapping[str, Any]) -> str | None:
+    match = entry.get("match")
+    if not match:
+        return None
+    try:
+        re.compile(match)
+    except re.error as error:
+        raise FilesRefusedError(f"{path}: match '{match}' is not a pattern: {error}") from error
+    return str(match)

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Threads that share a queue, and stop together at the first error."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+Task = Callable[[], None]
+
+
+class StoppedError(Exception):
+    """A task leaves without having ended: another one failed, or does its work now."""
+
+
+class Crew:
+    """Threads that work through a queue to which the tasks themselves add."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._tasks: deque[Task] = deque()
+        self._changed = threading.Condition()
+        self._active = 0
+        self._error: BaseException | None = None
+
+    @property
+    def stopped(self) -> bool:
+        return self._error is not None
+
+    def add(self, tasks: Sequence[Task], *, first: bool = False) -> None:
+        with self._changed:
+            if first:
+                self._tasks.extendleft(reversed(tasks))
+            else:
+                self._tasks.extend(tasks)
+            self._changed.notify_all()
+
+    def run(self) -> None:
+        """Until the queue is empty and nobody works; raises the first error."""
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._size)]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException as error:
+            self._fail(error)
+            raise
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        while True:
+            task = self._next()
+            if task is None:
+                return
+            try:
+                task()
+            except StoppedError:
+                pass
+            except BaseException as error:
+                self._fail(error)
+            with self._changed:
+                self._active -= 1
+                self._changed.notify_all()
+
+    def _next(self) -> Task | None:
+        with self._changed:
+            while not self._tasks and self._active and not self.stopped:
+                self._changed.wait()
+            if self.stopped or not self._tasks:
+                return None
+            self._active += 1
+            return self._tasks.popleft()
+
+    def _fail(self, error: BaseException) -> None:
+        with self._changed:
+            self._error = self._error or error
+            self._changed.notify_all()

@@ -1,0 +1,279 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hub's protocol: what a revision is, what it holds, and bytes of its files.
+
+Four routes of the Hugging Face hub, as its mirrors and caches serve them too: revision, tree,
+resolve, and the Link header that pages through a tree.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urljoin, urlsplit
+
+from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
+    GIT_BLOB,
+    SHA256,
+    FileEntry,
+    entry_problem,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
+    MOST_TRIES,
+    Backoff,
+    HubTroubleError,
+    Sleep,
+    read_retry_after,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.refused import Refused
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    ModelError,
+    check_tree_path,
+    is_commit,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
+    Reply,
+    Transport,
+    TransportError,
+)
+
+LARGEST_ANSWER = 64 << 20
+MOST_PAGES = 1000
+NEXT_PAGE = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
+HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+class Body:
+    """Bytes of a file, from `start` to `end` (exclusive) as far as the hub promised."""
+
+    def __init__(self, reply: Reply, start: int, end: int) -> None:
+        self._reply = reply
+        self.start = start
+        self.end = end
+
+    def chunks(self) -> Iterator[bytes]:
+        try:
+            yield from self._reply.chunks()
+        except TransportError as error:
+            raise HubTroubleError(f"the connection was cut: {error}.") from error
+
+    def close(self) -> None:
+        self._reply.close()
+
+
+class Hub:
+    def __init__(
+        self,
+        endpoint: str,
+        token: str | None,
+        transport: Transport,
+        sleep: Sleep,
+        tries: int = MOST_TRIES,
+    ) -> None:
+        parts = urlsplit(endpoint)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
+            raise ModelError(
+                "the hub's endpoint must be an http:// or https:// address without a user in it; "
+                "credentials belong in token."
+            )
+        self.endpoint = endpoint.rstrip("/")
+        self._token = token
+        self._transport = transport
+        self.sleep = sleep
+        self._tries = tries
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def backoff(self, sleep: Sleep | None = None) -> Backoff:
+        return Backoff(sleep or self.sleep, self._tries)
+
+    def resolve(self, repo: str, revision: str) -> str:
+        """The commit that a branch, tag or commit stands for."""
+        url = f"{self.endpoint}/api/models/{repo}/revision/{quote(revision, safe='')}"
+        answer, _ = self._json(url, f"{repo}@{revision}")
+        sha = answer.get("sha") if isinstance(answer, dict) else None
+        if not isinstance(sha, str) or not is_commit(sha):
+            raise self._not_a_hub(url, "the answer names no commit")
+        return sha
+
+    def tree(self, repo: str, sha: str) -> tuple[FileEntry, ...]:
+        """Every file of a commit."""
+        what = f"{repo}@{sha}"
+        url: str | None = f"{self.endpoint}/api/models/{repo}/tree/{sha}?recursive=true"
+        entries: list[FileEntry] = []
+        for _ in range(MOST_PAGES):
+            if url is None:
+                return tuple(entries)
+            answer, reply = self._json(url, what)
+            if not isinstance(answer, list):
+                raise self._not_a_hub(url, "the answer is no list of files")
+            files = [item for item in answer if _is_file(item)]
+            entries.extend(self._read_entry(url, repo, item) for item in files)
+            url = self._next_page(url, reply.headers.get("link", ""))
+        raise ModelError(f"{what} at {self.endpoint} lists more than {MOST_PAGES} pages of files.")
+
+    def open(self, repo: str, sha: str, entry: FileEntry, start: int, end: int) -> Body:
+        """Bytes [start, end) of a file, or from its first byte when the hub knows no ranges.
+
+        Raises HubTroubleError for what another try may mend.
+        """
+        headers = {"Accept-Encoding": "identity"}
+        if (start, end) != (0, entry.size):
+            headers["Range"] = f"bytes={start}-{end - 1}"
+        url = f"{self.endpoint}/{repo}/resolve/{sha}/{quote(entry.path, safe='/')}"
+        reply = self._get(url, headers)
+        try:
+            return self._read_body(reply, f"{repo}@{sha}", entry, start, end)
+        except BaseException:
+            reply.close()
+            raise
+
+    def _read_body(self, reply: Reply, what: str, entry: FileEntry, start: int, end: int) -> Body:
+        self._check_status(reply, what, entry.path)
+        if reply.headers.get("content-encoding", "identity") != "identity":
+            raise HubTroubleError(
+                f"{entry.path} of {what} came compressed, which nobody asked {self.endpoint} for."
+            )
+        named = _named_content(reply)
+        if named and len(named) == len(entry.digest) and named != entry.digest:
+            raise HubTroubleError(
+                f"{entry.path} of {what}: {self.endpoint} offers other content than it lists "
+                f"({named[:12]}… instead of {entry.digest[:12]}…)."
+            )
+        if reply.status == 206:
+            return self._read_partial(reply, what, entry, start, end)
+        length = reply.headers.get("content-length")
+        if length is not None and length != str(entry.size):
+            raise HubTroubleError(
+                f"{entry.path} of {what}: {self.endpoint} sends {length} bytes and lists "
+                f"{entry.size}."
+            )
+        return Body(reply, 0, entry.size)
+
+    def _read_partial(
+        self, reply: Reply, what: str, entry: FileEntry, start: int, end: int
+    ) -> Body:
+        sent = reply.headers.get("content-range", "")
+        match = CONTENT_RANGE.fullmatch(sent.strip())
+        total_fits = match is not None and match[3] in {"*", str(entry.size)}
+        if match is None or not total_fits or not _fits(reply, match, start):
+            raise HubTroubleError(
+                f"{entry.path} of {what}: bytes {start}-{end - 1} of {entry.size} were asked for "
+                f"and {self.endpoint} sent {sent or 'a part without saying which'!r}."
+            )
+        return Body(reply, start, min(int(match[2]) + 1, end))
+
+    def _json(self, url: str, what: str) -> tuple[Any, Reply]:
+        backoff = self.backoff()
+        while True:
+            try:
+                return self._json_once(url, what)
+            except HubTroubleError as trouble:
+                backoff.wait(trouble)
+
+    def _json_once(self, url: str, what: str) -> tuple[Any, Reply]:
+        reply = self._get(url, {"Accept": "application/json", "Accept-Encoding": "identity"})
+        try:
+            self._check_status(reply, what, None)
+            body = _read_all(reply)
+        except TransportError as error:
+            raise HubTroubleError(f"{self.endpoint} did not finish its answer: {error}.") from error
+        finally:
+            reply.close()
+        try:
+            return json.loads(body), reply
+        except ValueError:
+            kind = reply.headers.get("content-type", "something unnamed")
+            raise self._not_a_hub(url, f"the answer is {kind}, not JSON") from None
+
+    def _get(self, url: str, headers: dict[str, str]) -> Reply:
+        if self._token and _origin(url) == _origin(self.endpoint):
+            headers["Authorization"] = f"Bearer {self._token}"
+        try:
+            return self._transport.get(url, headers)
+        except TransportError as error:
+            raise HubTroubleError(
+                f"{self.endpoint} was not reached: {error}.", no_route=True
+            ) from error
+
+    def _check_status(self, reply: Reply, what: str, path: str | None) -> None:
+        if reply.status in {200, 206}:
+            return
+        if reply.status in {408, 425, 429} or reply.status >= 500:
+            raise HubTroubleError(
+                f"{self.endpoint} answered {reply.status} for {path or what}.",
+                read_retry_after(reply.headers.get("retry-after")),
+            )
+        repo, _, revision = what.partition("@")
+        code = reply.headers.get("x-error-code", "")
+        refused = Refused(self.endpoint, bool(self._token), repo, revision, path)
+        raise ModelError(refused.sentence(reply.status, code))
+
+    def _next_page(self, url: str, link: str) -> str | None:
+        match = NEXT_PAGE.search(link)
+        if match is None:
+            return None
+        target: str = urljoin(url, match[1])
+        if _origin(target) == _origin(self.endpoint):
+            return target
+        # a cache on the LAN may pass on the original's own address: stay with the cache
+        parts = urlsplit(target)
+        return f"{self.endpoint}{parts.path}?{parts.query}"
+
+    def _read_entry(self, url: str, repo: str, item: Mapping[str, Any]) -> FileEntry:
+        lfs = item.get("lfs")
+        try:
+            if isinstance(lfs, dict):
+                entry = FileEntry(str(item["path"]), int(lfs["size"]), SHA256, str(lfs["oid"]))
+            else:
+                entry = FileEntry(str(item["path"]), int(item["size"]), GIT_BLOB, str(item["oid"]))
+        except (KeyError, TypeError, ValueError):
+            raise self._not_a_hub(url, "a listed file lacks its size or hash") from None
+        problem = entry_problem(entry)
+        if problem:
+            raise self._not_a_hub(url, f"{entry.path} is listed with {problem}")
+        check_tree_path(repo, entry.path)
+        return entry
+
+    def _not_a_hub(self, url: str, reason: str) -> ModelError:
+        return ModelError(
+            f"{self.endpoint} is not a model hub: {reason} (GET {urlsplit(url).path}). Check "
+            "endpoint, and whether a proxy or a login page stands before it."
+        )
+
+
+def _is_file(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("type") == "file"
+
+
+def _named_content(reply: Reply) -> str | None:
+    """The hash by which the hub itself calls what it sends; storage behind it may say anything."""
+    etag = reply.first_headers.get("x-linked-etag") or reply.first_headers.get("etag") or ""
+    bare: str = etag.strip('"')
+    return bare if HASH.fullmatch(bare) else None
+
+
+def _fits(reply: Reply, sent: re.Match[str], start: int) -> bool:
+    """Whether a Content-Range begins where it should, and agrees with the length of the body."""
+    first, last = int(sent[1]), int(sent[2])
+    length = reply.headers.get("content-length")
+    return first == start and last >= start and length in {None, str(last - first + 1)}
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def _read_all(reply: Reply) -> bytes:
+    body = bytearray()
+    for chunk in reply.chunks():
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            raise ModelError(f"an answer of more than {LARGEST_ANSWER >> 20} MiB was not read.")
+    return bytes(body)

@@ -1,0 +1,160 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which bytes of a file are here: byte spans, and the journal that proves them after a crash.
+
+The journal is a text file beside `<final>.part`, one JSON value per line, only ever appended:
+first what the part is going to be, then `[offset, length, crc32]` for each piece written, last
+`"verified"`. A line without its data, data without its line, a torn line: none of them does harm,
+because every piece is checked against its crc32 before it is believed. So nothing has to reach the
+disk in any order.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.closet.inference.plugins.module_utils.models.manifest import FileEntry
+
+VERSION = 1
+PIECE_BYTES = 1 << 20
+LARGEST_SEGMENT = 256 << 20
+SMALLEST_SEGMENT = 16 << 20
+VERIFIED = "verified"
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """Bytes [start, end) of a file."""
+
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True, order=True)
+class Piece:
+    """Bytes that were written once, with their checksum."""
+
+    offset: int
+    length: int
+    crc: int
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What a journal claims. Pieces still have to be compared with the part."""
+
+    pieces: tuple[Piece, ...]
+    verified: bool
+
+    @property
+    def claimed(self) -> int:
+        return sum(span.size for span in merge(_spans(self.pieces)))
+
+
+def merge(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Sorted, without overlap, neighbours joined."""
+    merged: list[Span] = []
+    for span in sorted(spans):
+        if merged and span.start <= merged[-1].end:
+            merged[-1] = Span(merged[-1].start, max(merged[-1].end, span.end))
+        elif span.size > 0:
+            merged.append(span)
+    return tuple(merged)
+
+
+def gaps(size: int, have: Iterable[Span]) -> tuple[Span, ...]:
+    """What of [0, size) is not in `have`."""
+    missing: list[Span] = []
+    position = 0
+    for span in merge(have):
+        if span.start > position:
+            missing.append(Span(position, min(span.start, size)))
+        position = max(position, span.end)
+    if position < size:
+        missing.append(Span(position, size))
+    return tuple(missing)
+
+
+def split(missing: Sequence[Span], connections: int) -> tuple[Span, ...]:
+    """The gaps cut into segments, one request each, so that all connections have work."""
+    total = sum(span.size for span in missing)
+    share = -(-total // max(1, connections))
+    length = max(SMALLEST_SEGMENT, min(LARGEST_SEGMENT, share))
+    return tuple(segment for span in missing for segment in _cut(span, length))
+
+
+def _cut(span: Span, length: int) -> Iterator[Span]:
+    count = max(1, round(span.size / length))
+    edges = [span.start + span.size * index // count for index in range(count + 1)]
+    for start, end in zip(edges, edges[1:]):
+        yield Span(start, end)
+
+
+def header_line(entry: FileEntry) -> bytes:
+    return _line(_identity(entry))
+
+
+def piece_line(offset: int, data: bytes | memoryview | bytearray) -> bytes:
+    return _line([offset, len(data), zlib.crc32(data)])
+
+
+def verified_line() -> bytes:
+    return _line(VERIFIED)
+
+
+def parse_journal(text: bytes, entry: FileEntry) -> Journal | None:
+    """The journal, or None when it is not one for this very content."""
+    lines = text.split(b"\n")
+    header = _value(lines[0])
+    if not isinstance(header, dict):
+        return None
+    if any(header.get(key) != value for key, value in _identity(entry).items()):
+        return None
+    pieces: list[Piece] = []
+    verified = False
+    for line in lines[1:]:
+        value = _value(line)
+        piece = _piece(value, entry.size)
+        if piece:
+            pieces.append(piece)
+        verified = verified or value == VERIFIED
+    return Journal(tuple(pieces), verified)
+
+
+def _identity(entry: FileEntry) -> dict[str, Any]:
+    return {"closet": VERSION, "size": entry.size, entry.algorithm: entry.digest}
+
+
+def _line(value: Any) -> bytes:
+    # the newline comes first too: after a torn line the next one is whole again
+    return b"\n" * (not isinstance(value, dict)) + json.dumps(value).encode() + b"\n"
+
+
+def _value(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _piece(value: Any, size: int) -> Piece | None:
+    if not isinstance(value, list) or len(value) != 3:
+        return None
+    if not all(isinstance(number, int) for number in value):
+        return None
+    piece = Piece(*value)
+    inside = piece.offset >= 0 and 0 < piece.length <= PIECE_BYTES
+    return piece if inside and piece.offset + piece.length <= size else None
+
+
+def _spans(pieces: Iterable[Piece]) -> Iterator[Span]:
+    return (Span(piece.offset, piece.offset + piece.length) for piece in pieces)

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The folder that omlx serves from: one link per model, and nothing of ours besides."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.closet.inference.plugins.module_utils.files import sync_folder
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    ModelError,
+    ModelWant,
+)
+
+TEMPORARY_PREFIX = ".closet-link."
+
+
+@dataclass(frozen=True)
+class Served:
+    """What stands in the served folder: our links (name to repository) and everything else."""
+
+    links: Mapping[str, str]
+    foreign: tuple[str, ...] = ()
+    remains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LinkPlan:
+    make: tuple[tuple[str, str], ...]
+    remove: tuple[str, ...]
+
+    @property
+    def changes(self) -> bool:
+        return bool(self.make or self.remove)
+
+
+def observe_links(serve_dir: Path, store: Path) -> Served:
+    links: dict[str, str] = {}
+    foreign: list[str] = []
+    remains: list[str] = []
+    try:
+        entries = sorted(serve_dir.iterdir())
+    except FileNotFoundError:
+        return Served({})
+    except NotADirectoryError:
+        raise ModelError(f"{serve_dir} is not a folder; models are linked into one.") from None
+    for entry in entries:
+        if entry.name.startswith(TEMPORARY_PREFIX):
+            remains.append(entry.name)
+        elif not entry.name.startswith("."):
+            repo = linked_repo(entry, store)
+            if repo is None:
+                foreign.append(entry.name)
+            else:
+                links[entry.name] = repo
+    return Served(links, tuple(foreign), tuple(remains))
+
+
+def linked_repo(entry: Path, store: Path) -> str | None:
+    """owner/name when `entry` is a link to a model of the store (there or not), else None."""
+    if not stat.S_ISLNK(entry.lstat().st_mode):
+        return None
+    target = Path(os.path.realpath(entry))
+    try:
+        inside = target.relative_to(os.path.realpath(store))
+    except ValueError:
+        return None
+    return inside.as_posix() if len(inside.parts) == 2 else None
+
+
+def plan_links(wants: Sequence[ModelWant], served: Served, serve_dir: str) -> LinkPlan:
+    """Make what lacks or points elsewhere; remove links of ours that nobody lists."""
+    wanted = {want.name: want.repo for want in wants}
+    by_folded = {name.casefold(): name for name in wanted}
+    for name in served.foreign:
+        if name.casefold() in by_folded:
+            raise ModelError(
+                f"{serve_dir}/{name} is in the way of the model of that name: it is not a link "
+                "into the store, so it is left alone. Move it away and run again."
+            )
+    stale = tuple(name for name in served.links if name not in wanted)
+    make = tuple((name, repo) for name, repo in wanted.items() if served.links.get(name) != repo)
+    return LinkPlan(make, (*stale, *served.remains))
+
+
+def apply_links(plan: LinkPlan, serve_dir: Path, store: Path) -> None:
+    """Each name changes in one step; a link is never missing in between."""
+    if not plan.changes:
+        return
+    serve_dir.mkdir(parents=True, exist_ok=True)
+    for name in plan.remove:
+        with contextlib.suppress(FileNotFoundError):
+            (serve_dir / name).unlink()
+    for name, repo in plan.make:
+        temporary = serve_dir / f"{TEMPORARY_PREFIX}{name}"
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        temporary.symlink_to(store / repo)
+        temporary.replace(serve_dir / name)
+    sync_folder(serve_dir)

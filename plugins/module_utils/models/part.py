@@ -1,0 +1,158 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One file on its way: bytes in `<final>.part`, pieces in its journal, its hash following."""
+
+from __future__ import annotations
+
+import os
+import threading
+import zlib
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.closet.inference.plugins.module_utils.models.crew import StoppedError
+from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
+    Span,
+    gaps,
+    header_line,
+    merge,
+    piece_line,
+    verified_line,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.manifest import FileEntry
+from ansible_collections.closet.inference.plugins.module_utils.models.store import (
+    READ_BYTES,
+    journal_path,
+    part_path,
+    read_journal,
+)
+
+SYNC_EVERY_BYTES = 64 << 20
+HASH_AHEAD = 2  # bytes hashed per byte written, so that a backlog shrinks while bytes come in
+
+
+class SupersededError(StoppedError):
+    """The file was started over by another thread; these bytes are not wanted any more."""
+
+
+class Part:
+    """Safe for several threads that write different spans of one file.
+
+    `generation` counts how often the file was started over; a writer names the one it works for.
+    """
+
+    def __init__(self, final: Path, entry: FileEntry) -> None:
+        self.entry = entry
+        self.final = final
+        self.generation = 0
+        self._have: tuple[Span, ...] = ()
+        self._lock = threading.Lock()
+        self._hash_lock = threading.Lock()
+        self._hasher: Any = entry.hasher()
+        self._hashed = 0
+        self._unsynced = 0
+        self._part = -1
+        self._journal = -1
+
+    def open(self) -> None:
+        """Create the part, or take up one that an earlier run left, checking its bytes."""
+        self.final.parent.mkdir(parents=True, exist_ok=True)
+        journal = read_journal(self.final, self.entry)
+        usable = journal is not None and not journal.verified
+        flags = os.O_RDWR | os.O_CREAT | (0 if usable else os.O_TRUNC)
+        self._part = os.open(part_path(self.final), flags, 0o644)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (0 if usable else os.O_TRUNC)
+        self._journal = os.open(journal_path(self.final), flags, 0o644)
+        if journal is None or not usable:
+            os.write(self._journal, header_line(self.entry))
+            return
+        for piece in sorted(journal.pieces):
+            data = os.pread(self._part, piece.length, piece.offset)
+            if len(data) == piece.length and zlib.crc32(data) == piece.crc:
+                self._have = merge([*self._have, Span(piece.offset, piece.offset + piece.length)])
+                self._hash_if_next(piece.offset, data)
+
+    @property
+    def arrived(self) -> int:
+        with self._lock:
+            return sum(span.size for span in self._have)
+
+    def missing(self) -> tuple[Span, ...]:
+        with self._lock:
+            return gaps(self.entry.size, self._have)
+
+    def write(self, generation: int, offset: int, data: memoryview) -> None:
+        with self._lock:
+            if generation != self.generation:
+                raise SupersededError
+            _write_at(self._part, data, offset)
+            os.write(self._journal, piece_line(offset, data))
+            self._have = merge([*self._have, Span(offset, offset + len(data))])
+            self._unsynced += len(data)
+            sync = self._unsynced >= SYNC_EVERY_BYTES
+            self._unsynced = 0 if sync else self._unsynced
+        if sync:
+            os.fsync(self._part)
+        if self._hash_lock.acquire(blocking=False):
+            try:
+                self._hash_some(HASH_AHEAD * len(data))
+            finally:
+                self._hash_lock.release()
+
+    def start_over(self, generation: int) -> int:
+        """Forget every byte; returns the new generation."""
+        with self._hash_lock, self._lock:
+            if generation != self.generation:
+                raise SupersededError
+            os.ftruncate(self._part, 0)
+            os.ftruncate(self._journal, 0)
+            os.write(self._journal, header_line(self.entry))
+            self._have = ()
+            self._hasher = self.entry.hasher()
+            self._hashed = 0
+            self.generation += 1
+            return self.generation
+
+    def verify(self) -> bool:
+        """Whether the whole file is what it should be; if so, that is on record for good."""
+        with self._hash_lock:
+            self._hash_some(self.entry.size)
+            if self._hashed != self.entry.size or self._hasher.hexdigest() != self.entry.digest:
+                return False
+            os.fsync(self._part)
+            os.write(self._journal, verified_line())
+            os.fsync(self._journal)
+            return True
+
+    def close(self) -> None:
+        with self._hash_lock, self._lock:
+            for descriptor in (self._part, self._journal):
+                if descriptor >= 0:
+                    os.close(descriptor)
+            self._part = self._journal = -1
+
+    def _hash_if_next(self, offset: int, data: bytes) -> None:
+        if offset == self._hashed:
+            self._hasher.update(data)
+            self._hashed += len(data)
+
+    def _hash_some(self, budget: int) -> None:
+        """Hash on from where we are, as far as bytes are here without a gap."""
+        with self._lock:
+            first = self._have[0] if self._have else Span(0, 0)
+        reach = first.end if first.start == 0 else 0
+        stop = min(reach, self._hashed + budget)
+        while self._hashed < stop:
+            data = os.pread(self._part, min(READ_BYTES, stop - self._hashed), self._hashed)
+            if not data:
+                return
+            self._hasher.update(data)
+            self._hashed += len(data)
+
+
+def _write_at(descriptor: int, data: memoryview, offset: int) -> None:
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data = data[written:]
+        offset += written

@@ -1,0 +1,184 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to happen, from what is wanted and what is there. Pure: no disk, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+
+from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
+    FileEntry,
+    Manifest,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    ModelError,
+    ModelWant,
+    is_commit,
+)
+
+# what omlx's own downloader leaves out when a repository has safetensors (omlx hf_downloader.py)
+NOT_SERVED = ("*.bin", "original/*", "consolidated.*.pth")
+NEVER_SERVED = (".gitattributes",)
+INDEX_PATTERN = "*.safetensors.index.json"
+GB = 1000**3
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What the store holds of one repository; `broken` are manifest files that failed the check."""
+
+    manifest: Manifest | None
+    broken: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return self.manifest is not None and not self.broken
+
+
+class Step(Enum):
+    """How the commit of a model is found."""
+
+    KEEP = "keep"
+    REPAIR = "repair"
+    ASK = "ask"
+
+
+class Have(Enum):
+    """What is on the disk under one file's name."""
+
+    GOOD = "good"
+    STAGED = "staged"
+    PARTIAL = "partial"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class FileState:
+    entry: FileEntry
+    have: Have
+    claimed: int = 0
+
+    @property
+    def missing(self) -> int:
+        return 0 if self.have in {Have.GOOD, Have.STAGED} else self.entry.size - self.claimed
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """One model. `files` is None when the hub could not be asked (check mode only)."""
+
+    want: ModelWant
+    revision: str
+    before: Manifest | None
+    files: tuple[FileState, ...] | None
+    stale: tuple[str, ...] = ()
+    leftovers: tuple[tuple[str, int], ...] = ()
+    record: bool = False
+
+    @property
+    def fetch(self) -> tuple[FileState, ...]:
+        return tuple(file for file in self.files or () if file.have is not Have.GOOD)
+
+    @property
+    def incomplete(self) -> bool:
+        """Files are missing or superfluous, or nothing vouches for them yet."""
+        same = self.before is not None and self.before.revision == self.revision
+        return self.files is None or bool(self.fetch) or bool(self.stale) or not same
+
+    @property
+    def changes(self) -> bool:
+        return self.incomplete or self.record or bool(self.leftovers)
+
+    @property
+    def size(self) -> int | None:
+        return None if self.files is None else sum(file.entry.size for file in self.files)
+
+    @property
+    def missing(self) -> int | None:
+        return None if self.files is None else sum(file.missing for file in self.files)
+
+    @property
+    def state(self) -> str:
+        if not self.incomplete:
+            return "present"
+        same = self.before is not None and self.before.revision == self.revision
+        return "repaired" if same else "pulled"
+
+    def manifest(self) -> Manifest:
+        entries = tuple(file.entry for file in self.files or ())
+        return Manifest(self.want.repo, self.want.revision, self.revision, entries)
+
+
+def next_step(want: ModelWant, have: ModelState, follow: bool) -> Step:
+    """A known commit needs no hub to be asked what it is; a branch only when followed."""
+    manifest = have.manifest
+    if manifest is None:
+        return Step.ASK
+    settled = manifest.revision == want.revision or (
+        manifest.requested == want.revision and not follow
+    )
+    if not settled:
+        return Step.ASK
+    return Step.REPAIR if have.broken else Step.KEEP
+
+
+def choose_files(want: ModelWant, tree: Sequence[FileEntry]) -> tuple[FileEntry, ...]:
+    """The files of a repository that a server reads."""
+    has_safetensors = any(entry.path.endswith(".safetensors") for entry in tree)
+    left_out = NEVER_SERVED + (NOT_SERVED if has_safetensors else ())
+    chosen = tuple(entry for entry in tree if not _matches(entry.path, left_out))
+    if not chosen:
+        raise ModelError(f"model {want.title}: the repository holds no files.")
+    seen: dict[str, str] = {}
+    for entry in chosen:
+        twin = seen.setdefault(entry.path.casefold(), entry.path)
+        if twin != entry.path:
+            raise ModelError(
+                f"model {want.title}: {twin} and {entry.path} differ only in case, and a Mac's "
+                "disk keeps one of them."
+            )
+    return chosen
+
+
+def is_index(path: str) -> bool:
+    return fnmatchcase(path, INDEX_PATTERN)
+
+
+def stale_files(before: Manifest | None, files: Sequence[FileEntry]) -> tuple[str, ...]:
+    """Files that only the previous revision had. mlx-lm loads every shard it finds."""
+    if before is None:
+        return ()
+    wanted = {entry.path.casefold() for entry in files}
+    return tuple(entry.path for entry in before.files if entry.path.casefold() not in wanted)
+
+
+def check_space(plans: Sequence[ModelPlan], free: int, reserve: int, store: str) -> None:
+    """Refuse before the first byte what would not fit; all models together."""
+    missing = sum(plan.missing or 0 for plan in plans)
+    reclaimed = sum(size for plan in plans for _, size in plan.leftovers)
+    if missing == 0 or missing + reserve <= free + reclaimed:
+        return
+    parts = [f"{plan.want.title} {in_gb(plan.missing or 0)}" for plan in plans if plan.missing]
+    raise ModelError(
+        f"the models do not fit on the disk of {store}: {', '.join(parts)} are still to come, "
+        f"together {in_gb(missing)}; {in_gb(free + reclaimed)} are free, of which "
+        f"{in_gb(reserve)} stay in reserve. Free {in_gb(missing + reserve - free - reclaimed)}, "
+        "or list fewer models."
+    )
+
+
+def in_gb(size: int) -> str:
+    return f"{size / GB:.2f} GB" if size >= GB / 100 else f"{size / 1000**2:.2f} MB"
+
+
+def needs_no_record(want: ModelWant, manifest: Manifest) -> bool:
+    """A manifest that already answers for this request, so that next time nobody is asked."""
+    return manifest.requested == want.revision or is_commit(want.revision)
+
+
+def _matches(path: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in patterns)

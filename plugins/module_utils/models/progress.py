@@ -1,0 +1,92 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a run is, for whoever watches: one small JSON file, replaced as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ansible_collections.closet.inference.plugins.module_utils.files import write_atomic
+from ansible_collections.closet.inference.plugins.module_utils.models.plan import ModelPlan
+
+EVERY_S = 1.0
+VERSION = 1
+
+Clock = Callable[[], float]
+
+
+class Progress:
+    """Counts bytes per model, from several threads. A file that cannot be written is no error."""
+
+    def __init__(self, path: Path | None, wall: Clock, clock: Clock) -> None:
+        self._path = path
+        self._wall = wall
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._written_at = float("-inf")
+        self._began = clock()
+        self._state = "planning"
+        self._models: dict[str, dict[str, object]] = {}
+        self._done: dict[str, int] = {}
+        self._fetched: dict[str, int] = {}
+
+    def begin(self, plans: Sequence[ModelPlan]) -> None:
+        with self._lock:
+            self._began = self._clock()
+            for plan in plans:
+                name = plan.want.name
+                self._models[name] = {"repo": plan.want.repo, "bytes": plan.size}
+                self._done[name] = (plan.size or 0) - (plan.missing or 0)
+                self._fetched[name] = 0
+        self.enter("pulling")
+
+    def enter(self, state: str) -> None:
+        with self._lock:
+            self._state = state
+            self._write()
+
+    def add(self, name: str, fetched: int, done: int) -> None:
+        """`fetched` bytes came over the network; `done` is by how much the model grew."""
+        with self._lock:
+            self._fetched[name] = self._fetched.get(name, 0) + fetched
+            self._done[name] = self._done.get(name, 0) + done
+            if self._clock() - self._written_at >= EVERY_S:
+                self._write()
+
+    def fetched(self, name: str) -> int:
+        with self._lock:
+            return self._fetched.get(name, 0)
+
+    def _write(self) -> None:
+        if self._path is None:
+            return
+        self._written_at = self._clock()
+        with contextlib.suppress(OSError):
+            write_atomic(self._path, (json.dumps(self._record()) + "\n").encode())
+
+    def _record(self) -> dict[str, object]:
+        seconds = self._clock() - self._began
+        rate = sum(self._fetched.values()) / seconds if seconds > 0 else 0.0
+        total = sum(
+            size for model in self._models.values() if isinstance(size := model["bytes"], int)
+        )
+        done = sum(self._done.values())
+        models = [
+            {"name": name, **model, "done": self._done[name], "fetched": self._fetched[name]}
+            for name, model in self._models.items()
+        ]
+        return {
+            "version": VERSION,
+            "state": self._state,
+            "updated": round(self._wall(), 3),
+            "bytes": total,
+            "done": done,
+            "rate_bytes_per_s": round(rate),
+            "left_s": round((total - done) / rate) if rate > 0 else None,
+            "models": models,
+        }

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person writes about a model: repository, revision, served name. Read strictly."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+# huggingface_hub's validate_repo_id: letters, digits, - _ . ; no -- or .. ; 96 characters
+REPO_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+SERVED_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]*")
+
+MANIFEST_NAME = ".closet.json"
+PART_SUFFIX = ".part"
+JOURNAL_SUFFIX = ".part.journal"
+
+
+class ModelError(Exception):
+    """Something a person has to hear, as a whole sentence. Never holds a token."""
+
+
+@dataclass(frozen=True)
+class ModelWant:
+    """One model a host shall have."""
+
+    repo: str
+    revision: str
+    name: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} ({self.repo}@{self.revision})"
+
+
+def is_commit(revision: str) -> bool:
+    return COMMIT.fullmatch(revision) is not None
+
+
+def check_repo(repo: str) -> None:
+    """Refuse what cannot be a repository, before any network."""
+    parts = repo.split("/")
+    problem = None
+    if len(parts) != 2 or not all(REPO_PART.fullmatch(part) for part in parts):
+        problem = "it must read owner/name, of letters, digits, '-', '_' and '.'"
+    elif "--" in repo or ".." in repo:
+        problem = "it must not hold '--' or '..'"
+    elif len(repo) > 96:
+        problem = "it is longer than 96 characters"
+    elif repo.endswith((".git", "-", ".")) or parts[0].endswith(("-", ".")):
+        problem = "neither part may end in '-' or '.', nor the name in '.git'"
+    if problem:
+        raise ModelError(f"{repo!r} is not a model repository: {problem}.")
+
+
+def check_revision(repo: str, revision: str) -> None:
+    if not REVISION.fullmatch(revision) or ".." in revision or revision.endswith("/"):
+        raise ModelError(
+            f"{revision!r} is not a revision of {repo}: give a commit (40 hexadecimal digits), "
+            "a branch or a tag."
+        )
+
+
+def check_name(name: str, repo: str) -> None:
+    """A served name becomes a folder entry that omlx reads; see its model_discovery.py."""
+    if not SERVED_NAME.fullmatch(name):
+        raise ModelError(
+            f"{name!r} cannot be the served name of {repo}: use letters, digits, '-', '_' and '.', "
+            "beginning with a letter, a digit or '_'."
+        )
+    if name.startswith("models--"):
+        raise ModelError(
+            f"{name!r} cannot be the served name of {repo}: omlx reads 'models--…' as a cache of "
+            "the hub and would list it under another name."
+        )
+
+
+def read_wants(entries: Iterable[Mapping[str, object]]) -> tuple[ModelWant, ...]:
+    """The wanted models, checked alone and against each other."""
+    wants = tuple(_read_want(entry) for entry in entries)
+    # macOS volumes fold case, and so does omlx when it looks up a model by name
+    _refuse_twins([(want.name.casefold(), want) for want in wants], "served name")
+    _refuse_twins([(want.repo.casefold(), want) for want in wants], "repository")
+    return wants
+
+
+def _read_want(entry: Mapping[str, object]) -> ModelWant:
+    repo = str(entry.get("repo") or "")
+    revision = str(entry.get("revision") or "main")
+    name = str(entry.get("name") or "")
+    check_repo(repo)
+    check_revision(repo, revision)
+    check_name(name, repo)
+    return ModelWant(repo=repo, revision=revision, name=name)
+
+
+def _refuse_twins(keyed: Sequence[tuple[str, ModelWant]], what: str) -> None:
+    seen: dict[str, ModelWant] = {}
+    for key, want in keyed:
+        if key in seen:
+            raise ModelError(
+                f"two models share one {what}: {seen[key].title} and {want.title}; "
+                "a host keeps one revision of a repository, under one name."
+            )
+        seen[key] = want
+
+
+def check_tree_path(repo: str, path: str) -> None:
+    """A hub names the files we write: it must not get out of the model's folder."""
+    pieces = path.split("/")
+    inside = all(piece not in {"", ".", ".."} for piece in pieces)
+    printable = not any(unicodedata.category(character) == "Cc" for character in path)
+    if not inside or not printable or "\\" in path:
+        raise ModelError(f"{repo} lists a file with an unsafe path, {path!r}; nothing was fetched.")
+    if path.endswith((PART_SUFFIX, JOURNAL_SUFFIX)) or pieces[0] == MANIFEST_NAME:
+        raise ModelError(f"{repo} lists {path!r}, a name kept for running downloads.")
+
+
+def digest_of(parts: Iterable[tuple[str, str, str]]) -> str:
+    """sha256 over the sorted (name, repo, revision): one value that moves when a model does."""
+    lines = [f"{name} {repo} {revision}\n" for name, repo, revision in sorted(parts)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

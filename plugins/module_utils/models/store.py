@@ -1,0 +1,240 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The folder that holds the models: what is there, who works on it, how much room is left."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
+    Journal,
+    parse_journal,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
+    FileEntry,
+    read_manifest,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.patience import Sleep
+from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
+    FileState,
+    Have,
+    ModelState,
+    in_gb,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    JOURNAL_SUFFIX,
+    MANIFEST_NAME,
+    PART_SUFFIX,
+    ModelError,
+)
+
+LOCK_NAME = ".closet.lock"
+LOCK_WAIT_S = 30
+READ_BYTES = 1 << 20
+INCOMPLETE_SUFFIX = ".incomplete"  # huggingface_hub's own leftovers, never picked up again
+
+
+def part_path(final: Path) -> Path:
+    return final.with_name(final.name + PART_SUFFIX)
+
+
+def journal_path(final: Path) -> Path:
+    return final.with_name(final.name + JOURNAL_SUFFIX)
+
+
+def observe_model(folder: Path, repo: str, verify: str, connections: int) -> ModelState:
+    """Read the manifest and hold its files against it, as deeply as `verify` says."""
+    manifest = read_manifest(folder)
+    if manifest is None or manifest.repo != repo:
+        return ModelState(None)
+    files = manifest.files
+    broken = [entry.path for entry in files if not _looks_right(folder, entry, verify)]
+    if verify == "sha256":
+        rest = [entry for entry in files if entry.path not in broken]
+        broken += [entry.path for entry in _wrong_content(folder, rest, connections)]
+    return ModelState(manifest, tuple(sorted(broken)))
+
+
+def file_states(
+    folder: Path, state: ModelState, entries: Sequence[FileEntry]
+) -> tuple[FileState, ...]:
+    """What is there of each wanted file; content that nobody vouches for is hashed once."""
+    known = state.manifest.files if state.manifest else ()
+    vouched = {entry for entry in known if entry.path not in state.broken}
+    return tuple(
+        FileState(entry, Have.GOOD)
+        if entry in vouched
+        else _unvouched(folder / entry.path, entry, entry.path in state.broken)
+        for entry in entries
+    )
+
+
+def _unvouched(final: Path, entry: FileEntry, known_bad: bool) -> FileState:
+    journal = read_journal(final, entry)
+    if not known_bad and _file_size(final) == entry.size:
+        moved = journal is not None and journal.verified and not part_path(final).exists()
+        if moved or hash_file(final, entry) == entry.digest:
+            return FileState(entry, Have.GOOD)
+    part_size = _file_size(part_path(final))
+    if journal is None or part_size is None:
+        return FileState(entry, Have.NOTHING)
+    if journal.verified and part_size == entry.size:
+        return FileState(entry, Have.STAGED)
+    return FileState(entry, Have.PARTIAL, min(journal.claimed, part_size))
+
+
+def read_journal(final: Path, entry: FileEntry) -> Journal | None:
+    try:
+        return parse_journal(journal_path(final).read_bytes(), entry)
+    except FileNotFoundError:
+        return None
+
+
+def leftovers(folder: Path, states: Iterable[FileState], pending: bool) -> list[tuple[str, int]]:
+    """Remains of downloads that nothing will continue: (path in the folder, bytes on the disk)."""
+    alive: set[str] = set()
+    for state in states:
+        if state.have in {Have.STAGED, Have.PARTIAL}:
+            alive.add(state.entry.path + PART_SUFFIX)
+        if pending:
+            alive.add(state.entry.path + JOURNAL_SUFFIX)
+    found = []
+    for path in _walk(folder):
+        name = path.relative_to(folder).as_posix()
+        if name not in alive and _is_remains(name):
+            found.append((name, path.lstat().st_blocks * 512))
+    return sorted(found)
+
+
+def _is_remains(name: str) -> bool:
+    unfinished = name.endswith((PART_SUFFIX, JOURNAL_SUFFIX, INCOMPLETE_SUFFIX))
+    return unfinished or name.startswith(f".{MANIFEST_NAME}.")
+
+
+def remove_files(folder: Path, names: Iterable[str]) -> None:
+    """Remove files of ours inside a model's folder, and folders that became empty by it."""
+    for name in names:
+        path = folder / name
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        parent = path.parent
+        while parent != folder and parent.is_dir() and not any(parent.iterdir()):
+            parent.rmdir()
+            parent = parent.parent
+
+
+def hash_file(path: Path, entry: FileEntry) -> str:
+    hasher = entry.hasher()
+    buffer = memoryview(bytearray(READ_BYTES))
+    with path.open("rb", buffering=0) as stream:
+        while True:
+            count = stream.readinto(buffer)
+            if not count:
+                return str(hasher.hexdigest())
+            hasher.update(buffer[:count])
+
+
+def free_bytes(store: Path) -> int:
+    """What an ordinary user may still write on the store's disk."""
+    return shutil.disk_usage(existing_ancestor(store)).free
+
+
+def existing_ancestor(path: Path) -> Path:
+    for candidate in (path, *path.parents):
+        if candidate.exists():
+            return candidate
+    return Path("/")
+
+
+def models_in(store: Path) -> Iterator[tuple[str, Path]]:
+    """Folders `<owner>/<name>` of the store."""
+    for owner in _folders(store):
+        for folder in _folders(owner):
+            yield f"{owner.name}/{folder.name}", folder
+
+
+@contextlib.contextmanager
+def store_lock(store: Path, sleep: Sleep) -> Iterator[bool]:
+    """Only one run works on a store. Yields whether the lock was free at once."""
+    descriptor = os.open(store / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        free_at_once = _take(descriptor, store, sleep)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield free_at_once
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, store: Path, sleep: Sleep) -> bool:
+    for attempt in range(LOCK_WAIT_S + 1):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if attempt < LOCK_WAIT_S:
+                sleep(1.0)
+        else:
+            return attempt == 0
+    holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+    raise ModelError(
+        f"another run is working on {store} (process {holder}, for more than {LOCK_WAIT_S} "
+        "seconds). Let it end and run again: what it has fetched counts."
+    )
+
+
+def explain_os_error(error: OSError, doing: str, store: Path) -> ModelError:
+    where = error.filename or store
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return ModelError(
+            f"the disk of {store} is full ({in_gb(free_bytes(store))} free) while {doing}. What "
+            "has arrived is kept; free some room and run again."
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return ModelError(
+            f"{where} may not be written by user id {os.geteuid()} while {doing}: "
+            f"{error.strerror}. Look at it with: ls -lde {where}"
+        )
+    return ModelError(f"{doing} failed at {where}: {error.strerror or error}.")
+
+
+def _looks_right(folder: Path, entry: FileEntry, verify: str) -> bool:
+    size = _file_size(folder / entry.path)
+    return size is not None and (verify == "manifest" or size == entry.size)
+
+
+def _wrong_content(folder: Path, entries: Sequence[FileEntry], connections: int) -> list[FileEntry]:
+    """Entries whose file has another hash; hashlib lets several threads run at once."""
+    workers = max(1, min(connections, os.cpu_count() or 1))
+    with ThreadPoolExecutor(workers) as pool:
+        digests = list(pool.map(lambda entry: hash_file(folder / entry.path, entry), entries))
+    return [entry for entry, digest in zip(entries, digests) if digest != entry.digest]
+
+
+def _file_size(path: Path) -> int | None:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for directory, _, names in os.walk(folder):
+        yield from (Path(directory, name) for name in names)
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        found = [entry for entry in parent.iterdir() if not entry.name.startswith(".")]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(entry for entry in found if entry.is_dir())

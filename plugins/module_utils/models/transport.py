@@ -1,0 +1,166 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How bytes come over the network: the smallest interface a hub client needs, twice.
+
+httpx carries the downloads. urllib only answers small questions where httpx is not installed yet
+(check mode on a host that was never provisioned).
+"""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+CONNECT_TIMEOUT_S = 15.0
+SILENCE_TIMEOUT_S = 30.0
+USER_AGENT = "closet.inference"
+
+
+class TransportError(Exception):
+    """No answer, or half of one. The text says what happened, without the address."""
+
+
+class Reply(Protocol):
+    """An answer whose body has not been read. Header names are lower case.
+
+    `headers` are the last answer's; `first_headers` those of the first one, before redirects:
+    the hub itself speaks there, its storage in the other.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    first_headers: Mapping[str, str]
+
+    def chunks(self) -> Iterator[bytes]: ...
+
+    def close(self) -> None: ...
+
+
+class Transport(Protocol):
+    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+        """Follows redirects; raises TransportError. Authorization stays with its origin."""
+
+    def close(self) -> None: ...
+
+
+def have_httpx() -> bool:
+    return importlib.util.find_spec("httpx") is not None
+
+
+class HttpxReply:
+    def __init__(self, httpx: Any, response: Any) -> None:
+        self._httpx = httpx
+        self._response = response
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = _lower(response.headers)
+        first = response.history[0] if response.history else response
+        self.first_headers: Mapping[str, str] = _lower(first.headers)
+
+    def chunks(self) -> Iterator[bytes]:
+        try:
+            yield from self._response.iter_raw()
+        except self._httpx.TransportError as error:
+            raise TransportError(_describe(error)) from error
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class HttpxTransport:
+    """One connection pool for all threads. Proxies come from the environment (trust_env)."""
+
+    def __init__(self, connections: int) -> None:
+        import httpx
+
+        self._httpx: Any = httpx
+        self._client: Any = httpx.Client(
+            timeout=httpx.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S, pool=None),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            headers={"User-Agent": USER_AGENT},
+            follow_redirects=True,
+            trust_env=True,
+        )
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+        request = self._client.build_request("GET", url, headers=dict(headers))
+        try:
+            return HttpxReply(self._httpx, self._client.send(request, stream=True))
+        except (self._httpx.TransportError, self._httpx.TooManyRedirects) as error:
+            raise TransportError(_describe(error)) from error
+        except (self._httpx.InvalidURL, UnicodeError) as error:
+            raise TransportError(f"the address is not usable ({_describe(error)})") from error
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class UrllibReply:
+    def __init__(self, response: Any) -> None:
+        self._response = response
+        self.status: int = response.getcode()
+        self.headers: Mapping[str, str] = _lower(response.headers)
+        self.first_headers: Mapping[str, str] = self.headers
+
+    def chunks(self) -> Iterator[bytes]:
+        try:
+            while True:
+                chunk: bytes = self._response.read(65536)
+                if not chunk:
+                    return
+                yield chunk
+        except (OSError, http.client.HTTPException) as error:
+            raise TransportError(_describe(error)) from error
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class UrllibTransport:
+    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+        try:
+            request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
+            for name, value in headers.items():
+                if name == "Authorization":  # urllib would carry it on to another origin
+                    request.add_unredirected_header(name, value)
+                else:
+                    request.add_header(name, value)
+            return UrllibReply(urllib.request.urlopen(request, timeout=SILENCE_TIMEOUT_S))
+        except urllib.error.HTTPError as error:
+            return UrllibReply(error)
+        except urllib.error.URLError as error:
+            raise TransportError(_describe(error.reason)) from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise TransportError(_describe(error)) from error
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def _lower(headers: Any) -> dict[str, str]:
+    return {str(name).lower(): str(value) for name, value in headers.items()}
+
+
+def _describe(error: object) -> str:
+    """What went wrong in a few words, from the innermost exception that says it best."""
+    for candidate in _chain(error):
+        if isinstance(candidate, socket.gaierror):
+            return f"the name does not resolve ({candidate.strerror})"
+        if isinstance(candidate, ssl.SSLError):
+            return f"no trusted TLS connection ({candidate})"
+        if isinstance(candidate, ConnectionRefusedError):
+            return "connection refused, nothing listens there"
+    text = str(error).strip() or type(error).__name__
+    return text if len(text) < 200 else f"{text[:200]}…"
+
+
+def _chain(error: object) -> Iterator[object]:
+    while error is not None:
+        yield error
+        error = getattr(error, "__cause__", None) or getattr(error, "__context__", None)

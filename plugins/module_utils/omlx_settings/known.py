@@ -1,0 +1,234 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The keys omlx 0.5 knows in settings.json and model_settings.json, and what each may hold.
+
+Source: omlx v0.5.0, omlx/settings.py and omlx/model_settings.py; ranges from its own validation.
+omlx ignores unknown keys and drops them at its next save, so a typo would never be noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one key may hold; every key may also be null, which takes it out of the file."""
+
+    kind: str  # text | whole | number | flag | texts | mapping
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+    def complaint(self, value: Any) -> str | None:
+        """What is wrong with `value`; None when nothing is."""
+        if value is None:
+            return None
+        if not _is_kind(self.kind, value):
+            hint = ", without quotes" if isinstance(value, str) else ""
+            return f"is {value!r}, and {KIND_WORDS[self.kind]} is needed{hint}"
+        if self.choices and value not in self.choices:
+            return f"is '{value}'; it can be {', '.join(self.choices)}"
+        if (self.low is not None and value < self.low) or (
+            self.high is not None and value > self.high
+        ):
+            return f"is {value}; it can be {_span(self.low, self.high)}"
+        return None
+
+
+KIND_WORDS = {
+    "text": "text",
+    "whole": "a whole number",
+    "number": "a number",
+    "flag": "true or false",
+    "texts": "a list of texts",
+    "mapping": "a dictionary",
+}
+
+
+def _span(low: float | None, high: float | None) -> str:
+    if high is None:
+        return f"{low} or more"
+    return f"{low} to {high}"
+
+
+def _is_kind(kind: str, value: Any) -> bool:
+    if kind == "text":
+        return isinstance(value, str)
+    if kind == "flag":
+        return isinstance(value, bool)
+    if kind == "whole":
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind == "number":
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind == "texts":
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, dict)
+
+
+TEXT, WHOLE, NUMBER, FLAG = Rule("text"), Rule("whole"), Rule("number"), Rule("flag")
+TEXTS, MAPPING = Rule("texts"), Rule("mapping")
+POSITIVE = Rule("whole", low=1)
+SHARE = Rule("number", low=0, high=1)
+
+
+def one_of(*choices: str) -> Rule:
+    """A text that is one of a few words."""
+    return Rule("text", choices)
+
+
+def between(low: float, high: float, kind: str = "whole") -> Rule:
+    """A number within limits, both included."""
+    return Rule(kind, low=low, high=high)
+
+
+SETTINGS: Mapping[str, Mapping[str, Rule]] = {
+    "server": {
+        "host": TEXT,
+        "port": between(1, 65535),
+        "log_level": one_of("trace", "debug", "info", "warning", "error", "critical"),
+        "cors_origins": TEXTS,
+        "server_aliases": TEXTS,
+        "sse_keepalive_mode": one_of("chunk", "comment", "off"),
+        "auto_start_on_launch": FLAG,
+        "burst_decode_mode": one_of("off", "light", "balanced", "aggressive"),
+        "preserve_mid_system_cache": FLAG,
+    },
+    "model": {
+        "model_dirs": TEXTS,
+        "model_dir": TEXT,
+        "model_fallback": FLAG,
+        "hide_helper_models": FLAG,
+    },
+    "memory": {
+        "prefill_memory_guard": FLAG,
+        "memory_guard_tier": one_of("safe", "balanced", "aggressive", "custom"),
+        "memory_guard_custom_ceiling_gb": Rule("number", low=0),
+        "soft_threshold": SHARE,
+        "hard_threshold": SHARE,
+        "prefill_safe_zone_ratio": between(0.5, 0.99, "number"),
+        "prefill_min_chunk_tokens": between(1, 1024),
+    },
+    "scheduler": {
+        "max_concurrent_requests": POSITIVE,
+        "embedding_batch_size": POSITIVE,
+        "chunked_prefill": FLAG,
+    },
+    "cache": {
+        "enabled": FLAG,
+        "hot_cache_only": FLAG,
+        "ssd_cache_dir": TEXT,
+        "ssd_cache_max_size": TEXT,
+        "hot_cache_max_size": TEXT,
+        "initial_cache_blocks": POSITIVE,
+    },
+    "auth": {"skip_api_key_verification": FLAG},
+    "mcp": {"config_path": TEXT},
+    "huggingface": {"endpoint": TEXT, "hf_cache_enabled": FLAG},
+    "modelscope": {"endpoint": TEXT},
+    "network": {"http_proxy": TEXT, "https_proxy": TEXT, "no_proxy": TEXT, "ca_bundle": TEXT},
+    "sampling": {
+        "max_context_window": POSITIVE,
+        "max_context_window_policy": TEXT,
+        "max_tokens": POSITIVE,
+        "temperature": between(0, 2, "number"),
+        "top_p": SHARE,
+        "top_k": Rule("whole", low=0),
+        "repetition_penalty": NUMBER,
+    },
+    "logging": {"log_dir": TEXT, "retention_days": POSITIVE},
+    "claude_code": {
+        "context_scaling_enabled": FLAG,
+        "target_context_size": POSITIVE,
+        "mode": one_of("cloud", "local"),
+        "opus_model": TEXT,
+        "sonnet_model": TEXT,
+        "haiku_model": TEXT,
+    },
+    "integrations": {
+        **{
+            f"{tool}_model": TEXT
+            for tool in ("codex", "opencode", "openclaw", "hermes", "pi", "copilot")
+        },
+        "openclaw_tools_profile": TEXT,
+        "markitdown_enabled": FLAG,
+        "markitdown_expose_model": FLAG,
+        "markitdown_max_file_size_mb": POSITIVE,
+        "markitdown_max_files_per_request": POSITIVE,
+        "markitdown_pdf_processing_engine": TEXT,
+    },
+    "ui": {"language": TEXT},
+    "idle_timeout": {"idle_timeout_seconds": Rule("whole", low=60)},
+}
+
+MODEL: Mapping[str, Rule] = {
+    **dict.fromkeys(("is_pinned", "is_default", "is_hidden", "is_favorite"), FLAG),
+    **dict.fromkeys(("model_alias", "display_name", "description", "active_profile_name"), TEXT),
+    "ttl_seconds": POSITIVE,
+    "model_type_override": one_of(
+        "llm", "vlm", "embedding", "reranker", "audio_stt", "audio_tts", "audio_sts"
+    ),
+    "trust_remote_code": FLAG,
+    "max_context_window": POSITIVE,
+    "max_tokens": POSITIVE,
+    "temperature": between(0, 2, "number"),
+    "top_p": SHARE,
+    "top_k": Rule("whole", low=0),
+    "min_p": SHARE,
+    "repetition_penalty": NUMBER,
+    "presence_penalty": NUMBER,
+    "force_sampling": FLAG,
+    "max_tool_result_tokens": POSITIVE,
+    "chat_template_kwargs": MAPPING,
+    "forced_ct_kwargs": TEXTS,
+    "enable_thinking": FLAG,
+    "preserve_thinking": FLAG,
+    "thinking_budget_enabled": FLAG,
+    "thinking_budget_tokens": POSITIVE,
+    "reasoning_parser": TEXT,
+    "guided_grammar": TEXT,
+    "guided_grammar_enabled": FLAG,
+    "turboquant_kv_enabled": FLAG,
+    "turboquant_kv_bits": NUMBER,
+    "turboquant_skip_last": FLAG,
+    "index_cache_freq": POSITIVE,
+    "specprefill_enabled": FLAG,
+    "specprefill_draft_model": TEXT,
+    "specprefill_keep_pct": SHARE,
+    "specprefill_threshold": POSITIVE,
+    "dflash_enabled": FLAG,
+    "dflash_draft_model": TEXT,
+    "dflash_max_ctx": POSITIVE,
+    "dflash_in_memory_cache": FLAG,
+    "dflash_in_memory_cache_max_entries": POSITIVE,
+    "dflash_in_memory_cache_max_bytes": POSITIVE,
+    "dflash_ssd_cache": FLAG,
+    "mtp_enabled": FLAG,
+    "mtp_num_draft_tokens": POSITIVE,
+    "vlm_mtp_enabled": FLAG,
+    "vlm_mtp_draft_model": TEXT,
+    "vlm_mtp_draft_block_size": POSITIVE,
+}
+
+# omlx drops an entry that turns on two of these together, with no more than a line in its log
+EXCLUSIVE = (
+    ("mtp_enabled", "dflash_enabled"),
+    ("vlm_mtp_enabled", "dflash_enabled"),
+    ("vlm_mtp_enabled", "specprefill_enabled"),
+    ("vlm_mtp_enabled", "mtp_enabled"),
+    ("vlm_mtp_enabled", "turboquant_kv_enabled"),
+)
+
+# never shown: keys, and addresses that may carry a name and a password
+SECRETS = frozenset(
+    [
+        ("auth", "api_key"),
+        ("auth", "secret_key"),
+        ("auth", "sub_keys"),
+        ("network", "http_proxy"),
+        ("network", "https_proxy"),
+    ]
+)

@@ -1,0 +1,305 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the wanted keys and the files omlx has to the files it shall have; a pure function."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import ipaddress
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.known import (
+    EXCLUSIVE,
+    MODEL,
+    SECRETS,
+    SETTINGS,
+)
+
+Document = dict[str, Any]
+SETTINGS_VERSION = "1.0"
+MODELS_VERSION = 1
+NOT_OURS = ("secret_key", "sub_keys")
+SHORTEST_KEY = 4
+
+
+class SettingsRefusedError(ValueError):
+    """The wanted settings cannot be meant, or would open what shall be closed."""
+
+
+@dataclass(frozen=True)
+class Want:
+    """The keys a task owns. A value that is None takes its key out of the file."""
+
+    settings: Mapping[str, Mapping[str, Any]]
+    models: Mapping[str, Mapping[str, Any]]
+    api_key: str | None = None
+    unchecked: bool = False
+
+    def sections(self) -> dict[str, dict[str, Any]]:
+        """The owned settings with the key among them."""
+        owned = {section: dict(keys) for section, keys in self.settings.items()}
+        if self.api_key is not None:
+            owned.setdefault("auth", {})["api_key"] = self.api_key
+        return owned
+
+    def digest(self) -> str:
+        """Changes when, and only when, something owned changes; the key is in it as a hash."""
+        owned = {**self.sections(), "models": self.models}
+        return hashlib.sha256(json.dumps(owned, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What the two files shall hold; None is a file that nobody asked for."""
+
+    settings: Document | None
+    models: Document | None
+    changed_keys: tuple[str, ...]
+
+
+def plan(want: Want, settings: Document | None, models: Document | None) -> Planned:
+    """Merge the wanted keys into the documents (None: no usable file).
+
+    Raises SettingsRefusedError for what omlx would ignore, drop, or serve to everybody.
+    """
+    check_keys(want)
+    changed: list[str] = []
+    merged = _merged_settings(want, settings, changed)
+    if merged is not None and want.sections():
+        _check_memory(want, merged)
+        _check_exposure(merged)
+    merged_models = _merged_models(want, models, changed)
+    return Planned(merged, merged_models, tuple(changed))
+
+
+def masked(document: Document | None) -> str:
+    """A settings document as text for people, without what is secret."""
+    if document is None:
+        return ""
+    shown = {
+        section: (
+            {key: _mask(section, key, value) for key, value in keys.items()}
+            if isinstance(keys, dict)
+            else keys
+        )
+        for section, keys in document.items()
+    }
+    return json.dumps(shown, indent=2, ensure_ascii=False) + "\n"
+
+
+def secret_changes(before: Document | None, after: Document | None) -> list[str]:
+    """Names of the secret keys whose values differ."""
+    return [
+        f"{section}.{key}"
+        for section, key in sorted(SECRETS)
+        if not same(_get(before, section, key), _get(after, section, key))
+    ]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON; Python also takes true for 1."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True) or (
+        _is_number(one) and _is_number(other) and one == other
+    )
+
+
+def check_keys(want: Want) -> None:
+    """Refuse names omlx does not know and values it would not take."""
+    for section, keys in want.settings.items():
+        rules = SETTINGS.get(section)
+        if rules is None and not want.unchecked:
+            raise SettingsRefusedError(f"omlx has no section '{section}'{_hint(section, SETTINGS)}")
+        if not isinstance(keys, Mapping):
+            raise SettingsRefusedError(f"section '{section}' needs keys, and is {keys!r}")
+        for key, value in keys.items():
+            _check_setting(want, section, key, value)
+    if want.api_key is not None:
+        _check_api_key(want.api_key)
+    for model, keys in want.models.items():
+        _check_model(want, model, keys)
+    defaults = [model for model, keys in want.models.items() if keys.get("is_default")]
+    if len(defaults) > 1:
+        raise SettingsRefusedError(f"only one model can be the default: {', '.join(defaults)}")
+
+
+def _check_setting(want: Want, section: str, key: str, value: Any) -> None:
+    if (section, key) == ("auth", "api_key"):
+        raise SettingsRefusedError("auth.api_key is a secret; give it as the parameter api_key")
+    if section == "auth" and key in NOT_OURS:
+        raise SettingsRefusedError(f"auth.{key} is a secret that omlx keeps; it cannot be set here")
+    rule = SETTINGS.get(section, {}).get(key)
+    if rule is None and not want.unchecked:
+        elsewhere = [name for name, keys in SETTINGS.items() if key in keys]
+        hint = f"; it is in '{elsewhere[0]}'" if elsewhere else _hint(key, SETTINGS[section])
+        raise SettingsRefusedError(f"omlx has no key '{key}' in section '{section}'{hint}")
+    complaint = rule.complaint(value) if rule else None
+    if complaint:
+        shown = "is not of the right kind" if (section, key) in SECRETS else complaint
+        raise SettingsRefusedError(f"{section}.{key} {shown}")
+    if section == "network" and "@" in str(value):
+        raise SettingsRefusedError(
+            f"network.{key} holds a name and a password, which would be seen in output; give omlx "
+            "a proxy that needs none"
+        )
+    if key == "hot_cache_max_size" and value == "auto":
+        raise SettingsRefusedError('cache.hot_cache_max_size is "auto", which omlx no longer takes')
+
+
+def _check_model(want: Want, model: str, keys: Any) -> None:
+    if not model or "/" in model:
+        raise SettingsRefusedError(
+            f"'{model}' is not a model id of omlx; it is the name of the model's folder, without "
+            "its owner"
+        )
+    if not isinstance(keys, Mapping):
+        raise SettingsRefusedError(f"model '{model}' needs keys, and is {keys!r}")
+    for key, value in keys.items():
+        rule = MODEL.get(key)
+        if rule is None and not want.unchecked:
+            raise SettingsRefusedError(
+                f"omlx has no key '{key}' for a model ({model}){_hint(key, MODEL)}"
+            )
+        complaint = rule.complaint(value) if rule else None
+        if complaint:
+            raise SettingsRefusedError(f"{key} of model {model} {complaint}")
+
+
+def _check_api_key(key: str) -> None:
+    printable = all("!" <= letter <= "~" for letter in key)
+    if len(key) < SHORTEST_KEY or not printable:
+        raise SettingsRefusedError(
+            f"api_key cannot be used: omlx wants {SHORTEST_KEY} or more printable ASCII characters "
+            "and no space among them"
+        )
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return "; a newer omlx may have it: then say unchecked: true"
+
+
+def _merged_settings(want: Want, have: Document | None, changed: list[str]) -> Document | None:
+    owned = want.sections()
+    if have is None and not owned:
+        return None
+    merged: Document = dict(have) if have is not None else {"version": SETTINGS_VERSION}
+    for section, keys in owned.items():
+        old = merged.get(section)
+        made = _merged(old if isinstance(old, dict) else {}, keys, section, changed)
+        if made or section in merged:
+            merged[section] = made
+    return merged
+
+
+def _merged_models(want: Want, have: Document | None, changed: list[str]) -> Document | None:
+    if not want.models:
+        return have
+    merged: Document = dict(have) if have is not None else {"version": MODELS_VERSION}
+    entries = merged.get("models")
+    entries = dict(entries) if isinstance(entries, dict) else {}
+    for model, keys in want.models.items():
+        old = entries.get(model)
+        entry = _merged(old if isinstance(old, dict) else {}, keys, f"models.{model}", changed)
+        _check_exclusive(model, entry)
+        entries[model] = entry
+        if keys.get("is_default"):
+            _make_only_default(entries, model, changed)
+    merged["models"] = entries
+    return merged
+
+
+def _merged(old: Mapping[str, Any], keys: Mapping[str, Any], where: str, changed: list[str]) -> Any:
+    merged = dict(old)
+    for key, value in keys.items():
+        if not same(old.get(key), value):
+            changed.append(f"{where}.{key}")
+            if value is None:
+                del merged[key]
+            else:
+                merged[key] = value
+    return merged
+
+
+def _make_only_default(entries: Document, model: str, changed: list[str]) -> None:
+    for other, entry in entries.items():
+        if other != model and isinstance(entry, dict) and entry.get("is_default"):
+            entries[other] = {**entry, "is_default": False}
+            changed.append(f"models.{other}.is_default")
+
+
+def _check_exclusive(model: str, entry: Mapping[str, Any]) -> None:
+    for one, other in EXCLUSIVE:
+        if entry.get(one) and entry.get(other):
+            raise SettingsRefusedError(
+                f"model {model} would have both {one} and {other}, and omlx then drops all its "
+                "settings; set one of them to false"
+            )
+
+
+def _check_memory(want: Want, merged: Document) -> None:
+    owned = want.settings.get("memory", {})
+    tier = _get(merged, "memory", "memory_guard_tier") or "balanced"
+    ceiling = _get(merged, "memory", "memory_guard_custom_ceiling_gb") or 0
+    if owned.get("memory_guard_tier") == "custom" and not ceiling > 0:
+        raise SettingsRefusedError(
+            "memory.memory_guard_tier is custom, and that needs a "
+            "memory.memory_guard_custom_ceiling_gb above 0"
+        )
+    if owned.get("memory_guard_custom_ceiling_gb") and tier != "custom":
+        raise SettingsRefusedError(
+            f"memory.memory_guard_custom_ceiling_gb is ignored by omlx while memory_guard_tier is "
+            f"'{tier}'; set the tier to custom as well"
+        )
+
+
+def _check_exposure(merged: Document) -> None:
+    host = _get(merged, "server", "host")
+    open_to = [name for name in _hosts(host) if not is_loopback(name)]
+    if not open_to:
+        return
+    shown = ", ".join(open_to)
+    if not _get(merged, "auth", "api_key"):
+        raise SettingsRefusedError(
+            f"server.host is {shown}, which others can reach, and there is no API key; give "
+            "api_key or set server.host to 127.0.0.1"
+        )
+    if _get(merged, "auth", "skip_api_key_verification"):
+        raise SettingsRefusedError(
+            f"server.host is {shown}, which others can reach, and auth.skip_api_key_verification "
+            "lets everybody in, also as administrator; set it to false"
+        )
+
+
+def _hosts(host: Any) -> list[str]:
+    names = host if isinstance(host, list) else str(host or "127.0.0.1").split(",")
+    return [str(name).strip() for name in names]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to bind to is reached from this machine alone."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _get(document: Mapping[str, Any] | None, section: str, key: str) -> Any:
+    keys = (document or {}).get(section)
+    return keys.get(key) if isinstance(keys, dict) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _mask(section: str, key: str, value: Any) -> Any:
+    return "(set, not shown)" if (section, key) in SECRETS and value else value

@@ -1,0 +1,282 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of omlx_settings: read omlx's two files, plan, write what differs."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.closet.inference.plugins.module_utils.filediff import Diff, words_diff
+from ansible_collections.closet.inference.plugins.module_utils.files import (
+    sync_folder,
+    write_atomic,
+)
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.host import (
+    group_id,
+    user_id,
+)
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
+    Document,
+    Planned,
+    SettingsRefusedError,
+    Want,
+    masked,
+    plan,
+    same,
+    secret_changes,
+)
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+SETTINGS = "settings.json"
+MODELS = "model_settings.json"
+
+
+class SettingsNotWrittenError(RuntimeError):
+    """A file could not be read or written."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One file as it is; `document` None with `data` is a file that omlx could not read either."""
+
+    data: bytes | None
+    document: Document | None
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+
+    @property
+    def broken(self) -> bool:
+        """There is a file and it is not usable."""
+        return self.data is not None and self.document is None
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whom the files belong to; None is "whoever has them", or we ourselves for new ones."""
+
+    uid: int | None
+    gid: int | None
+
+
+def execute(
+    params: Mapping[str, Any], check_mode: bool = False
+) -> tuple[dict[str, Any], list[str]]:
+    """The result and the warnings; raises SettingsRefusedError before anything was touched."""
+    want = Want(
+        settings=params.get("settings") or {},
+        models=params.get("models") or {},
+        api_key=params.get("api_key"),
+        unchecked=bool(params.get("unchecked")),
+    )
+    warnings: list[str] = []
+    owner = _owner(params, check_mode, warnings)
+    folder = _folder(params["base_path"], check_mode, warnings)
+    folder_now = _attributes(folder)
+    have = {name: _found(folder / name) for name in (SETTINGS, MODELS)}
+    planned = plan(want, have[SETTINGS].document, have[MODELS].document)
+    wanted = {
+        SETTINGS: planned.settings if want.sections() else None,
+        MODELS: planned.models if want.models else None,
+    }
+    steps = [name for name, document in wanted.items() if _differs(have[name], document, owner)]
+    folder_differs = _attributes_differ(folder_now, FOLDER_MODE, owner)
+    for name in steps:
+        if have[name].broken:
+            warnings.append(_keep_aside(folder / name, have[name], owner, check_mode))
+    if not check_mode:
+        _apply(folder, folder_differs, {name: wanted[name] for name in steps}, have, owner)
+    result = {
+        "changed": bool(steps) or folder_differs,
+        "changed_keys": list(planned.changed_keys),
+        "digest": want.digest(),
+        "diff": _diffs(folder, folder_now, folder_differs, steps, have, planned, owner),
+    }
+    return result, warnings
+
+
+def _folder(base_path: str, check_mode: bool, warnings: list[str]) -> Path:
+    if not base_path.startswith("/"):
+        raise SettingsRefusedError(f"base_path '{base_path}' is not an absolute path")
+    folder = Path(os.path.realpath(base_path))
+    if folder.exists() and not folder.is_dir():
+        raise SettingsRefusedError(f"base_path {base_path} is not a folder")
+    if not folder.parent.is_dir():
+        words = f"base_path {base_path}: the folder {folder.parent} is not there"
+        if not check_mode:
+            raise SettingsRefusedError(words)
+        warnings.append(f"{words} yet")
+    return folder
+
+
+def _owner(params: Mapping[str, Any], check_mode: bool, warnings: list[str]) -> Owner:
+    numbers: list[int | None] = []
+    for what, look_up in (("owner", user_id), ("group", group_id)):
+        name = params.get(what)
+        number = look_up(str(name)) if name else None
+        if name and number is None:
+            words = f"{what} {name} is not known on this host"
+            if not check_mode:
+                raise SettingsRefusedError(words)
+            warnings.append(f"{words} yet")
+        numbers.append(number)
+    return Owner(*numbers)
+
+
+def _found(path: Path) -> Found:
+    try:
+        data = path.read_bytes()
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return Found(None, None)
+    except OSError as error:
+        raise SettingsNotWrittenError(
+            f"{path} cannot be read: {error.strerror}; run the task as its owner or with "
+            "become: true"
+        ) from error
+    return Found(data, _parsed(data), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+
+
+def _parsed(data: bytes) -> Document | None:
+    try:
+        document = json.loads(data)
+    except ValueError:  # not JSON, or not UTF-8
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _attributes(path: Path) -> Found | None:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Found(None, None, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+
+
+def _differs(have: Found, document: Document | None, owner: Owner) -> bool:
+    if document is None:
+        return False
+    if have.document is None or not same(have.document, document):
+        return True
+    return _attributes_differ(have, FILE_MODE, owner)
+
+
+def _attributes_differ(have: Found | None, mode: int, owner: Owner) -> bool:
+    if have is None:
+        return True
+    return (
+        have.mode != mode
+        or (owner.uid is not None and have.uid != owner.uid)
+        or (owner.gid is not None and have.gid != owner.gid)
+    )
+
+
+def _keep_aside(path: Path, have: Found, owner: Owner, check_mode: bool) -> str:
+    """Copy an unreadable file to a name of its own; a run cut off after this finds its copy."""
+    data = have.data or b""
+    number = 1
+    while True:
+        aside = path.with_name(f"{path.name}.broken-{number}")
+        if not aside.exists() or aside.read_bytes() == data:
+            break
+        number += 1
+    words = f"{path} is not a JSON object, with which omlx would start on its defaults (no API key)"
+    if check_mode:
+        return f"{words}; it would be kept as {aside.name} and replaced"
+    _write(aside, data, have, owner)
+    return f"{words}; it was kept as {aside.name} and replaced"
+
+
+def _apply(
+    folder: Path,
+    folder_differs: bool,
+    documents: Mapping[str, Document | None],
+    have: Mapping[str, Found],
+    owner: Owner,
+) -> None:
+    try:
+        if folder_differs:
+            _place_folder(folder, owner)
+    except OSError as error:
+        raise SettingsNotWrittenError(f"{folder} could not be changed: {error.strerror}") from error
+    for name, document in documents.items():
+        data = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+        _write(folder / name, data, have[name], owner)
+
+
+def _place_folder(folder: Path, owner: Owner) -> None:
+    if not folder.is_dir():
+        folder.mkdir(mode=FOLDER_MODE)
+        sync_folder(folder.parent)
+    if owner.uid is not None or owner.gid is not None:
+        os.chown(
+            folder,
+            -1 if owner.uid is None else owner.uid,
+            -1 if owner.gid is None else owner.gid,
+        )
+    folder.chmod(FOLDER_MODE)
+
+
+def _write(path: Path, data: bytes, have: Found, owner: Owner) -> None:
+    kept = have if have.data is not None else None
+    uid = kept.uid if kept and owner.uid is None else owner.uid
+    gid = kept.gid if kept and owner.gid is None else owner.gid
+    try:
+        write_atomic(path, data, FILE_MODE, uid, gid)
+    except OSError as error:
+        raise SettingsNotWrittenError(
+            f"{path} could not be written: {error.strerror}; it is as it was. Check free space and "
+            "who owns the folder (ls -ld), then run again"
+        ) from error
+
+
+def _diffs(
+    folder: Path,
+    folder_now: Found | None,
+    folder_differs: bool,
+    steps: list[str],
+    have: Mapping[str, Found],
+    planned: Planned,
+    owner: Owner,
+) -> list[Diff]:
+    told = []
+    if folder_differs:
+        told.append(_attribute_diff(str(folder), folder_now, FOLDER_MODE, owner))
+    for name in steps:
+        path = str(folder / name)
+        old, new = have[name], planned.settings if name == SETTINGS else planned.models
+        before, after = masked(old.document), masked(new)
+        if old.broken:
+            before = f"(not JSON, {len(old.data or b'')} bytes, not shown)\n"
+        if name == SETTINGS:
+            after += "".join(
+                f"{key}: changed, not shown\n" for key in secret_changes(old.document, new)
+            )
+        if before != after:
+            header = path if old.data is not None else f"{path} (absent)"
+            told.append(
+                {"before": before, "after": after, "before_header": header, "after_header": path}
+            )
+        if old.data is not None and _attributes_differ(old, FILE_MODE, owner):
+            told.append(_attribute_diff(path, old, FILE_MODE, owner))
+    return told
+
+
+def _attribute_diff(path: str, have: Found | None, mode: int, owner: Owner) -> Diff:
+    before: dict[str, str] = {}
+    if have is not None:
+        before = {"mode": f"{have.mode:04o}", "uid": str(have.uid), "gid": str(have.gid)}
+    after = {**before, "mode": f"{mode:04o}"}
+    if owner.uid is not None:
+        after["uid"] = str(owner.uid)
+    if owner.gid is not None:
+        after["gid"] = str(owner.gid)
+    return words_diff(path, "attributes", before, after)

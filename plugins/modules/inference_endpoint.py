@@ -1,0 +1,190 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: inference_endpoint
+short_description: Climb the health ladder of an OpenAI-compatible /v1
+version_added: "0.1.0"
+description:
+  - Asks, from the host it runs on, whether a C(/v1) connects, lists its models, answers, and
+    how fast.
+  - Waits for a server that is still starting. Stops waiting when it cannot help, such as after
+    a refused key.
+  - Proxies named in the environment are not used.
+author:
+  - closet.inference contributors (@closet-inference)
+attributes:
+  check_mode:
+    support: full
+    description: It only reads, so it does the same in check mode.
+  diff_mode:
+    support: N/A
+    description: It never changes anything.
+options:
+  url:
+    description: Address of the C(/v1), such as V(http://attic.local:8000/v1).
+    type: str
+    required: true
+  api_key:
+    description: Key to show to the server.
+    type: str
+  models:
+    description: Model ids that have to be listed.
+    type: list
+    elements: str
+    default: []
+  exact:
+    description: No other model may be listed.
+    type: bool
+    default: false
+  answer:
+    description: Id of a model that has to answer one short chat request. This loads the model
+      when it is not loaded.
+    type: str
+  measure:
+    description: Also stream one answer of O(answer) and report RV(ttft_s) and RV(decode_tps).
+    type: bool
+    default: false
+  prompt_words:
+    description: Length of the prompt of O(measure) in words; one is about two to three tokens.
+    type: int
+    default: 40
+  expect:
+    description:
+      - V(ok) is the ladder.
+      - V(refused) succeeds when nothing can be reached at the port.
+      - V(unauthorized) succeeds when the server refuses the key, or the lack of one.
+    type: str
+    choices: [ok, refused, unauthorized]
+    default: ok
+  timeout_s:
+    description: Seconds to wait in all, loading of models included.
+    type: float
+    default: 60
+  hint:
+    description: What to run next when it fails; added to the message.
+    type: str
+notes:
+  - It never reports a change.
+"""
+
+EXAMPLES = r"""
+- name: Wait until the closet answers
+  closet.inference.inference_endpoint:
+    url: http://10.77.31.10:8000/v1
+    api_key: "{{ closet_api_key }}"
+    models: [qwen3-coder]
+    answer: qwen3-coder
+    timeout_s: 300
+    hint: launchctl print system/inference.closet.omlx
+
+- name: Prove that nobody gets in without a key
+  closet.inference.inference_endpoint:
+    url: http://10.77.31.10:8000/v1
+    expect: unauthorized
+"""
+
+RETURN = r"""
+steps:
+  description: The rungs in order, of the last try; the last one is the one that failed, if one
+    did.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - step: connect
+      ok: true
+      ms: 2
+      detail: connected
+    - step: models
+      ok: true
+      ms: 14
+      detail: 2 listed
+models:
+  description: Ids of the models the server lists.
+  returned: always
+  type: list
+  elements: str
+  sample: [qwen3-coder, qwen3-embedding]
+ttft_s:
+  description: Seconds from the request to the first token that says something; null when not
+    measured.
+  returned: always
+  type: float
+  sample: 0.42
+decode_tps:
+  description: Tokens per second after the first; null when not measured.
+  returned: always
+  type: float
+  sample: 61.3
+"""
+
+from dataclasses import asdict
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.ladder import (
+    Ladder,
+    Want,
+)
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import (
+    BadUrlError,
+    parse_base,
+)
+from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "required": True},
+            "api_key": {"type": "str", "no_log": True},
+            "models": {"type": "list", "elements": "str", "default": []},
+            "exact": {"type": "bool", "default": False},
+            "answer": {"type": "str"},
+            "measure": {"type": "bool", "default": False},
+            "prompt_words": {"type": "int", "default": 40},
+            "expect": {
+                "type": "str",
+                "choices": ["ok", "refused", "unauthorized"],
+                "default": "ok",
+            },
+            "timeout_s": {"type": "float", "default": 60},
+            "hint": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    if given["measure"] and not given["answer"]:
+        module.fail_json(msg="measure needs answer, the id of the model to measure")
+    if given["timeout_s"] <= 0:
+        module.fail_json(msg="timeout_s has to be above 0")
+    try:
+        base = parse_base(given["url"])
+    except BadUrlError as error:
+        module.fail_json(msg=str(error))
+    want = Want(
+        base=base,
+        api_key=given["api_key"],
+        models=tuple(given["models"]),
+        exact=given["exact"],
+        answer=given["answer"],
+        measure=given["measure"],
+        prompt_words=given["prompt_words"],
+        expect=given["expect"],
+        timeout_s=given["timeout_s"],
+    )
+    report = asdict(Ladder(want, Runner()).climb())
+    failure = report.pop("failure")
+    if failure:
+        hint = given["hint"]
+        module.fail_json(msg=f"{failure}. Next: {hint}" if hint else failure, **report)
+    module.exit_json(changed=False, **report)
+
+
+if __name__ == "__main__":
+    main()

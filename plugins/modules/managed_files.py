@@ -1,0 +1,219 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: managed_files
+short_description: Keep many files of one host as they shall be, in one run
+version_added: "0.1.0"
+description:
+  - Renders templates on the controller, then compares, validates and writes all files of a host
+    in a single module run.
+  - Every file is looked at and every validator is asked before the first file is written. When
+    a write fails midway, the files already written are put back as they were.
+  - Each file is replaced in one step (written beside, synchronised, renamed), so a power cut
+    leaves the old or the new one.
+  - Symbolic links among the parents are followed, as V(/etc) on a Mac needs it. A link at the
+    path itself is replaced by a whole file (O(files[].template), O(files[].content)), and
+    followed by a block or line, which edit somebody else's file.
+  - Parent folders are not created implicitly; list them before the file with
+    O(files[].state=directory).
+author:
+  - closet.inference contributors (@closet-inference)
+attributes:
+  check_mode:
+    support: full
+    description: Says exactly what a real run would change. A validator, user or parent folder
+      that an earlier task of the play would have brought is a warning then.
+  diff_mode:
+    support: full
+    description: One entry per changed file, secret ones without their content.
+options:
+  files:
+    description: The files, in the order in which they are written. Blocks and lines may share a
+      path, nothing else may.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: Absolute path on the host. V(~), V(.) and V(..) are refused.
+        type: str
+        required: true
+      template:
+        description:
+          - Name of a template, found where M(ansible.builtin.template) would find it and
+            rendered in the same way.
+          - Only one of this, O(files[].content), O(files[].block), O(files[].line) and
+            O(files[].link) can be given.
+        type: str
+      content:
+        description: The whole content as text.
+        type: str
+      block:
+        description:
+          - Text of a block inside a file that belongs to somebody else, kept between the lines
+            V(# BEGIN closet.inference <block_name>) and V(# END closet.inference <block_name>).
+          - With O(files[].state=absent) only O(files[].block_name) is needed.
+        type: str
+      block_name:
+        description: Name by which the block is found again.
+        type: str
+      line:
+        description: One line inside a file that belongs to somebody else.
+        type: str
+      match:
+        description:
+          - Regular expression, searched in each line. The first line it is found in becomes
+            O(files[].line), further ones are removed, all others stay. Without a match the line
+            is appended.
+          - With O(files[].state=absent) all lines it is found in are removed.
+        type: str
+      link:
+        description: Target of a symbolic link. A file or folder in its place is never replaced.
+        type: str
+      state:
+        description:
+          - V(directory) makes a folder.
+          - V(absent) removes the file, link, block or line; a folder only when nothing is left
+            in it.
+        type: str
+        choices: [present, absent, directory]
+        default: present
+      owner:
+        description: User name or number. When not given, an existing file keeps its owner.
+        type: str
+      group:
+        description: Group name or number. When not given, an existing file keeps its group.
+        type: str
+      mode:
+        description:
+          - Permissions as a quoted octal number, such as V("0644").
+          - When not given, an existing file keeps its mode, a new one gets V(0644), a folder
+            V(0755), a secret V(0600).
+        type: str
+      validate:
+        description: A command as a list of words, run on a copy of the new content before
+          anything is replaced. V(%s) stands for the copy. It has to end with 0.
+        type: list
+        elements: str
+      secret:
+        description: The content never appears in output or diff, nor do the words of a
+          validator about it.
+        type: bool
+        default: false
+  secret_contents:
+    description: Filled in by the action plugin with the texts of the secret files, to keep them
+      out of every output. Not for use in a task.
+    type: list
+    elements: str
+notes:
+  - Extended attributes and access control lists of a replaced file are not kept.
+"""
+
+EXAMPLES = r"""
+- name: Place the files of the closet
+  closet.inference.managed_files:
+    files:
+      - path: /etc/sudoers.d/closet-inference
+        template: sudoers.j2
+        owner: root
+        group: wheel
+        mode: "0440"
+        validate: [/usr/sbin/visudo, -cf, "%s"]
+      - path: /etc/sysctl.conf
+        line: iogpu.wired_limit_mb=98304
+        match: ^iogpu\.wired_limit_mb=
+      - path: /Users/admin/.zshenv
+        block_name: environment
+        block: . "$HOME/.config/closet/env.sh"
+        owner: admin
+      - path: /Users/admin/.config/closet
+        state: directory
+        mode: "0700"
+        owner: admin
+      - path: /Users/admin/.config/closet/key
+        content: "{{ client_key }}"
+        secret: true
+        owner: admin
+  become: true
+"""
+
+RETURN = r"""
+files:
+  description: What became of each path, in the order of the task.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - path: /etc/sudoers.d/closet-inference
+      changed: true
+      state: present
+digest:
+  description:
+    - Changes when, and only when, the wanted contents change; modes and owners are not part of
+      it.
+    - For O(closet.inference.launchd_job#module:restart_on).
+  returned: success
+  type: str
+  sample: 9b0c2c1c3d2f5e3f0f4f1c6f1b1d0a7f7f1e2d3c4b5a69788796a5b4c3d2e1f0
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.host import (
+    FilesNotWrittenError,
+)
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
+    FilesRefusedError,
+)
+from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
+
+FILE_OPTIONS = {
+    "path": {"type": "str", "required": True},
+    "template": {"type": "str"},
+    "content": {"type": "str"},
+    "block": {"type": "str"},
+    "block_name": {"type": "str"},
+    "line": {"type": "str"},
+    "match": {"type": "str"},
+    "link": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent", "directory"], "default": "present"},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "mode": {"type": "str"},
+    "validate": {"type": "list", "elements": "str"},
+    "secret": {"type": "bool", "default": False, "no_log": False},
+}
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": FILE_OPTIONS,
+            },
+            "secret_contents": {"type": "list", "elements": "str", "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result, warnings = execute(module.params, Runner(), module.tmpdir, module.check_mode)
+    except (FilesRefusedError, FilesNotWrittenError) as error:
+        module.fail_json(msg=str(error))
+    for warning in warnings:
+        module.warn(warning)
+    if not module._diff:
+        del result["diff"]
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

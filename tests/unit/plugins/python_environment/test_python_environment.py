@@ -1,0 +1,256 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""python_environment with commands that only pretend, cut off at every step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.closet.inference.plugins.module_utils.python_environment import (
+    BuildFailedError,
+    EnvironmentRefusedError,
+    Have,
+    Want,
+    execute,
+    plan,
+)
+from ansible_collections.closet.inference.plugins.module_utils.runner import Completed, Runner
+
+LIST = "# locked\nomlx==0.5.0 \\\n    --hash=sha256:00\n"
+
+
+class Pretender(Runner):
+    """Does to the disk what venv, pip and uv would do; fails or is cut off when told to."""
+
+    def __init__(self) -> None:
+        self.ran: list[tuple[list[str], dict[str, str]]] = []
+        self.fail: dict[str, Completed] = {}
+        self.cut_at: int | None = None
+
+    def run(
+        self,
+        argv: Sequence[str],
+        timeout_s: float = 30,
+        input: str | None = None,  # noqa: A002 - the word of Runner
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        words = list(argv)
+        if self.cut_at == len(self.ran):
+            raise KeyboardInterrupt
+        self.ran.append((words, dict(env or {})))
+        for word, completed in self.fail.items():
+            if word in words:
+                return completed
+        if "venv" in words:
+            (Path(words[-1]) / "bin").mkdir(parents=True)
+            (Path(words[-1]) / "pyvenv.cfg").touch()
+        return Completed(tuple(words), 0, "", "")
+
+    @property
+    def commands(self) -> list[list[str]]:
+        return [words for words, _ in self.ran]
+
+
+@pytest.fixture
+def params(tmp_path: Path) -> dict[str, Any]:
+    return {
+        "path": f"{tmp_path}/omlx/1f2e",
+        "requirements": LIST,
+        "hashes": True,
+        "python": "3.11",
+        "uv_path": f"{tmp_path}/uv/0.13.9",
+        "uv_version": "0.13.9",
+        "index_url": None,
+        "check": ["omlx", "--help"],
+    }
+
+
+def test_from_nothing_to_complete(params: dict[str, Any]) -> None:
+    runner = Pretender()
+    foretold = execute(params, runner, check_mode=True)
+    assert runner.ran == []
+    assert not Path(params["path"]).exists()
+    told = execute(params, runner)
+    assert told == foretold
+    assert told["steps"] == ["install uv", "create", "install", "check", "complete"]
+    path, uv = params["path"], params["uv_path"]
+    assert runner.commands == [
+        ["/usr/bin/python3", "-m", "venv", uv],
+        [
+            *f"{uv}/bin/python3 -m pip install --no-input".split(),
+            *["--disable-pip-version-check", "uv==0.13.9"],
+        ],
+        [f"{uv}/bin/uv", "venv", "--allow-existing", "--python", "3.11", path],
+        [
+            *f"{uv}/bin/uv pip install --python {path}/bin/python --compile-bytecode".split(),
+            *f"--requirement {path}/requirements.txt --require-hashes --no-deps".split(),
+        ],
+        [f"{path}/bin/omlx", "--help"],
+    ]
+    assert Path(path, "requirements.txt").read_text() == LIST
+    assert Path(path, ".complete").read_text().strip() == told["digest"]
+
+
+def test_a_complete_one_runs_nothing(params: dict[str, Any]) -> None:
+    execute(params, Pretender())
+    runner = Pretender()
+    told = execute({**params, "index_url": "http://mirror.lan/simple"}, runner)
+    assert told["changed"] is False
+    assert told["steps"] == []
+    assert told["diff"]["before"] == told["diff"]["after"]
+    assert runner.ran == []
+
+
+def test_a_second_environment_uses_the_same_uv(params: dict[str, Any]) -> None:
+    execute(params, Pretender())
+    runner = Pretender()
+    told = execute({**params, "path": params["path"] + "b", "check": []}, runner)
+    assert told["steps"] == ["create", "install", "complete"]
+
+
+@pytest.mark.parametrize("cut_at", range(5))
+def test_a_run_cut_off_anywhere_is_mended_by_the_next(params: dict[str, Any], cut_at: int) -> None:
+    runner = Pretender()
+    runner.cut_at = cut_at
+    with pytest.raises(KeyboardInterrupt):
+        execute(params, runner)
+    assert not Path(params["path"], ".complete").exists()
+    assert execute(params, Pretender())["changed"] is True
+    assert execute(params, Pretender())["changed"] is False
+
+
+def test_what_a_cut_off_build_left_is_gone(params: dict[str, Any]) -> None:
+    runner = Pretender()
+    runner.fail = {"--requirement": Completed((), 1, "", "boom")}
+    with pytest.raises(BuildFailedError):
+        execute(params, runner)
+    Path(params["path"], "half").touch()
+    told = execute(params, Pretender())
+    assert told["steps"][0] == "remove"
+    assert not Path(params["path"], "half").exists()
+
+
+def test_taking_the_mark_away_asks_for_a_new_build(params: dict[str, Any]) -> None:
+    execute(params, Pretender())
+    Path(params["path"], ".complete").unlink()
+    assert execute(params, Pretender())["steps"][:2] == ["remove", "create"]
+
+
+def test_a_failure_shows_the_end_of_what_was_said(params: dict[str, Any]) -> None:
+    runner = Pretender()
+    said = "\n".join(f"line {at}" for at in range(40))
+    runner.fail = {"--requirement": Completed((), 2, "", said)}
+    with pytest.raises(BuildFailedError) as raised:
+        execute(params, runner)
+    words = str(raised.value)
+    assert f"{params['path']} could not be built: to install the requirements" in words
+    assert "ended with 2" in words
+    assert "line 20\n" in words
+    assert "line 19\n" not in words
+    assert "Next: see whether this host reaches the package index" in words
+
+
+def test_a_failed_check_is_not_complete(params: dict[str, Any]) -> None:
+    runner = Pretender()
+    runner.fail = {"--help": Completed((), 124, "", "", timed_out=True)}
+    with pytest.raises(BuildFailedError, match="did not end in 300 s"):
+        execute(params, runner)
+    assert not Path(params["path"], ".complete").exists()
+
+
+def test_a_mirror_is_told_by_environment_and_nothing_lands_in_a_home(
+    params: dict[str, Any], tmp_path: Path
+) -> None:
+    runner = Pretender()
+    execute({**params, "index_url": "http://mirror.lan/simple"}, runner)
+    for words, env in runner.ran:
+        assert not any("mirror.lan" in word for word in words)
+        assert env["UV_DEFAULT_INDEX"] == env["PIP_INDEX_URL"] == "http://mirror.lan/simple"
+        assert env["PATH"] == "/opt/homebrew/bin:/usr/local/bin:/usr/bin:/bin"
+        assert env["UV_CACHE_DIR"] == f"{tmp_path}/uv/cache"
+        assert env["UV_PYTHON_INSTALL_DIR"] == f"{tmp_path}/uv/python"
+
+
+def test_a_full_disk_is_said(params: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*words: Any, **named: Any) -> None:
+        raise OSError(28, "No space left on device", "/opt")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(BuildFailedError, match="step 'install uv', /opt: No space left"):
+        execute(params, Pretender())
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"path": "omlx"}, "not an absolute path"),
+        ({"path": "/opt"}, "below a folder"),
+        ({"path": "/opt/../etc"}, "not an absolute path"),
+        ({"uv_path": "~/uv"}, "uv_path '~/uv'"),
+        ({"requirements": "# nothing\n"}, "names no package"),
+        ({"index_url": "http://me:hush@mirror.lan"}, "netrc"),
+        ({"check": ["/bin/sh"]}, "name of a program"),
+    ],
+)
+def test_refused(params: dict[str, Any], changed: dict[str, Any], words: str) -> None:
+    with pytest.raises(EnvironmentRefusedError) as raised:
+        execute({**params, **changed}, Pretender())
+    assert words in str(raised.value)
+    assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize("which", ["path", "uv_path"])
+def test_what_others_made_is_never_removed(params: dict[str, Any], which: str) -> None:
+    folder = Path(params[which])
+    folder.mkdir(parents=True)
+    (folder / "thesis.txt").touch()
+    with pytest.raises(EnvironmentRefusedError, match="was not built here"):
+        execute(params, Pretender())
+    assert (folder / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"requirements": "omlx==0.6.0\n"}, {"python": "3.12"}, {"hashes": False}],
+)
+def test_a_complete_one_of_something_else_is_kept(
+    params: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    execute(params, Pretender())
+    with pytest.raises(EnvironmentRefusedError, match="give the new one a path of its own"):
+        execute({**params, **changed}, Pretender())
+
+
+WANT = Want("/opt/a/b", LIST, "3.11", "/opt/uv/1", "1")
+
+
+@pytest.mark.parametrize(
+    ("have", "uv", "steps"),
+    [
+        (Have("complete", WANT.digest()), Have("absent"), ()),
+        (Have("absent"), Have("complete", "1"), ("create", "install", "complete")),
+        (
+            Have("incomplete"),
+            Have("incomplete"),
+            ("remove uv", "install uv", "remove", "create", "install", "complete"),
+        ),
+    ],
+)
+def test_plan(have: Have, uv: Have, steps: tuple[str, ...]) -> None:
+    assert plan(WANT, have, uv) == steps
+
+
+def test_another_uv_at_its_path_is_refused() -> None:
+    with pytest.raises(EnvironmentRefusedError, match="holds uv 2, wanted is 1"):
+        plan(WANT, Have("absent"), Have("complete", "2"))
+
+
+def test_results_are_plain(params: dict[str, Any]) -> None:
+    told = json.loads(json.dumps(execute(params, Pretender(), check_mode=True)))
+    assert told["bin"] == f"{params['path']}/bin"
