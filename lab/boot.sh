@@ -40,7 +40,7 @@ ln -s fd/2 "$root/dev/stderr"
 for path in "$@"; do
     [ -d "$root$path" ] && mount -t tmpfs -o mode=755,size=4k tmpfs "$root$path"
 done
-mkdir -p "$root/run/closet-lab" "$root/run/sshd"
+mkdir -p "$root/run/closet-lab" "$root/run/sshd" "$root/var/db/closet-lab" "$root/var/empty"
 
 cd "$root"
 mkdir -p .outside

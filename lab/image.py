@@ -50,7 +50,13 @@ def mac_python() -> str:
 
 
 def _build(layer: Path, python: Path | None) -> None:
-    shutil.copytree(MACOS_TREE, layer, symlinks=True)
+    shutil.copytree(
+        MACOS_TREE, layer, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    # git keeps no modes beyond the executable bit, and the umask of a checkout is anybody's
+    (layer / "etc/sudoers").chmod(0o440)
+    for plist in (layer / "System/Library/LaunchDaemons").iterdir():
+        plist.chmod(0o644)
     support = layer / SUPPORT
     shutil.copytree(LAUNCHD, support / "launchd", ignore=shutil.ignore_patterns("__pycache__"))
     (layer / "usr/libexec/lab-python").symlink_to(_system_python())
@@ -64,9 +70,15 @@ def _build(layer: Path, python: Path | None) -> None:
     packages.mkdir(parents=True, exist_ok=True)
     for part in shim:
         shutil.copy2(part, packages / part.name)
-    subprocess.run(
-        [_system_python(), "-m", "compileall", "-q", str(support)], check=True, capture_output=True
-    )
+    # bytecode belongs into the layer: a Mac's own start must not write to its disk
+    _compile(_system_python(), support)
+    if python is not None:
+        _compile(str(python), packages)
+
+
+def _compile(python: str, folder: Path) -> None:
+    argv = [python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(folder)]
+    subprocess.run(argv, check=True, capture_output=True)
 
 
 def _copy_python(python: Path, layer: Path) -> Path:

@@ -46,7 +46,7 @@ def serve(servers: tuple[WebServer, ...]) -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     for server in servers:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         host, port = server.server_address[:2]
         print(f"{server.name} listens on {host!s}:{port}", flush=True)
     ended.wait()

@@ -30,8 +30,13 @@ class Faults:
     gui_sessions: tuple[int, ...] = ()  # uids that own the screen: their gui/UID exists
 
 
-def _coerce(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def _fits(value: Any, default: Any) -> bool:
+    """A wrong type must not reach pid 1, which would take the whole Mac with it."""
+    if isinstance(default, tuple):
+        return isinstance(value, list) and all(type(item) is int for item in value)
+    if isinstance(default, float):
+        return type(value) in (int, float)
+    return type(value) is type(default)
 
 
 def load(path: Path) -> Faults:
@@ -42,8 +47,12 @@ def load(path: Path) -> Faults:
         return Faults()
     if not isinstance(raw, dict):
         return Faults()
-    known = {field.name for field in fields(Faults)}
-    return Faults(**{key: _coerce(value) for key, value in raw.items() if key in known})
+    chosen: dict[str, Any] = {
+        known.name: tuple(raw[known.name]) if isinstance(known.default, tuple) else raw[known.name]
+        for known in fields(Faults)
+        if known.name in raw and _fits(raw[known.name], known.default)
+    }
+    return Faults(**chosen)
 
 
 def strike(path: Path, key: str) -> None:

@@ -155,6 +155,11 @@ def spawned(state: JobState, pid: int, moment: Moment) -> JobState:
     )
 
 
+def postponed(definition: JobDefinition, state: JobState, moment: Moment) -> JobState:
+    """No process could be made; try again after the throttle."""
+    return replace(state, phase=Phase.SCHEDULED, spawn_at=moment.now + definition.throttle_s)
+
+
 def _terminate(definition: JobDefinition, state: JobState, moment: Moment) -> Step:
     if state.phase is not Phase.RUNNING:
         return state, ()

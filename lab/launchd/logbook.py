@@ -17,7 +17,8 @@ class Logbook:
     def write(self, subject: str, text: str) -> None:
         """Write one line about a domain (`system`) or a service (`system/com.example`)."""
         stamp = datetime.now().isoformat(sep=" ", timespec="microseconds")
+        line = f"{stamp} ({subject}) <Notice>: {text}\n"
         try:
-            os.write(self._descriptor, f"{stamp} ({subject}) <Notice>: {text}\n".encode())
+            os.write(self._descriptor, line.encode(errors="replace"))
         except OSError:
             return

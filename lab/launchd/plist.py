@@ -126,6 +126,10 @@ def parse(raw: Any) -> tuple[JobDefinition, tuple[str, ...]]:
     if throttle is not None and throttle <= 0:
         reader.ignored.append("You're not that important. Ignoring.")
         throttle = None
+    interval = reader.number("StartInterval")
+    if interval is not None and interval <= 0:
+        reader.ignored.append("StartInterval is not greater than zero, ignoring.")
+        interval = None
     exit_timeout = reader.number("ExitTimeOut")
     definition = JobDefinition(
         label=label,
@@ -147,7 +151,7 @@ def parse(raw: Any) -> tuple[JobDefinition, tuple[str, ...]]:
         nice=reader.number("Nice"),
         soft_limits=reader.numbers("SoftResourceLimits"),
         hard_limits=reader.numbers("HardResourceLimits"),
-        start_interval_s=reader.number("StartInterval"),
+        start_interval_s=interval,
         calendar=_calendar(raw, reader),
         abandon_process_group=reader.flag("AbandonProcessGroup"),
         process_type=reader.text("ProcessType"),
@@ -238,8 +242,10 @@ def check_ownership(path: Path, owners: frozenset[int]) -> None:
     """Refuse a plist that somebody else could have written (122) or that is no regular file."""
     try:
         info = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise LaunchdError(errors.ENOENT) from None
+    except OSError:
+        raise LaunchdError(errors.EIO) from None
     writable_by_others = stat.S_IMODE(info.st_mode) & (stat.S_IWGRP | stat.S_IWOTH)
     if info.st_uid not in owners or writable_by_others or not stat.S_ISREG(info.st_mode):
         raise LaunchdError(errors.BAD_OWNERSHIP)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import protocol, verbs, wire
+from .errors import EIO, message
 from .protocol import Answer, Reply, Request
 from .supervisor import Supervisor
 
@@ -57,7 +58,7 @@ class Server:
         selector.register(self._listener, selectors.EVENT_READ, self._accept)
 
     def _accept(self) -> None:
-        with contextlib.suppress(BlockingIOError, ConnectionError):
+        with contextlib.suppress(OSError):
             connection, _ = self._listener.accept()
             connection.setblocking(False)
             raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
@@ -85,10 +86,18 @@ class Server:
         except (ValueError, KeyError, TypeError):
             self._close(call)
             return
-        call.answer = self._extra(asked) or verbs.handle(self._supervisor, asked)
+        call.answer = self._extra(asked) or self._handled(asked)
         now = self._supervisor.host.clock.moment().now
         call.due = now + self._supervisor.faults.verb_delay_s
         self._calls.append(call)
+
+    def _handled(self, asked: Request) -> Answer:
+        """Answer, whatever happens: a full disk or a fault of ours must not end pid 1."""
+        try:
+            return verbs.handle(self._supervisor, asked)
+        except Exception as problem:
+            self._supervisor.log.write("system", f"{asked.verb}: {problem!r}")
+            return Reply(EIO, err=f"{EIO}: {message(EIO)}\n")
 
     def flush(self) -> None:
         """Send every answer that is ready and due."""
@@ -110,8 +119,8 @@ class Server:
         call.connection.setblocking(True)
         call.connection.settimeout(1.0)  # a caller that does not read must not hold up pid 1
         with contextlib.suppress(OSError):
-            message = {"rc": reply.rc, "out": reply.out, "err": reply.err}
-            call.connection.sendall(wire.encode(message))
+            words = {"rc": reply.rc, "out": reply.out, "err": reply.err}
+            call.connection.sendall(wire.encode(words))
         self._close(call)
 
     def _close(self, call: _Call) -> None:

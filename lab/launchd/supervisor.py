@@ -251,7 +251,13 @@ class Supervisor:
                 self._remove(domain, entry)
 
     def _spawn(self, domain: Domain, entry: Job) -> None:
-        entry.child = self._spawner(entry.definition, self.host.major, domain.number)
+        try:
+            entry.child = self._spawner(entry.definition, self.host.major, domain.number)
+        except OSError as problem:  # no process or descriptor left: later, perhaps
+            self.log.write(entry.subject, f"could not spawn: {problem}")
+            moment = self.host.clock.moment()
+            entry.state = job.postponed(entry.definition, entry.state, moment)
+            return
         entry.last_pid = entry.child.pid
         entry.state = job.spawned(entry.state, entry.child.pid, self.host.clock.moment())
         text = f"Successfully spawned {Path(entry.definition.executable).name}"

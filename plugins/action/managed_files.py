@@ -17,7 +17,7 @@ MODULE = "closet.inference.managed_files"
 TEXTS = ("content", "block", "line")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """One module run for all files of a task."""
 
     def run(

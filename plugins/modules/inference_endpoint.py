@@ -136,26 +136,28 @@ from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire imp
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
+ARGUMENTS = {
+    "url": {"type": "str", "required": True},
+    "api_key": {"type": "str", "no_log": True},
+    "models": {"type": "list", "elements": "str", "default": []},
+    "exact": {"type": "bool", "default": False},
+    "answer": {"type": "str"},
+    "measure": {"type": "bool", "default": False},
+    "prompt_words": {"type": "int", "default": 40},
+    "expect": {
+        "type": "str",
+        "choices": ["ok", "refused", "unauthorized"],
+        "default": "ok",
+    },
+    "timeout_s": {"type": "float", "default": 60},
+    "hint": {"type": "str"},
+}
+
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
-        argument_spec={
-            "url": {"type": "str", "required": True},
-            "api_key": {"type": "str", "no_log": True},
-            "models": {"type": "list", "elements": "str", "default": []},
-            "exact": {"type": "bool", "default": False},
-            "answer": {"type": "str"},
-            "measure": {"type": "bool", "default": False},
-            "prompt_words": {"type": "int", "default": 40},
-            "expect": {
-                "type": "str",
-                "choices": ["ok", "refused", "unauthorized"],
-                "default": "ok",
-            },
-            "timeout_s": {"type": "float", "default": 60},
-            "hint": {"type": "str"},
-        },
+        argument_spec=ARGUMENTS,
         supports_check_mode=True,
     )
     given = module.params

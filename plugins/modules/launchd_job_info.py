@@ -81,8 +81,8 @@ jobs:
       returned: always
       sample: running
     override:
-      description: V(enabled) or V(disabled), V(unset) where launchd's store has no entry, V(unknown)
-        where it could not be read.
+      description: V(enabled) or V(disabled), V(unset) where launchd's store has no entry,
+        V(unknown) where it could not be read.
       type: str
       returned: always
       sample: enabled

@@ -161,6 +161,8 @@ digest:
   sample: 9b0c2c1c3d2f5e3f0f4f1c6f1b1d0a7f7f1e2d3c4b5a69788796a5b4c3d2e1f0
 """
 
+import tempfile
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.host import (
@@ -205,7 +207,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result, warnings = execute(module.params, Runner(), module.tmpdir, module.check_mode)
+        # not module.tmpdir: with pipelining it makes ~root/.ansible, and warns that it did
+        folder = tempfile.gettempdir()
+        result, warnings = execute(module.params, Runner(), folder, module.check_mode)
     except (FilesRefusedError, FilesNotWrittenError) as error:
         module.fail_json(msg=str(error))
     for warning in warnings:

@@ -269,10 +269,13 @@ def read_request(params: dict[str, Any], check_mode: bool) -> Request:
         raise ModelError(f"max_connections is {params['max_connections']}; it must be 1 to 32.")
     if params["reserve_gb"] < 0:
         raise ModelError(f"reserve_gb is {params['reserve_gb']}; it cannot be negative.")
+    store, serve_dir = Path(params["store"]).absolute(), Path(params["serve_dir"]).absolute()
+    if store in (serve_dir, *serve_dir.parents) or serve_dir in store.parents:
+        raise ModelError(f"store {store} and serve_dir {serve_dir} must not lie in each other.")
     return Request(
         wants=read_wants(params["models"]),
-        store=Path(params["store"]).absolute(),
-        serve_dir=Path(params["serve_dir"]).absolute(),
+        store=store,
+        serve_dir=serve_dir,
         reserve=int(params["reserve_gb"] * GB),
         verify=params["verify"],
         follow=params["follow"],

@@ -6,6 +6,7 @@ import os
 import plistlib
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Double, Launchctl
+
+from tests.contract.harness import Double, Launchctl
 
 pytestmark = pytest.mark.only_double("boots, breaks and ends a launchd of its own")
 
@@ -204,6 +206,20 @@ def test_legacy_verbs(fresh_double: Double, control: Control) -> None:
     assert launchctl("unload", "-w", path).returncode == 0
     launchctl.wait_gone("system/a.job")
     assert '"a.job" => disabled' in launchctl("print-disabled", "system").stdout
+
+
+def test_nothing_a_caller_sends_ends_launchd(fresh_double: Double, control: Control) -> None:
+    launchctl = control()
+    for sent in (b"", b"garbage\n", b"[]\n", b"{}\n", b'{"verb": 1}\n', b'{"verb": "print"}\n'):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(fresh_double.socket))
+            connection.sendall(sent)
+    assert launchctl("bootstrap", "system", "/etc/passwd/x.plist").returncode == 2
+    # A store that cannot be written, as on a full disk
+    (fresh_double.root / "var/db").mkdir()
+    (fresh_double.root / "var/db/com.apple.xpc.launchd").write_text("in the way")
+    assert launchctl("enable", "system/a.job").returncode == 5
+    assert launchctl("managername").stdout == "System\n"
 
 
 def test_as_pid_1_it_is_called_launchd_reaps_and_ends_strays(

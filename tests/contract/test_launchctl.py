@@ -8,7 +8,8 @@ import time
 from typing import Any
 
 import pytest
-from conftest import NOBODY, Launchctl
+
+from tests.contract.harness import NOBODY, Launchctl
 
 NO_SCREEN = 4242  # a uid that owns no GUI session anywhere
 SLEEP = ("/bin/sleep", "1000")
@@ -161,7 +162,7 @@ def test_background_domain_needs_the_session_type(launchctl: Launchctl) -> None:
     assert done.returncode == 134
 
 
-# -- bootout ---------------------------------------------------------------------------------------
+# -- bootout -------------------------------------------------------------------------------------
 
 
 @pytest.mark.source("1.5", "2+, measured")
@@ -200,7 +201,7 @@ def test_bootout_by_path(launchctl: Launchctl) -> None:
     launchctl.wait_gone(target)
 
 
-# -- kickstart, kill, blame ------------------------------------------------------------------------
+# -- kickstart, kill, blame ----------------------------------------------------------------------
 
 
 @pytest.mark.source("1.4", "2+")
@@ -252,7 +253,7 @@ def test_kill(launchctl: Launchctl) -> None:
     assert (done.returncode, done.stderr) == (3, "No process to signal.\n")
 
 
-# -- list, error, managername ----------------------------------------------------------------------
+# -- list, error, managername --------------------------------------------------------------------
 
 
 @pytest.mark.source("1.10", "2+")
@@ -293,7 +294,7 @@ def test_error(launchctl: Launchctl, code: int, words: str) -> None:
     assert (done.returncode, done.stdout) == (0, f"{code}: {words}\n")
 
 
-# -- callers who are not root ------------------------------------------------------------------------
+# -- callers who are not root --------------------------------------------------------------------
 
 
 @pytest.mark.source("1.4", "2+ for kickstart and disable, 1+inferred for bootstrap")
@@ -320,7 +321,7 @@ def test_a_user_may_not_look_into_the_screen_of_another(launchctl: Launchctl) ->
     assert (done.returncode, done.stderr) == (1, words)
 
 
-# -- what only a Mac can settle (facts, section 13) ---------------------------------------------------
+# -- what only a Mac can settle (facts, section 13) ----------------------------------------------
 
 
 @pytest.mark.source("13", "open")

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import NOBODY, Launchctl
+
+from tests.contract.harness import NOBODY, Launchctl
 
 SLEEP = ("/bin/sleep", "1000")
 
@@ -38,7 +39,7 @@ def wait_dead(pid: int, seconds: float = 5) -> None:
         time.sleep(0.02)
 
 
-# -- starting again ----------------------------------------------------------------------------------
+# -- starting again ------------------------------------------------------------------------------
 
 
 @pytest.mark.source("2", "2+")
@@ -85,7 +86,7 @@ def test_start_interval(launchctl: Launchctl) -> None:
     launchctl.wait(target, "runs", "2")
 
 
-# -- ending ------------------------------------------------------------------------------------------
+# -- ending --------------------------------------------------------------------------------------
 
 
 @pytest.mark.source("1.5, 2", "2+")
@@ -124,7 +125,7 @@ def test_children_of_a_dead_job(launchctl: Launchctl, abandon: bool) -> None:
     wait_dead(child)
 
 
-# -- programs that cannot start ----------------------------------------------------------------------
+# -- programs that cannot start ------------------------------------------------------------------
 
 
 @pytest.mark.source("1.7, 12", "2+")
@@ -151,7 +152,7 @@ def test_missing_working_directory_is_78(launchctl: Launchctl) -> None:
     launchctl.wait(target, "last exit code", "78: EX_CONFIG")
 
 
-# -- what a process gets -----------------------------------------------------------------------------
+# -- what a process gets -------------------------------------------------------------------------
 
 
 @pytest.mark.source("2, F1", "2+")

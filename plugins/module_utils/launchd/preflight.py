@@ -17,8 +17,8 @@ from ansible_collections.closet.inference.plugins.module_utils.launchd.keys impo
 from ansible_collections.closet.inference.plugins.module_utils.launchd.model import (
     FileKind,
     Have,
+    Override,
     Plan,
-    Presence,
     Step,
     Want,
 )
@@ -75,9 +75,9 @@ def remarks(want: Want, have: Have, plan: Plan) -> list[str]:
     runs_on = want.state in ("started", "restarted", "loaded") and not want.enabled
     if runs_on and plan.changed and definition(want, have).get("KeepAlive"):
         found.append(f"{want.label} is disabled: launchd will not start it again when it ends")
-    if have.presence is Presence.LOADED and have.probe and not plan.changed:
-        found += _crashes(have)
-    return found
+    if have.override is Override.UNKNOWN:
+        found.append(f"cannot read which labels of {want.domain.name} are disabled")
+    return found if plan.changed else found + _crashes(have)
 
 
 def _crashes(have: Have) -> list[str]:

@@ -137,8 +137,8 @@ def parse_job(text: str, target: str) -> Printout | None:
     if not lines or lines[0].strip() not in (f"{target} = {{", f"{label} = {{"):
         return None
     outside = _white_space(lines[0])
-    body = lines[1:]
-    complete = bool(body) and body[-1].rstrip() == f"{outside}}}"
+    body = [line[len(outside) :] if line.startswith(outside) else line for line in lines[1:]]
+    complete = bool(body) and body[-1].rstrip() == "}"
     indent = next((_white_space(line) for line in body if line.strip()), "\t")
     values, blocks = _outermost(body, indent)
     return Printout(target, values, blocks, complete, indent)

@@ -125,8 +125,9 @@ class Watch:
             )
         logs = [self._plist.get("StandardErrorPath"), self._plist.get("StandardOutPath")]
         tail = log_tail([path for path in logs if path])
-        tail = f"\n{tail}" if tail else " It has no log: set StandardErrorPath in its plist."
+        if not tail:
+            advice += " It keeps no log: StandardErrorPath in its plist would give it one."
         return (
             f"{self._want.target}: {what}; {facts}.{advice} "
-            f"Next: launchctl print {self._want.target}{tail}"
-        )
+            f"Next: launchctl print {self._want.target}\n{tail}"
+        ).rstrip()

@@ -42,6 +42,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.transport 
 
 LARGEST_ANSWER = 64 << 20
 MOST_PAGES = 1000
+QUESTION_TRIES = 5  # nothing is at stake yet: say soon that a hub cannot be reached
 NEXT_PAGE = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -169,7 +170,7 @@ class Hub:
         return Body(reply, start, min(int(match[2]) + 1, end))
 
     def _json(self, url: str, what: str) -> tuple[Any, Reply]:
-        backoff = self.backoff()
+        backoff = Backoff(self.sleep, min(self._tries, QUESTION_TRIES))
         while True:
             try:
                 return self._json_once(url, what)

@@ -120,6 +120,7 @@ class Part:
             self._hash_some(self.entry.size)
             if self._hashed != self.entry.size or self._hasher.hexdigest() != self.entry.digest:
                 return False
+            os.ftruncate(self._part, self.entry.size)  # nothing after what was hashed
             os.fsync(self._part)
             os.write(self._journal, verified_line())
             os.fsync(self._journal)

@@ -32,7 +32,12 @@ def make_tools(endpoint: str, token: str | None, connections: int, check_mode: b
 
     @cache  # one client for the whole run: each costs a TLS context
     def strong() -> Hub:
-        return hub(HttpxTransport(connections))
+        try:
+            return hub(HttpxTransport(connections))
+        except (ImportError, ValueError) as error:  # a SOCKS or malformed proxy, a bad CA file
+            raise ModelError(
+                f"httpx does not start with this environment's proxy or CA settings: {error}."
+            ) from error
 
     simple = hub(UrllibTransport())  # also refuses a bad endpoint that nobody would be asked at
 

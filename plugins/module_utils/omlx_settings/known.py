@@ -18,7 +18,7 @@ from typing import Any
 class Rule:
     """What one key may hold; every key may also be null, which takes it out of the file."""
 
-    kind: str  # text | whole | number | flag | texts | mapping
+    kind: str  # text | whole | number | flag | texts | text or texts | mapping
     choices: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
@@ -45,6 +45,7 @@ KIND_WORDS = {
     "number": "a number",
     "flag": "true or false",
     "texts": "a list of texts",
+    "text or texts": "text or a list of texts",
     "mapping": "a dictionary",
 }
 
@@ -66,6 +67,8 @@ def _is_kind(kind: str, value: Any) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind == "texts":
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if kind == "text or texts":
+        return _is_kind("text", value) or _is_kind("texts", value)
     return isinstance(value, dict)
 
 
@@ -87,7 +90,8 @@ def between(low: float, high: float, kind: str = "whole") -> Rule:
 
 SETTINGS: Mapping[str, Mapping[str, Rule]] = {
     "server": {
-        "host": TEXT,
+        # omlx loads a list too; a comma list only upstream
+        "host": Rule("text or texts"),
         "port": between(1, 65535),
         "log_level": one_of("trace", "debug", "info", "warning", "error", "critical"),
         "cors_origins": TEXTS,

@@ -332,7 +332,8 @@ def render(target: str, job: Job) -> str:
     if "UserName" in plist:
         lines += [f"\tusername = {plist['UserName']}", "\tgroup = staff", ""]
     if "Umask" in plist:
-        lines.append(f"\tumask = {plist['Umask']:o}")
+        umask = plist["Umask"]
+        lines.append(f"\tumask = {int(umask, 8) if isinstance(umask, str) else umask:o}")
     lines += [
         f"\tminimum runtime = {plist.get('ThrottleInterval') or 10}",
         f"\texit timeout = {plist.get('ExitTimeOut', 5)}",

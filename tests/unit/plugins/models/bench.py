@@ -63,6 +63,7 @@ class Bench:
         """One run of the module without Ansible; its result."""
         token = options.pop("token", None)
         tries = options.pop("tries", 9)
+        carry = options.pop("carry", None)
         values: dict[str, Any] = {
             "reserve": 0,
             "verify": "size",
@@ -80,7 +81,7 @@ class Bench:
             transport = HttpxTransport(request.connections)
             return Hub(self.hub.endpoint, token, transport, self.slept.append, tries)
 
-        outcome = converge(request, Tools(hub, hub, self.slept.append))
+        outcome = converge(request, Tools(hub, carry or hub, self.slept.append))
         return describe(request, outcome)
 
     def files(self) -> dict[str, bytes]:

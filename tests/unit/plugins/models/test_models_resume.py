@@ -29,9 +29,15 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     FileEntry,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.part import Part
+from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
+    FileState,
+    Have,
+    ModelState,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
+    file_states,
     journal_path,
     part_path,
 )
@@ -269,3 +275,35 @@ def test_every_prefix_of_a_journal_is_safe(tmp_path: Path) -> None:
         part.close()
     assert arrived == sorted(arrived)
     assert (arrived[0], arrived[-1]) == (0, 1500)
+
+
+def test_a_damaged_piece_of_a_part_is_fetched_again_alone(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        fetch(tmp_path, Line(iter([("kill", 2000)])))
+    with part_path(tmp_path / ENTRY.path).open("r+b") as stream:
+        stream.seek(3 * PIECE)
+        stream.write(b"\0")
+    line = Line(iter(()))
+    fetch(tmp_path, line)
+    assert line.sent == SIZE - 2000 + PIECE
+    assert part_path(tmp_path / ENTRY.path).read_bytes() == CONTENT
+
+
+def test_cuts_are_forgiven_as_long_as_bytes_come(tmp_path: Path) -> None:
+    line = Line(iter([("cut", 40)] * 60))
+    fetch(tmp_path, line)
+    assert line.sent == SIZE
+
+
+def test_a_line_that_brings_nothing_is_given_up(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="Tried 9 times in a row"):
+        fetch(tmp_path, Line(iter([("cut", 40)] * 5 + [("cut", 0)] * 60)))
+
+
+def test_a_part_of_full_length_with_holes_is_not_staged(tmp_path: Path) -> None:
+    part = Part(tmp_path / ENTRY.path, ENTRY)
+    part.open()
+    part.write(0, SIZE - PIECE, memoryview(CONTENT)[-PIECE:])
+    part.close()
+    states = file_states(tmp_path, ModelState(None), [ENTRY])
+    assert states == (FileState(ENTRY, Have.PARTIAL, PIECE),)

@@ -184,6 +184,13 @@ def test_owner_and_who_had_it(base: Path) -> None:
     assert (base / "settings.json").stat().st_uid == 12
 
 
+def test_an_empty_key_is_none(base: Path) -> None:
+    with pytest.raises(SettingsRefusedError, match="there is no API key"):
+        execute(params(base, api_key=""))
+    execute(params(base))
+    assert execute(params(base, api_key=""))[0]["changed"] is False
+
+
 def test_only_what_is_asked_for_is_made(base: Path) -> None:
     execute(params(base, models={}))
     assert list(snapshot(base)) == ["settings.json"]

@@ -1,0 +1,295 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pure parts: what is read, what is planned, what is written down."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.closet.inference.plugins.module_utils.models.links import (
+    LinkPlan,
+    Served,
+    plan_links,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
+    GIT_BLOB,
+    SHA256,
+    FileEntry,
+    Manifest,
+    format_manifest,
+    missing_shards,
+    parse_manifest,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
+    FileState,
+    Have,
+    ModelPlan,
+    ModelState,
+    Step,
+    check_space,
+    choose_files,
+    next_step,
+    stale_files,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    ModelError,
+    ModelWant,
+    check_tree_path,
+    digest_of,
+    read_wants,
+)
+
+WANT = ModelWant("acme/tiny", "main", "tiny")
+A, B = "a" * 40, "b" * 40
+SHARD = FileEntry("model.safetensors", 3000, SHA256, "1" * 64)
+CONFIG = FileEntry("config.json", 10, GIT_BLOB, "2" * 40)
+HERE = Manifest("acme/tiny", "main", A, (CONFIG, SHARD))
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"repo": "tiny", "name": "t"}, "'tiny' is not a model repository: it must read"),
+        ({"repo": "a/b/c", "name": "t"}, "must read owner/name"),
+        ({"repo": "", "name": "t"}, "must read owner/name"),
+        ({"repo": "../etc", "name": "t"}, "must read owner/name"),
+        ({"repo": "a/b c", "name": "t"}, "must read owner/name"),
+        ({"repo": "a/b--c", "name": "t"}, "must not hold '--'"),
+        ({"repo": "a/b..c", "name": "t"}, "must not hold '--' or '..'"),
+        ({"repo": "a/b.git", "name": "t"}, "nor the name in '.git'"),
+        ({"repo": "a/" + "b" * 96, "name": "t"}, "longer than 96"),
+        ({"repo": "a/b", "name": "t", "revision": "-x"}, "'-x' is not a revision of a/b"),
+        ({"repo": "a/b", "name": "t", "revision": "a..b"}, "is not a revision"),
+        ({"repo": "a/b", "name": "t", "revision": "a b"}, "is not a revision"),
+        ({"repo": "a/b", "name": ""}, "'' cannot be the served name of a/b"),
+        ({"repo": "a/b", "name": ".hidden"}, "cannot be the served name"),
+        ({"repo": "a/b", "name": "x/y"}, "cannot be the served name"),
+        ({"repo": "a/b", "name": "q:8b"}, "cannot be the served name"),
+        ({"repo": "a/b", "name": "models--a--b"}, "a cache of the hub"),
+    ],
+)
+def test_a_want_that_cannot_be(entry: dict[str, str], words: str) -> None:
+    with pytest.raises(ModelError) as raised:
+        read_wants([entry])
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ([("a/b", "x"), ("a/c", "X")], "two models share one served name"),
+        ([("a/b", "x"), ("A/b", "y")], "two models share one repository"),
+    ],
+)
+def test_wants_that_collide(entries: list[tuple[str, str]], words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        read_wants([{"repo": repo, "name": name} for repo, name in entries])
+
+
+def test_a_good_want() -> None:
+    assert read_wants([{"repo": "acme/tiny", "name": "tiny"}]) == (WANT,)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "../x",
+        "a/../x",
+        "a//b",
+        "",
+        ".",
+        "a\\b",
+        "a\nb",
+        "a\0b",
+        "x.part",
+        "x.part.journal",
+        ".closet.json",
+    ],
+)
+def test_paths_that_a_hub_may_not_name(path: str) -> None:
+    with pytest.raises(ModelError):
+        check_tree_path("acme/tiny", path)
+
+
+def test_the_digest_moves_with_name_repository_and_commit_and_not_with_order() -> None:
+    base = [("a", "o/a", A), ("b", "o/b", B)]
+    same = digest_of(reversed(base))
+    others = [[("a", "o/a", B), base[1]], [("c", "o/a", A), base[1]], [("a", "o/c", A), base[1]]]
+    assert digest_of(base) == same
+    assert len({digest_of(parts) for parts in [base, *others, base[:1], []]}) == 6
+
+
+@pytest.mark.parametrize(
+    ("manifest", "broken", "revision", "follow", "step"),
+    [
+        (None, (), "main", False, Step.ASK),
+        (HERE, (), "main", False, Step.KEEP),
+        (HERE, (), "main", True, Step.ASK),
+        (HERE, (), "v2", False, Step.ASK),
+        (HERE, (), A, False, Step.KEEP),
+        (HERE, (), A, True, Step.KEEP),
+        (HERE, (), B, False, Step.ASK),
+        (HERE, ("config.json",), "main", False, Step.REPAIR),
+        (HERE, ("config.json",), A, True, Step.REPAIR),
+        (HERE, ("config.json",), B, False, Step.ASK),
+    ],
+)
+def test_when_the_hub_is_asked(
+    manifest: Manifest | None, broken: tuple[str, ...], revision: str, follow: bool, step: Step
+) -> None:
+    assert next_step(replace(WANT, revision=revision), ModelState(manifest, broken), follow) is step
+
+
+def entry(path: str) -> FileEntry:
+    return replace(CONFIG, path=path)
+
+
+@pytest.mark.parametrize(
+    ("paths", "chosen"),
+    [
+        (
+            ["a.safetensors", "x.bin", "original/a.safetensors", "original/b/c.pth", "config.json"],
+            ["a.safetensors", "config.json"],
+        ),
+        (["consolidated.00.pth", "a.safetensors"], ["a.safetensors"]),
+        (["x.bin", "config.json"], ["x.bin", "config.json"]),
+        ([".gitattributes", "README.md"], ["README.md"]),
+    ],
+)
+def test_files_nobody_serves_are_left_out(paths: list[str], chosen: list[str]) -> None:
+    found = choose_files(WANT, [entry(path) for path in paths])
+    assert [file.path for file in found] == chosen
+
+
+@pytest.mark.parametrize(
+    ("paths", "words"),
+    [([], "holds no files"), (["Config.json", "config.json"], "differ only in case")],
+)
+def test_repositories_that_cannot_be_kept(paths: list[str], words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        choose_files(WANT, [entry(path) for path in paths])
+
+
+def test_superseded_files_are_those_of_the_manifest_only() -> None:
+    assert stale_files(HERE, [entry("Config.json")]) == ("model.safetensors",)
+    assert stale_files(None, [CONFIG]) == ()
+
+
+def plan_of(*states: FileState, before: Manifest | None = None, **more: Any) -> ModelPlan:
+    return ModelPlan(WANT, A, before, states, **more)
+
+
+@pytest.mark.parametrize(
+    ("plan", "state", "changes"),
+    [
+        (plan_of(FileState(SHARD, Have.GOOD), before=HERE), "present", False),
+        (plan_of(FileState(SHARD, Have.GOOD), before=HERE, record=True), "present", True),
+        (plan_of(FileState(SHARD, Have.NOTHING), before=HERE), "repaired", True),
+        (plan_of(FileState(SHARD, Have.STAGED), before=HERE), "repaired", True),
+        (plan_of(FileState(SHARD, Have.GOOD)), "pulled", True),
+        (plan_of(FileState(SHARD, Have.GOOD), before=replace(HERE, revision=B)), "pulled", True),
+        (plan_of(FileState(SHARD, Have.GOOD), before=HERE, leftovers=(("x", 1),)), "present", True),
+        (ModelPlan(WANT, "main", None, None), "pulled", True),
+    ],
+)
+def test_what_a_plan_is_called(plan: ModelPlan, state: str, changes: bool) -> None:
+    assert (plan.state, plan.changes) == (state, changes)
+
+
+@pytest.mark.parametrize(
+    ("have", "claimed", "free", "leftovers", "fits"),
+    [
+        (Have.NOTHING, 0, 4000, (), True),
+        (Have.NOTHING, 0, 3999, (), False),
+        (Have.PARTIAL, 500, 3500, (), True),
+        (Have.NOTHING, 0, 3999, (("x.incomplete", 1),), True),
+        (Have.STAGED, 0, 0, (), True),
+        (Have.GOOD, 0, 0, (), True),
+    ],
+)
+def test_room_on_the_disk(
+    have: Have, claimed: int, free: int, leftovers: tuple[tuple[str, int], ...], fits: bool
+) -> None:
+    plan = plan_of(FileState(SHARD, have, claimed), leftovers=leftovers)
+    if fits:
+        check_space([plan], free, 1000, "/store")
+    else:
+        with pytest.raises(ModelError, match=r"tiny \(acme/tiny@main\)"):
+            check_space([plan], free, 1000, "/store")
+
+
+def test_a_manifest_reads_back() -> None:
+    assert parse_manifest(format_manifest(HERE)) == HERE
+
+
+def changed(**values: Any) -> bytes:
+    return json.dumps({**json.loads(format_manifest(HERE)), **values}).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        format_manifest(HERE)[:-20],
+        changed(version=2),
+        changed(revision="main"),
+        changed(files=[{"path": "../x", "size": 1, "git": "2" * 40}]),
+        changed(files=[{"path": "x", "size": -1, "git": "2" * 40}]),
+        changed(files=[{"path": "x", "size": 1, "git": "2" * 39}]),
+        changed(files=[{"path": "x", "size": 1, "sha256": "z" * 64}]),
+        changed(files=[{"path": "x", "size": 1}]),
+    ],
+)
+def test_what_is_no_manifest(text: bytes) -> None:
+    assert parse_manifest(text) is None
+
+
+@pytest.mark.parametrize(
+    ("index", "paths", "missing"),
+    [
+        ({"weight_map": {"a": "s1", "b": "s2", "c": "s1"}}, ["s1", "s2"], ()),
+        ({"weight_map": {"a": "s1", "b": "s2"}}, ["s2"], ("s1",)),
+        ({"weight_map": {}}, [], ()),
+    ],
+)
+def test_shards_of_an_index(index: object, paths: list[str], missing: tuple[str, ...]) -> None:
+    text = json.dumps(index).encode()
+    assert missing_shards(text, "model.safetensors.index.json", paths) == missing
+
+
+def test_an_index_in_a_folder_names_its_neighbours() -> None:
+    text = json.dumps({"weight_map": {"a": "s1"}}).encode()
+    assert missing_shards(text, "sub/x.safetensors.index.json", ["sub/s1"]) == ()
+    assert missing_shards(text, "sub/x.safetensors.index.json", ["s1"]) == ("sub/s1",)
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"weight_map": []}'])
+def test_an_index_that_is_none(text: bytes) -> None:
+    with pytest.raises(ModelError, match="not a safetensors index"):
+        missing_shards(text, "model.safetensors.index.json", [])
+
+
+@pytest.mark.parametrize(
+    ("served", "plan"),
+    [
+        (Served({}), LinkPlan((("tiny", "acme/tiny"),), ())),
+        (Served({"tiny": "acme/tiny"}), LinkPlan((), ())),
+        (Served({"tiny": "acme/old"}), LinkPlan((("tiny", "acme/tiny"),), ())),
+        (Served({"tiny": "acme/tiny", "old": "acme/old"}), LinkPlan((), ("old",))),
+        (Served({"tiny": "acme/tiny"}, foreign=("vendor",)), LinkPlan((), ())),
+        (
+            Served({"tiny": "acme/tiny"}, remains=(".closet-link.x",)),
+            LinkPlan((), (".closet-link.x",)),
+        ),
+    ],
+)
+def test_links(served: Served, plan: LinkPlan) -> None:
+    assert plan_links([WANT], served, "/models") == plan
