@@ -116,7 +116,10 @@ def reboot(arguments: argparse.Namespace) -> None:
 def power_cut(arguments: argparse.Namespace) -> None:
     """Cut one Mac's power; it comes back at once unless --off says otherwise."""
     running, mac = _find(arguments.host)
+    lan = read(Path(running.inventory))
+    network.unplug(lan, mac.name)
     host.cut_power(running.machines[mac.name])
+    network.plug(lan, mac.name)
     if arguments.off:
         print(f"{mac.name} lost its power and is off; `lab up` switches it on.")
         return

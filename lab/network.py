@@ -24,27 +24,28 @@ def namespace(name: str) -> str:
 
 def build(lan: Lan) -> None:
     """Make the bridge and a cabled namespace per machine, the hub included."""
-    outside = [
-        f"link add {BRIDGE} type bridge forward_delay 0",
-        f"addr add {lan.controller}/{lan.network.prefixlen} dev {BRIDGE}",
-        f"link set {BRIDGE} up",
-    ]
-    for port, name in enumerate(lan.names):
-        space, veth = namespace(name), f"{PREFIX}p{port}"
-        outside += [
-            f"netns add {space}",
-            f"link add {veth} type veth peer name en0 netns {space}",
-            f"link set {veth} master {BRIDGE} up",
+    _batch(
+        [
+            f"link add {BRIDGE} type bridge forward_delay 0",
+            f"addr add {lan.controller}/{lan.network.prefixlen} dev {BRIDGE}",
+            f"link set {BRIDGE} up",
+            *(line for name in lan.names for line in _cable(lan, name)),
         ]
-    _batch(outside)
-    for name, address in lan.names.items():
-        inside = [
-            "link set lo up",
-            f"addr add {address}/{lan.network.prefixlen} dev en0",
-            "link set en0 up",
-            f"route add default via {lan.controller}",
-        ]
-        _batch(inside, namespace(name))
+    )
+    for name in lan.names:
+        _batch(_configure(lan, name), namespace(name))
+
+
+def unplug(lan: Lan, name: str) -> None:
+    """Pull a machine's cable, so that not even a farewell of its sockets gets out."""
+    subprocess.run(["ip", "link", "del", _port(lan, name)], check=False, capture_output=True)
+
+
+def plug(lan: Lan, name: str) -> None:
+    """Give a machine that was unplugged a network stack without a memory, and its cable."""
+    subprocess.run(["ip", "netns", "del", namespace(name)], check=False, capture_output=True)
+    _batch(_cable(lan, name))
+    _batch(_configure(lan, name), namespace(name))
 
 
 def remove() -> None:
@@ -84,6 +85,31 @@ def route_taken(lan: Lan) -> str | None:
         if words[0] == str(lan.network) and "dev" in words:
             return words[words.index("dev") + 1]
     return None
+
+
+def _port(lan: Lan, name: str) -> str:
+    return f"{PREFIX}p{list(lan.names).index(name)}"
+
+
+def _cable(lan: Lan, name: str) -> list[str]:
+    space, veth = namespace(name), _port(lan, name)
+    return [
+        f"netns add {space}",
+        f"link add {veth} type veth peer name en0 netns {space}",
+        f"link set {veth} master {BRIDGE} up",
+    ]
+
+
+def _configure(lan: Lan, name: str) -> list[str]:
+    # a machine keeps its address on the wire over a power cut; neighbours remember it
+    wire = ":".join(f"{byte:02x}" for byte in (2, 0, *map(int, lan.names[name].split("."))))
+    return [
+        f"link set en0 address {wire}",
+        "link set lo up",
+        f"addr add {lan.names[name]}/{lan.network.prefixlen} dev en0",
+        "link set en0 up",
+        f"route add default via {lan.controller}",
+    ]
 
 
 def _batch(lines: list[str], space: str | None = None) -> None:

@@ -40,18 +40,15 @@ class ActionModule(ActionBase):
         problems += more
         closet_of, more = house.closet_of(offers)
         problems += more
+        if problems:
+            result.update(failed=True, msg="\n".join(["Nothing was changed.", *problems]))
+            return result
         result.update(
             changed=False,
             offers={host: made.as_dict() for host, made in offers.items()},
             closet_of=closet_of,
         )
-        if problems:
-            result.update(failed=True, problems=problems, msg=_sentence(problems))
         return result
-
-
-def _sentence(problems: list[str]) -> str:
-    return "Nothing was changed. " + " · ".join(problems)
 
 
 class _House:

@@ -60,9 +60,4 @@ closet_of:
   returned: always
   type: dict
   sample: {"air": "attic"}
-problems:
-  description: One sentence per thing that cannot work.
-  returned: when there are any
-  type: list
-  elements: str
 """

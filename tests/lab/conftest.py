@@ -1,6 +1,6 @@
 """The lab for the tests: brought up fresh, provisioned as an owner would, taken down at the end.
 
-Runs as root on Linux. A failing test prints what launchd and the job's log say before its assertion.
+Runs as root on Linux. A failing test prints what launchd and the job's log say first.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from lab import state
+from lab.host import pid_one
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = ("air", "pro", "book")
@@ -77,6 +80,15 @@ def lab(*words: str, limit_s: float = 120) -> Done:
 def on(host: str, command: str, limit_s: float = 60) -> Done:
     """Run a shell command on a Mac, by ssh, as its admin user."""
     return run(sys.executable, "-m", "lab", "shell", host, command, limit_s=limit_s)
+
+
+def as_root(host: str, command: str) -> None:
+    """Run a shell command as root inside a Mac's namespaces, past ssh and sudo."""
+    running = state.load()
+    assert running is not None
+    pid = pid_one(running.machines[host])
+    done = run("nsenter", "--target", str(pid), "--mount", "--pid", "--", "/bin/sh", "-c", command)
+    assert done.code == 0, done.output
 
 
 def site(*words: str, limit_s: float = 600) -> Done:

@@ -92,7 +92,8 @@ def test_after_a_reboot_the_limit_comes_first_and_then_the_server() -> None:
     lab("reboot", "attic")
     # nobody logs in here: only the laptop asks, until the closet answers
     ask = (
-        'for i in $(seq 60); do curl -sf -m 5 -H "Authorization: Bearer $(cat ~/.config/closet/key)" '
+        "for i in $(seq 60); do "
+        'curl -sf -m 5 -H "Authorization: Bearer $(cat ~/.config/closet/key)" '
         "http://attic.local:8000/v1/models && exit 0; sleep 1; done; exit 1"
     )
     asked = on("air", ask, limit_s=120)

@@ -89,6 +89,10 @@ class Bench:
         paths = [path for path in self.folder.rglob("*") if path.is_file()]
         return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in paths}
 
+    def model_files(self) -> dict[str, bytes]:
+        """The same without the manifest."""
+        return {path: data for path, data in self.files().items() if path != ".closet.json"}
+
     def forget_requests(self) -> None:
         self.hub.requests.clear()
         self.hub.sent = 0

@@ -12,15 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.models import commit as commit_module
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from tests.unit.plugins.models.bench import REPO, SERVED, SHARDS, Bench, served_files, tiny_model
 from tests.unit.plugins.models.hub_double import Fault
-
-
-def model_files(bench: Bench) -> dict[str, bytes]:
-    return {path: data for path, data in bench.files().items() if path != ".closet.json"}
 
 
 def test_a_fresh_pull_ends_complete_linked_and_clean(bench: Bench) -> None:
@@ -32,7 +27,7 @@ def test_a_fresh_pull_ends_complete_linked_and_clean(bench: Bench) -> None:
     size = sum(map(len, served_files(model).values()))
     assert (entry["state"], entry["revision"], entry["requested"]) == ("pulled", commit, "main")
     assert entry["bytes"] == entry["fetched_bytes"] == result["missing_bytes"] == size
-    assert model_files(bench) == served_files(model)
+    assert bench.model_files() == served_files(model)
     assert (bench.serve_dir / "tiny").resolve() == bench.folder
     manifest = json.loads((bench.folder / ".closet.json").read_text())
     assert (manifest["repo"], manifest["requested"], manifest["revision"]) == (REPO, "main", commit)
@@ -86,7 +81,7 @@ def test_a_missing_file_is_fetched_alone_without_asking_what_it_is(
     assert result["models"][0]["state"] == "repaired"
     assert result["models"][0]["fetched_bytes"] == len(model[SHARDS[0]])
     assert bench.hub.paths("/api/") == []
-    assert model_files(bench) == served_files(model)
+    assert bench.model_files() == served_files(model)
 
 
 def damage(path: Path) -> None:
@@ -105,7 +100,7 @@ def test_a_flipped_byte_is_seen_by_hashing_only(bench: Bench, verify: str, seen:
     damage(bench.folder / SHARDS[1])
     result = bench.run(verify=verify)
     assert result["changed"] is seen
-    assert (model_files(bench) == served_files(model)) is seen
+    assert (bench.model_files() == served_files(model)) is seen
 
 
 @pytest.mark.parametrize(("verify", "seen"), [("manifest", False), ("size", True)])
@@ -130,7 +125,7 @@ def test_a_moved_branch_matters_only_when_followed(bench: Bench) -> None:
     followed = bench.run(follow=True)
     assert (followed["models"][0]["state"], followed["models"][0]["revision"]) == ("pulled", second)
     assert followed["digest"] != kept["digest"]
-    assert model_files(bench) == served_files(moved)
+    assert bench.model_files() == served_files(moved)
     assert not bench.run(follow=True)["changed"]
 
 
@@ -171,7 +166,7 @@ def test_files_of_another_tool_are_proven_and_adopted(bench: Bench) -> None:
     damage(bench.folder / SHARDS[0])
     result = bench.run()
     assert result["models"][0]["fetched_bytes"] == len(model[SHARDS[0]])
-    assert model_files(bench) == served_files(model)
+    assert bench.model_files() == served_files(model)
 
 
 def test_leftovers_of_other_tools_are_counted_and_removed(bench: Bench) -> None:
@@ -184,7 +179,7 @@ def test_leftovers_of_other_tools_are_counted_and_removed(bench: Bench) -> None:
     result = bench.run()
     assert result["leftovers"]["count"] == 2
     assert result["leftovers"]["bytes"] >= 9000
-    assert model_files(bench) == served_files(model)
+    assert bench.model_files() == served_files(model)
     (bench.folder / "late.incomplete").write_bytes(b"x")
     assert bench.run(check_mode=True)["changed"]
     assert bench.run()["leftovers"]["count"] == 1
@@ -209,7 +204,7 @@ def test_what_was_fetched_before_an_error_is_not_fetched_again(bench: Bench) -> 
     bench.forget_requests()
     result = bench.run(connections=1)
     assert result["models"][0]["fetched_bytes"] == len(model[SHARDS[1]]) - 3000 + 2
-    assert model_files(bench) == served_files(model)
+    assert bench.model_files() == served_files(model)
 
 
 def test_a_shard_that_the_index_names_must_be_in_the_repository(bench: Bench) -> None:
@@ -287,59 +282,6 @@ def test_a_second_run_waits_and_says_who_is_at_work(bench: Bench) -> None:
             bench.run()
     assert sum(bench.slept) == 30
     assert not bench.run()["changed"]
-
-
-class Cut(BaseException):
-    """The power goes."""
-
-
-STEPS_OF_A_COMMIT = ["remove_files", "remove_file", "sync_folder", "write_manifest"]
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", STEPS_OF_A_COMMIT)
-def test_an_update_cut_off_in_its_commit_is_finished_by_the_next_run(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
-) -> None:
-    """Old and new have files of equal size: only the manifest's absence tells them apart."""
-    bench.hub.publish(REPO, tiny_model(0))
-    bench.run()
-    new = tiny_model(1)
-    bench.hub.publish(REPO, new)
-    real = getattr(commit_module, step)
-
-    def cut(*args: object) -> None:
-        if after:
-            real(*args)
-        raise Cut
-
-    with monkeypatch.context() as patch:
-        patch.setattr(commit_module, step, cut)
-        with pytest.raises(Cut):
-            bench.run(follow=True)
-    bench.forget_requests()
-    bench.run(follow=True)
-    assert bench.hub.bodies == []
-    assert model_files(bench) == served_files(new)
-    assert not bench.run(follow=True, verify="sha256")["changed"]
-
-
-def test_an_update_cut_off_in_its_commit_never_passes_for_the_old_one(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench.hub.publish(REPO, tiny_model(0))
-    bench.run()
-    bench.hub.publish(REPO, tiny_model(1))
-
-    def cut(*_: object) -> None:
-        raise Cut
-
-    with monkeypatch.context() as patch:
-        patch.setattr(commit_module, "write_manifest", cut)
-        with pytest.raises(Cut):
-            bench.run(follow=True)
-    bench.run()
-    assert not bench.run(verify="sha256")["changed"]
 
 
 def test_no_httpx_is_said_before_anything_is_touched(bench: Bench) -> None:

@@ -8,31 +8,14 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
-from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
-    SHA256,
-    FileEntry,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
-    HubTroubleError,
-    read_retry_after,
-)
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
-from ansible_collections.closet.inference.plugins.module_utils.models.tools import make_tools
-from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
-    HttpxTransport,
-    Reply,
-    Transport,
-    UrllibTransport,
-)
 from tests.unit.plugins.models.bench import REPO, SHARDS, Bench, served_files, tiny_model
-from tests.unit.plugins.models.hub_double import Fault, HubDouble
+from tests.unit.plugins.models.hub_double import Fault
 
 TOKEN = "hf_secretsecretsecret"
 
@@ -215,130 +198,3 @@ def test_a_folder_that_cannot_be_written(bench: Bench, monkeypatch: pytest.Monke
     monkeypatch.setattr(Path, "mkdir", refuse)
     text = sentence(bench)
     assert text.startswith(f"{bench.store} may not be written by user id {os.geteuid()}")
-
-
-@pytest.mark.parametrize("endpoint", ["hub.local", "ftp://hub", "http://", "https://me:pw@hub"])
-def test_an_endpoint_that_is_none(endpoint: str) -> None:
-    with pytest.raises(ModelError, match="endpoint must be") as raised:
-        make_tools(endpoint, None, 4, check_mode=False)
-    assert "pw" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    "make", [lambda: HttpxTransport(2), UrllibTransport], ids=["httpx", "urllib"]
-)
-def test_both_transports_answer_questions(hub: HubDouble, make: Any) -> None:
-    transport: Transport = make()
-    commit = hub.publish(REPO, tiny_model())
-    client = Hub(hub.endpoint + "/", None, transport, lambda _: None)
-    assert client.resolve(REPO, "main") == commit
-    assert len(client.tree(REPO, commit)) == len(tiny_model())
-    with pytest.raises(ModelError, match="no revision"):
-        client.resolve(REPO, "nope")
-    client.close()
-
-
-def test_urllib_keeps_the_token_at_its_origin(hub: HubDouble) -> None:
-    model = tiny_model()
-    commit = hub.publish(REPO, model)
-    hub.token = TOKEN
-    client = Hub(hub.endpoint, TOKEN, UrllibTransport(), lambda _: None)
-    entry = next(entry for entry in client.tree(REPO, commit) if entry.path == SHARDS[0])
-    body = client.open(REPO, commit, entry, 10, 20)
-    assert b"".join(body.chunks()) == model[SHARDS[0]][10:20]
-    body.close()
-    storage = int(hub.storage.rpartition(":")[2])
-    assert [header for port, header in hub.tokens if port == storage] == [None]
-
-
-def test_no_httpx_stops_only_where_bytes_have_to_move(
-    hub: HubDouble, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from ansible_collections.closet.inference.plugins.module_utils.models import tools
-
-    monkeypatch.setattr(tools, "have_httpx", lambda: False)
-    commit = hub.publish(REPO, tiny_model())
-    made = make_tools(hub.endpoint, None, 4, check_mode=True)
-    assert made.ask().resolve(REPO, "main") == commit
-    with pytest.raises(ModelError, match="has no httpx"):
-        made.carry()
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("3", 3.0),
-        ("-3", 0.0),
-        ("soon", None),
-        ("Thu, 01 Jan 1970 00:00:30 GMT", 20.0),
-        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
-    ],
-)
-def test_retry_after(value: str | None, seconds: float | None) -> None:
-    assert read_retry_after(value, now=lambda: 10.0) == seconds
-
-
-def test_a_cut_answer_is_trouble_that_passes(bench: Bench) -> None:
-    bench.hub.publish(REPO, tiny_model())
-    hub = Hub(bench.hub.endpoint, None, HttpxTransport(1), lambda _: None)
-    commit = bench.hub.branches[(REPO, "main")]
-    entry = next(entry for entry in hub.tree(REPO, commit) if entry.path == SHARDS[0])
-    bench.hub.faults[SHARDS[0]] = [Fault("cut", 10)]
-    body = hub.open(REPO, commit, entry, 0, entry.size)
-    with pytest.raises(HubTroubleError, match="the connection was cut"):
-        list(body.chunks())
-    hub.close()
-
-
-class OneReply:
-    """A transport that gives one prepared answer."""
-
-    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
-        self.status = status
-        self.headers = headers
-        self.first_headers = headers
-        self.closed = False
-
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
-        return self
-
-    def chunks(self) -> Iterator[bytes]:
-        return iter(())
-
-    def close(self) -> None:
-        self.closed = True
-
-
-FILE = FileEntry("model.safetensors", 3000, SHA256, "1" * 64)
-
-
-@pytest.mark.parametrize(
-    ("sent", "length", "span"),
-    [
-        ("bytes 100-199/3000", "100", (100, 200)),
-        ("bytes 100-199/*", None, (100, 200)),
-        ("bytes 100-149/3000", "50", (100, 150)),
-        ("bytes 100-2999/3000", "2900", (100, 200)),
-        ("bytes 99-199/3000", None, None),
-        ("bytes 101-199/3000", None, None),
-        ("bytes 100-99/3000", None, None),
-        ("bytes 100-199/3001", None, None),
-        ("bytes 100-199/3000", "99", None),
-        ("bytes=100-199/3000", None, None),
-        ("", None, None),
-    ],
-)
-def test_a_partial_answer_has_to_be_the_one_asked_for(
-    sent: str, length: str | None, span: tuple[int, int] | None
-) -> None:
-    headers = {"content-range": sent, **({"content-length": length} if length else {})}
-    reply = OneReply(206, headers)
-    hub = Hub("http://hub", None, reply, lambda _: None)
-    if span:
-        body = hub.open(REPO, "c" * 40, FILE, 100, 200)
-        assert (body.start, body.end) == span
-    else:
-        with pytest.raises(HubTroubleError, match="bytes 100-199 of 3000 were asked for"):
-            hub.open(REPO, "c" * 40, FILE, 100, 200)
-    assert reply.closed is (span is None)

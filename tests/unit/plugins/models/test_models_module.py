@@ -1,0 +1,48 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module's own arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.modules.omlx_model import read_request
+
+PARAMS: dict[str, Any] = {
+    "models": [{"repo": "acme/tiny", "revision": "main", "name": "tiny"}],
+    "store": "/Users/admin/.omlx/store",
+    "serve_dir": "/Users/admin/.omlx/models",
+    "reserve_gb": 1.5,
+    "verify": "size",
+    "follow": False,
+    "progress_path": None,
+    "max_connections": 4,
+}
+
+
+def test_arguments_become_a_request_in_bytes() -> None:
+    request = read_request(PARAMS, check_mode=True)
+    assert (request.reserve, request.check_mode) == (1_500_000_000, True)
+    assert request.store == Path("/Users/admin/.omlx/store")
+    assert request.wants[0].name == "tiny"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"max_connections": 0}, "max_connections is 0"),
+        ({"max_connections": 33}, "max_connections is 33"),
+        ({"reserve_gb": -1}, "reserve_gb is -1"),
+        ({"serve_dir": "/Users/admin/.omlx/store"}, "must not lie in each other"),
+        ({"serve_dir": "/Users/admin/.omlx/store/served"}, "must not lie in each other"),
+        ({"store": "/Users/admin/.omlx/models/store"}, "must not lie in each other"),
+    ],
+)
+def test_arguments_that_cannot_be(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        read_request({**PARAMS, **change}, check_mode=False)
