@@ -214,12 +214,10 @@ def _expect_hub(lan: Lan) -> None:
 
 
 def _remove_everything(running: state.Running | None) -> None:
-    if running is not None:
-        for machine in running.machines.values():
-            if machine.alive:
-                host.cut_power(machine)
-        if running.hub is not None and running.hub.alive:
-            host.cut_power(running.hub)
+    known = [*running.machines.values(), running.hub] if running is not None else []
+    for machine in filter(None, [*known, *host.strays()]):
+        if machine.alive:
+            host.cut_power(machine)
     network.remove()
     shutil.rmtree(STATE, ignore_errors=True)
     state.LOCK.unlink(missing_ok=True)

@@ -160,6 +160,23 @@ def reboot(machine: Process) -> None:
     raise RuntimeError("launchd did not finish its shutdown within 120 s")
 
 
+def strays() -> list[Process]:
+    """Find the machines of labs that died before they could write down what they had started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        is_machine = any(word.endswith("/lab/firmware.sh") for word in words[:2])
+        is_hub = words[1:3] == ["-m", "lab.hub.server"]
+        if (is_machine or is_hub) and any(word.startswith(f"{STATE}/") for word in words):
+            found.append(Process.of(int(entry.name)))
+    return found
+
+
 def pid_one(machine: Process) -> int | None:
     """Return the pid (out here) of the Mac's pid 1, or None while it has none."""
     if not machine.alive:

@@ -50,9 +50,7 @@ def mac_python() -> str:
 
 
 def _build(layer: Path, python: Path | None) -> None:
-    shutil.copytree(
-        MACOS_TREE, layer, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(MACOS_TREE, layer, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     # git keeps no modes beyond the executable bit, and the umask of a checkout is anybody's
     (layer / "etc/sudoers").chmod(0o440)
     for plist in (layer / "System/Library/LaunchDaemons").iterdir():

@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
     """Gathers, judges, changes nothing."""
 
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("minimum_macos",))
+    _VALID_ARGS = frozenset(("minimum_macos", "offer"))
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -47,5 +47,11 @@ class ActionModule(ActionBase):
         problems = mac.problems(
             name, facts, str(self._task.args.get("minimum_macos", "14")), has_password
         )
+        offer = self._task.args.get("offer") or {}
+        if offer and facts.memory_mb is not None:
+            weights = {model["name"]: model["size_gb"] for model in offer["models"]}
+            problems += filter(
+                None, [mac.too_small(name, facts.memory_mb, offer["profile"], weights)]
+            )
         result.update(changed=False, problems=problems, **mac.plain(facts))
         return result

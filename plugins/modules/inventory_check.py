@@ -27,7 +27,7 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
+    description: Can run in check mode and predict what would change without changing it.
     support: full
   diff_mode:
     description: Will return details on what has changed when in diff mode.

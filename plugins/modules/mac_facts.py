@@ -11,18 +11,23 @@ version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - An action plugin that runs one shell command on the host and needs no Python there, so that a Mac
-    without Command Line Tools is told so instead of failing with a module error.
-  - Never fails for what it finds. It returns RV(problems), so that a play can report the problems of
-    all hosts together. Only a host that ssh does not reach is marked unreachable.
+  - An action plugin that runs one shell command on the host and needs no Python there, so that a
+    Mac without Command Line Tools is told so instead of failing with a module error.
+  - Never fails for what it finds. It returns RV(problems), so that a play can report the problems
+    of all hosts together. Only a host that ssh does not reach is marked unreachable.
 options:
   minimum_macos:
     description: The oldest macOS that is accepted.
     type: str
     default: "14"
+  offer:
+    description:
+      - What this host shall serve, from RV(closet.inference.inventory_check#module:offers). A Mac
+        that cannot hold the weights is a problem.
+    type: dict
 attributes:
   check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
+    description: Can run in check mode and predict what would change without changing it.
     support: full
   diff_mode:
     description: Will return details on what has changed when in diff mode.

@@ -68,6 +68,14 @@ CASES = {
         {f"{CLIENTS}.air.opencode_modle": "qwen3.6-35b"},
         ["hosts.yml:", "opencode_modle (host air), do you mean opencode_model?"],
     ),
+    "a profile that does not fit": (
+        # the two Macs change places: now the closet is a MacBook Air with 16 GB
+        {
+            f"{CLOSET}.attic.ansible_host": "10.77.31.21",
+            f"{CLIENTS}.air.ansible_host": "10.77.31.10",
+        },
+        ["attic: profile default needs 74.7 GB", "qwen3-coder-next 42 +", "of its 16 GB"],
+    ),
     "a closet that does not answer": (
         {f"{CLOSET}.attic.ansible_host": "10.77.31.99"},
         ["attic does not answer by ssh at 10.77.31.99", "Remote Login", "Nothing was changed"],

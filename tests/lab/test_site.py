@@ -7,10 +7,11 @@ import re
 
 import pytest
 
-from tests.lab.conftest import CLIENTS, HOSTS, UPPER, lab, on, provisioned, site
+from tests.lab.conftest import CLIENTS, HOSTS, ROOT, UPPER, lab, on, provisioned, site
 
 pytestmark = pytest.mark.usefixtures("fresh_lab")
 
+KEY = ROOT / "inventories/lab/.secrets/attic.key"
 SERVED = {"qwen3-coder-next", "qwen3.6-35b", "qwen3-embedding", "qwen3-reranker", "qwen3-vl-8b"}
 # Ansible's own scratch folder and what logging in or looking writes; not ours, and not provisioning
 NOT_OURS = re.compile(
@@ -31,16 +32,22 @@ def disk(host: str) -> dict[str, tuple[int, int]]:
 
 
 def test_a_check_of_untouched_macs_completes_and_changes_nothing() -> None:
+    KEY.unlink(missing_ok=True)
     before = {host: disk(host) for host in HOSTS}
     done = provisioned(site("--check", "--diff"))
     assert all(count > 0 for host, count in done.changed().items() if host in HOSTS)
     assert "iogpu.wired_limit_mb" in done.output
     assert {host: disk(host) for host in HOSTS} == before
+    assert not KEY.exists()
 
 
 def test_the_first_run_provisions_everything() -> None:
-    done = provisioned(site())
+    done = provisioned(site("-vvv", "--diff"))
     assert all(count > 0 for host, count in done.changed().items() if host in HOSTS)
+    key = KEY.read_text().strip()
+    assert len(key) == 40
+    assert key not in done.output, "the key is in the output of a verbose run"
+    assert KEY.stat().st_mode & 0o777 == 0o600
 
 
 def test_the_second_run_changes_nothing_anywhere() -> None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.house.memory import wired_limit_mb
+
 # One `key=value` line per fact; a command that is missing leaves its value empty.
 LOOK = r"""
 export PATH=/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C
@@ -125,6 +127,22 @@ def problems(name: str, facts: Mac, minimum_macos: str, has_sudo_password: bool)
             f"--ask-become-pass, or let it with `sudo visudo -f /etc/sudoers.d/{facts.user}`"
         )
     return found
+
+
+def too_small(name: str, memory_mb: int, profile: str, weights: dict[str, float]) -> str | None:
+    """Return why a Mac cannot hold a profile, with the sums, or None when it can.
+
+    `weights` is the memory of each model's weights in 10^9 bytes, by served name.
+    """
+    room_gb = wired_limit_mb(memory_mb) * 1024 * 1024 / 1e9
+    if sum(weights.values()) < room_gb:
+        return None
+    terms = " + ".join(f"{model} {size:g}" for model, size in weights.items())
+    return (
+        f"{name}: profile {profile} needs {sum(weights.values()):.1f} GB for its weights "
+        f"({terms}), and of its {memory_mb // 1024} GB the GPU may wire {room_gb:.1f}: "
+        "set closet_profile to a smaller one (lean, mlx-coding, mlx-knowledge) or make your own"
+    )
 
 
 def unreachable(name: str, address: str, message: str) -> str:

@@ -174,7 +174,7 @@ def _apply(request: Request, plan: HostPlan, tools: Tools) -> dict[str, int]:
     progress.begin(plan.models)
     for model in plan.models:
         folder = request.store / model.want.repo
-        remove_files(folder, [name for name, _ in model.leftovers])
+        remove_files(folder, [name for name, _size in model.leftovers])
     try:
         _bring_in(request, plan.models, tools, progress)
         apply_links(plan.links, request.serve_dir, request.store)

@@ -40,7 +40,7 @@ class Crew:
 
     def run(self) -> None:
         """Until the queue is empty and nobody works; raises the first error."""
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._size)]
+        threads = [threading.Thread(target=self._work, daemon=True) for _n in range(self._size)]
         for thread in threads:
             thread.start()
         try:

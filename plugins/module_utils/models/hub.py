@@ -96,7 +96,7 @@ class Hub:
     def resolve(self, repo: str, revision: str) -> str:
         """The commit that a branch, tag or commit stands for."""
         url = f"{self.endpoint}/api/models/{repo}/revision/{quote(revision, safe='')}"
-        answer, _ = self._json(url, f"{repo}@{revision}")
+        answer, _reply = self._json(url, f"{repo}@{revision}")
         sha = answer.get("sha") if isinstance(answer, dict) else None
         if not isinstance(sha, str) or not is_commit(sha):
             raise self._not_a_hub(url, "the answer names no commit")
@@ -107,7 +107,7 @@ class Hub:
         what = f"{repo}@{sha}"
         url: str | None = f"{self.endpoint}/api/models/{repo}/tree/{sha}?recursive=true"
         entries: list[FileEntry] = []
-        for _ in range(MOST_PAGES):
+        for _page in range(MOST_PAGES):
             if url is None:
                 return tuple(entries)
             answer, reply = self._json(url, what)
@@ -210,7 +210,7 @@ class Hub:
                 f"{self.endpoint} answered {reply.status} for {path or what}.",
                 read_retry_after(reply.headers.get("retry-after")),
             )
-        repo, _, revision = what.partition("@")
+        repo, _at, revision = what.partition("@")
         code = reply.headers.get("x-error-code", "")
         refused = Refused(self.endpoint, bool(self._token), repo, revision, path)
         raise ModelError(refused.sentence(reply.status, code))

@@ -159,7 +159,7 @@ def stale_files(before: Manifest | None, files: Sequence[FileEntry]) -> tuple[st
 def check_space(plans: Sequence[ModelPlan], free: int, reserve: int, store: str) -> None:
     """Refuse before the first byte what would not fit; all models together."""
     missing = sum(plan.missing or 0 for plan in plans)
-    reclaimed = sum(size for plan in plans for _, size in plan.leftovers)
+    reclaimed = sum(size for plan in plans for _name, size in plan.leftovers)
     if missing == 0 or missing + reserve <= free + reclaimed:
         return
     parts = [f"{plan.want.title} {in_gb(plan.missing or 0)}" for plan in plans if plan.missing]

@@ -31,7 +31,7 @@ def describe(request: Request, outcome: Outcome) -> dict[str, Any]:
     plan = outcome.plan
     after = {model.want.name: (model.want.repo, model.revision) for model in plan.models}
     missing = [model.missing for model in plan.models]
-    remains = [size for model in plan.models for _, size in model.leftovers]
+    remains = [size for model in plan.models for _name, size in model.leftovers]
     return {
         "changed": plan.changes,
         "models": [_model(request, outcome, model) for model in plan.models],
@@ -40,7 +40,7 @@ def describe(request: Request, outcome: Outcome) -> dict[str, Any]:
         "free_bytes": plan.free,
         "leftovers": {"count": len(remains), "bytes": sum(remains)},
         "links": {
-            "made": [name for name, _ in plan.links.make],
+            "made": [name for name, _target in plan.links.make],
             "removed": list(plan.links.remove),
             "foreign": list(plan.served.foreign),
         },
@@ -81,7 +81,7 @@ def _held(repo: str, folder: Path, served: Served, verify: str) -> dict[str, Any
         "bytes": manifest.size if manifest else None,
         "complete": state.complete,
         "broken": list(state.broken),
-        "unfinished_bytes": sum(size for _, size in leftovers(folder, (), pending=False)),
+        "unfinished_bytes": sum(size for _name, size in leftovers(folder, (), pending=False)),
     }
 
 

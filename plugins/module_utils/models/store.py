@@ -228,7 +228,7 @@ def _file_size(path: Path) -> int | None:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for directory, _, names in os.walk(folder):
+    for directory, _subfolders, names in os.walk(folder):
         yield from (Path(directory, name) for name in names)
 
 

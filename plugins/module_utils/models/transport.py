@@ -131,7 +131,8 @@ class UrllibTransport:
                     request.add_unredirected_header(name, value)
                 else:
                     request.add_header(name, value)
-            return UrllibReply(urllib.request.urlopen(request, timeout=SILENCE_TIMEOUT_S))
+            opener = urllib.request.build_opener()
+            return UrllibReply(opener.open(request, timeout=SILENCE_TIMEOUT_S))
         except urllib.error.HTTPError as error:
             return UrllibReply(error)
         except urllib.error.URLError as error:

@@ -247,7 +247,7 @@ def _check_memory(want: Want, merged: Document) -> None:
     owned = want.settings.get("memory", {})
     tier = _get(merged, "memory", "memory_guard_tier") or "balanced"
     ceiling = _get(merged, "memory", "memory_guard_custom_ceiling_gb") or 0
-    if owned.get("memory_guard_tier") == "custom" and not ceiling > 0:
+    if owned.get("memory_guard_tier") == "custom" and ceiling <= 0:
         raise SettingsRefusedError(
             "memory.memory_guard_tier is custom, and that needs a "
             "memory.memory_guard_custom_ceiling_gb above 0"

@@ -87,3 +87,22 @@ def test_a_silent_host_is_named_with_its_address_and_the_reason() -> None:
     sentence = mac.unreachable("air", "10.0.0.9", "Failed\nssh: connect: Connection timed out")
     for word in ("air", "10.0.0.9", "Connection timed out", "Remote Login"):
         assert word in sentence
+
+
+@pytest.mark.parametrize(
+    ("memory_gb", "weights", "fits"),
+    [
+        (128, {"coder": 42.0, "chat": 18.0}, True),
+        (64, {"coder": 42.0, "chat": 18.0}, True),
+        (48, {"coder": 42.0, "chat": 18.0}, False),
+        (16, {"coder": 17.0}, False),
+    ],
+)
+def test_a_profile_is_held_against_the_memory(
+    memory_gb: int, weights: dict[str, float], fits: bool
+) -> None:
+    answer = mac.too_small("attic", memory_gb * 1024, "default", weights)
+    assert (answer is None) == fits
+    if answer is not None:
+        assert f"of its {memory_gb} GB" in answer
+        assert "closet_profile" in answer

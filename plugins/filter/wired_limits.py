@@ -1,14 +1,17 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter wired_limit_mb: a Mac's memory in MiB to the wired limit in MiB."""
+"""Filters from a Mac's memory in MiB to its wired limit in MiB: ours, and the system's own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.house.memory import wired_limit_mb
+from ansible_collections.closet.inference.plugins.module_utils.house.memory import (
+    default_limit_mb,
+    wired_limit_mb,
+)
 
 
 class FilterModule:
@@ -16,4 +19,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters of this file by name."""
-        return {"wired_limit_mb": wired_limit_mb}
+        return {
+            "wired_limit_mb": wired_limit_mb,
+            "wired_limit_default_mb": default_limit_mb,
+        }

@@ -1,0 +1,143 @@
+"""The lab itself: Macs by every fact, nothing left behind, clear words."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import ENVIRONMENT, HOSTS, ROOT, lab, on, run
+
+pytestmark = pytest.mark.usefixtures("fresh_lab")
+
+MACS = {
+    "attic": ("26.5.1", "Mac16,9", 128),
+    "air": ("26.5.1", "Mac16,12", 16),
+    "pro": ("15.6", "Mac16,1", 24),
+    "book": ("26.5.1", "Mac14,2", 16),
+}
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
+    """What plain `ansible -m setup` gathers, by host."""
+    folder = tmp_path_factory.mktemp("facts")
+    done = run("ansible", "all", "-m", "setup", "--tree", str(folder))
+    assert done.code == 0, done.output
+    return {host: json.loads((folder / host).read_text())["ansible_facts"] for host in HOSTS}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_ansible_sees_a_mac(host: str, facts: dict[str, dict[str, object]]) -> None:
+    macos, model, memory_gb = MACS[host]
+    seen = facts[host]
+    assert seen["ansible_system"] == "Darwin"
+    assert seen["ansible_distribution"] == "MacOSX"
+    assert seen["ansible_distribution_version"] == macos
+    assert seen["ansible_model"] == model
+    assert seen["ansible_memtotal_mb"] == memory_gb * 1024
+    assert seen["ansible_architecture"] == "arm64"
+    assert seen["ansible_service_mgr"] == "launchd"
+    assert seen["ansible_pkg_mgr"] == "homebrew"
+
+
+def test_the_macs_python_is_the_one_that_macos_ships_or_what_there_is() -> None:
+    version = on("attic", "/usr/bin/python3 -V").output.split()[1]
+    from lab.image import mac_python
+
+    assert version.startswith("3.9.") == mac_python().endswith("(3.9)")
+
+
+def test_the_admin_has_sudo_without_a_password_and_root_may_not_log_in() -> None:
+    assert on("attic", "sudo -n id -u").output.strip() == "0"
+    assert on("attic", "grep -c . /etc/sudoers.d/lab || sudo visudo -c").code == 0
+    refused = run(
+        *("ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"),
+        *("-o", "UserKnownHostsFile=/dev/null", "-i", "/var/lib/closet-lab/ssh/id_ed25519"),
+        *("root@10.77.31.10", "true"),
+    )
+    assert refused.code == 255
+
+
+def test_a_mac_does_not_read_sysctl_conf_at_boot() -> None:
+    on("book", "echo iogpu.wired_limit_mb=11111 | sudo tee /etc/sysctl.conf")
+    lab("reboot", "book")
+    assert on("book", "sysctl -n iogpu.wired_limit_mb").output.strip() == "0"
+
+
+def test_a_live_value_is_gone_after_a_power_cut_and_a_file_is_not() -> None:
+    on(
+        "book",
+        "sudo sysctl iogpu.wired_limit_mb=12345; echo kept | sudo tee /Users/Shared.txt; sync",
+    )
+    lab("power-cut", "book")
+    assert on("book", "sysctl -n iogpu.wired_limit_mb; cat /Users/Shared.txt").output.split() == [
+        "0",
+        "kept",
+    ]
+
+
+def test_a_mac_without_power_is_off_until_it_is_switched_on() -> None:
+    lab("power-cut", "book", "--off")
+    assert "book" in lab("status").output
+    assert on("book", "true").code == 255
+    assert "Switched on: book." in lab("up").output
+    assert on("book", "true").code == 0
+
+
+def test_the_checkout_and_the_homes_of_this_machine_are_not_visible_on_a_mac() -> None:
+    hidden = f"{ROOT} /root /home /var/lib/closet-lab"
+    assert on("attic", f"sudo find {hidden} -mindepth 1 2>/dev/null").output == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("reboot", "atic"), "there is no Mac called atic; there are attic, air, pro, book"),
+        (("up", "--inventory", "/nowhere"), "/nowhere/hosts.yml: cannot be read"),
+        (("shell", "atic"), "there is no Mac called atic"),
+    ],
+)
+def test_a_mistake_is_answered_in_words(words: tuple[str, ...], sentence: str) -> None:
+    done = run(sys.executable, "-m", "lab", *words)
+    assert done.code == 1
+    assert sentence in done.output
+
+
+def test_who_is_not_root_is_told_so() -> None:
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--clear-groups", sys.executable, "-m", "lab", "status"],
+        cwd=ROOT,
+        env={**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1 or "Permission denied" in done.stderr
+    assert "run it as root" in done.stderr or "Permission denied" in done.stderr
+
+
+@pytest.fixture
+def neighbour() -> Iterator[str]:
+    """A network namespace of somebody else on this machine."""
+    name = f"not-ours-{os.getpid()}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    yield name
+    subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+def test_nothing_is_left_after_down_and_the_neighbours_are_untouched(neighbour: str) -> None:
+    lab("down")
+    assert not Path("/var/lib/closet-lab").exists()
+    assert "closetlab" not in run("ip", "link").output
+    spaces = run("ip", "netns", "list").output
+    assert "closetlab" not in spaces
+    assert neighbour in spaces
+    assert "closet-lab" not in Path("/proc/mounts").read_text()
+    assert "/var/lib/closet-lab" not in run("ps", "-eo", "args").output
+    assert run(sys.executable, "-m", "lab", "status").code == 3
