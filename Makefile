@@ -25,6 +25,12 @@ test: | linux
 	@$(MAKE) --no-print-directory environment
 	@$(RUN) scripts/test
 
+# What launchctl does, asked of the double here and of the real one on a Mac.
+.PHONY: contract
+contract:
+	@if [ "$$(uname -s)" = Linux ]; then $(MAKE) --no-print-directory environment; fi
+	@$(RUN) python3 -m pytest tests/contract -q -rs
+
 .PHONY: lab
 lab: | linux
 	@$(MAKE) --no-print-directory environment

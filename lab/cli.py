@@ -254,6 +254,10 @@ def _check_machine() -> None:
             "provision real Macs instead: cp -r inventories/example inventories/home && "
             "ansible-playbook -i inventories/home site.yml"
         )
+    if platform.machine() != "x86_64":
+        raise LabError(
+            f"the lab's omlx and opencode are locked for x86-64, and this is {platform.machine()}"
+        )
     if os.geteuid() != 0:
         raise LabError("the lab makes network and mount namespaces: run it as root")
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"

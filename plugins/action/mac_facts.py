@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
     """Gathers, judges, changes nothing."""
 
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("minimum_macos", "offer"))
+    _VALID_ARGS = frozenset(("minimum_macos", "offer", "needs_npm"))
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -45,7 +45,11 @@ class ActionModule(ActionBase):
             or self._play_context.become_pass
         )
         problems = mac.problems(
-            name, facts, str(self._task.args.get("minimum_macos", "14")), has_password
+            name,
+            facts,
+            str(self._task.args.get("minimum_macos", "14")),
+            has_password,
+            bool(self._task.args.get("needs_npm", False)),
         )
         offer = self._task.args.get("offer") or {}
         if offer and facts.memory_mb is not None:

@@ -20,6 +20,10 @@ options:
     description: The oldest macOS that is accepted.
     type: str
     default: "14"
+  needs_npm:
+    description: Whether a Mac without npm is a problem, unless opencode is there already.
+    type: bool
+    default: false
   offer:
     description:
       - What this host shall serve, from RV(closet.inference.inventory_check#module:offers). A Mac

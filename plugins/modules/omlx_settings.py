@@ -50,7 +50,7 @@ options:
     type: dict
     default: {}
   api_key:
-    description: The main API key. Without it, or with an empty one, the one in the file stays.
+    description: The main API key. Without it the one in the file stays, an empty one takes it out.
     type: str
   unchecked:
     description: Also write sections and keys that omlx 0.5 does not have. Known ones are

@@ -100,7 +100,9 @@ def plain(facts: Mac) -> dict[str, Any]:
     return {**asdict(facts), "installed": list(facts.installed)}
 
 
-def problems(name: str, facts: Mac, minimum_macos: str, has_sudo_password: bool) -> list[str]:
+def problems(
+    name: str, facts: Mac, minimum_macos: str, has_sudo_password: bool, needs_npm: bool = False
+) -> list[str]:
     """Return a sentence for each reason why the host `name` cannot be worked with."""
     if not facts.complete:
         return [f"{name}: the login shell ended before the look did: run `ssh {name}` and see"]
@@ -125,6 +127,12 @@ def problems(name: str, facts: Mac, minimum_macos: str, has_sudo_password: bool)
         found.append(
             f"{name}: {facts.user} may not use sudo without a password: run with "
             f"--ask-become-pass, or let it with `sudo visudo -f /etc/sudoers.d/{facts.user}`"
+        )
+    has_opencode = any(entry.startswith("opencode/") for entry in facts.installed)
+    if needs_npm and facts.npm is None and not has_opencode:
+        found.append(
+            f"{name} has no npm, which fetches opencode: run `brew install node` on it "
+            "(Homebrew is at brew.sh)"
         )
     return found
 

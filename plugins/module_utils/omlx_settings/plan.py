@@ -33,7 +33,10 @@ class SettingsRefusedError(ValueError):
 
 @dataclass(frozen=True)
 class Want:
-    """The keys a task owns. A value that is None takes its key out of the file."""
+    """The keys a task owns. A value that is None takes its key out of the file.
+
+    api_key: None leaves the one in the file, an empty one takes it out.
+    """
 
     settings: Mapping[str, Mapping[str, Any]]
     models: Mapping[str, Mapping[str, Any]]
@@ -44,7 +47,7 @@ class Want:
         """The owned settings with the key among them."""
         owned = {section: dict(keys) for section, keys in self.settings.items()}
         if self.api_key is not None:
-            owned.setdefault("auth", {})["api_key"] = self.api_key
+            owned.setdefault("auth", {})["api_key"] = self.api_key or None
         return owned
 
     def digest(self) -> str:
@@ -118,7 +121,7 @@ def check_keys(want: Want) -> None:
             raise SettingsRefusedError(f"section '{section}' needs keys, and is {keys!r}")
         for key, value in keys.items():
             _check_setting(want, section, key, value)
-    if want.api_key is not None:
+    if want.api_key:
         _check_api_key(want.api_key)
     for model, keys in want.models.items():
         _check_model(want, model, keys)

@@ -74,7 +74,7 @@ def execute(
     want = Want(
         settings=params.get("settings") or {},
         models=params.get("models") or {},
-        api_key=params.get("api_key") or None,
+        api_key=params.get("api_key"),
         unchecked=bool(params.get("unchecked")),
     )
     warnings: list[str] = []

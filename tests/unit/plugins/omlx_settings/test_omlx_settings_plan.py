@@ -197,7 +197,6 @@ LAN = {"server": {"host": "10.77.31.10"}}
         (want({"auth": {"sub_keys": []}}), {}, "cannot be set here"),
         (want({"network": {"http_proxy": "http://me:hush@proxy"}}), {}, "a name and a password"),
         (want(api_key="abc"), {}, "4 or more printable"),
-        (want(api_key=""), {}, "4 or more printable"),
         (want(api_key="has a space"), {}, "4 or more printable"),
         (want(LAN), {}, "there is no API key"),
         (want({"server": {"host": "127.0.0.1, 0.0.0.0"}}), {}, "host is 0.0.0.0, which others"),

@@ -184,11 +184,22 @@ def test_owner_and_who_had_it(base: Path) -> None:
     assert (base / "settings.json").stat().st_uid == 12
 
 
-def test_an_empty_key_is_none(base: Path) -> None:
+def test_an_empty_key_takes_the_one_in_the_file_out(base: Path) -> None:
+    loopback = {"server": {"host": "127.0.0.1"}}
+    execute(params(base))
     with pytest.raises(SettingsRefusedError, match="there is no API key"):
         execute(params(base, api_key=""))
+    result, _ = execute(params(base, api_key="", settings=loopback))
+    assert "auth.api_key" in result["changed_keys"]
+    assert not json.loads((base / "settings.json").read_text())["auth"].get("api_key")
+    assert execute(params(base, api_key="", settings=loopback))[0]["changed"] is False
+
+
+def test_no_key_leaves_the_one_in_the_file(base: Path) -> None:
     execute(params(base))
-    assert execute(params(base, api_key=""))[0]["changed"] is False
+    before = json.loads((base / "settings.json").read_text())["auth"]["api_key"]
+    execute(params(base, api_key=None))
+    assert json.loads((base / "settings.json").read_text())["auth"]["api_key"] == before
 
 
 def test_only_what_is_asked_for_is_made(base: Path) -> None:

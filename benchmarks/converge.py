@@ -1,0 +1,200 @@
+"""How long site.yml takes, the first time and with nothing to do, against `ansible -m ping`.
+
+The last line of output is JSON. See benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import report, spans
+from benchmarks.cpu import Meter, Sample, meter
+from benchmarks.lan import BenchmarkError, BenchmarkLan, lans
+from lab.paths import CHECKOUT
+
+GROUPS = ("controller", "closet", "laptops", "hub")
+PROGRAMS = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure: how many laptops, and how often."""
+
+    laptops: Sequence[int]
+    repeats: int
+    first_runs: int
+
+
+class Controller:
+    """Runs Ansible the way an owner does, each time with connections of its own."""
+
+    def __init__(self, meter: Meter, scratch: Path) -> None:
+        self._meter = meter
+        self._scratch = scratch
+        self.log = scratch / "output"
+
+    def site(self, inventory: Path, **environment: str) -> Sample:
+        """Run site.yml."""
+        return self._run(["ansible-playbook", "-i", str(inventory), "site.yml"], environment)
+
+    def ping(self, inventory: Path) -> Sample:
+        """Run the module that does nothing, on every host."""
+        return self._run(["ansible", "-i", str(inventory), "all", "-m", "ansible.builtin.ping"])
+
+    def start(self) -> Sample:
+        """Run what only starts: the floor under every playbook."""
+        return self._run(["ansible-playbook", "--version"])
+
+    def _run(self, argv: Sequence[str], more: Mapping[str, str] | None = None) -> Sample:
+        own = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+        with tempfile.TemporaryDirectory(prefix="closet-ssh-") as sockets:
+            environment = {
+                **own,
+                "PATH": f"{PROGRAMS}:{own.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin",
+                "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+                "ANSIBLE_NOCOLOR": "1",
+                # no connection of an earlier run: an owner's run meets none either
+                "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets,
+                **(more or {}),
+            }
+            sample, code = self._meter.run(
+                argv, group="controller", env=environment, cwd=CHECKOUT, log=self.log
+            )
+            for socket in Path(sockets).iterdir():
+                hang_up = ["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "any"]
+                subprocess.run(hang_up, check=False, capture_output=True)
+        if code != 0:
+            tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+            raise BenchmarkError(f"`{' '.join(argv)}` ended with {code}:\n{tail}")
+        return sample
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, print, end with the JSON; returns the exit code."""
+    plan = _plan(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="closet-benchmark-") as scratch,
+            meter(GROUPS) as cpu_meter,
+            lans(cpu_meter) as lan,
+        ):
+            measured = _measure(plan, lan, Controller(cpu_meter, Path(scratch)), cpu_meter)
+    except BenchmarkError as err:
+        print(f"benchmark: {err}", file=sys.stderr)
+        return 1
+    print(json.dumps(report.last_line(measured)))
+    return 0
+
+
+def _measure(
+    plan: Plan, lan: BenchmarkLan, controller: Controller, cpu_meter: Meter
+) -> dict[int, report.Series]:
+    out = report.console()
+    out.print(
+        f"{os.cpu_count()} cores, shared by the controller and all simulated Macs. "
+        f"CPU time: {cpu_meter.method}."
+    )
+    out.print(f"Load before: {_load()}. Others: CPU seconds of processes that are none of ours.")
+    start = controller.start()
+    out.print(f"ansible-playbook --version: {start.wall_s:.2f} s, {start.total_s:.2f} CPU s.")
+    measured = {}
+    for laptops in plan.laptops:
+        series = _series(laptops, plan, lan, controller)
+        measured[series.hosts] = series
+        for table in (report.figures(series), report.breakdown(series)):
+            out.print(table)
+        out.print(f"Per host: {_per_host(series)}. Load after: {_load()}.\n")
+    laptop = report.per_further_laptop(measured)
+    if laptop is not None:
+        out.print(f"A further laptop costs {laptop:.2f} CPU s, on the controller and on itself.")
+    return measured
+
+
+def _series(laptops: int, plan: Plan, lan: BenchmarkLan, controller: Controller) -> report.Series:
+    first, no_change, ping = [], [], []
+    for turn in range(plan.first_runs):
+        _say(f"1+{laptops}: first run {turn + 1} of {plan.first_runs}, on a fresh lab")
+        with lan.up(laptops) as inventory:
+            first.append(controller.site(inventory))
+            if turn + 1 < plan.first_runs:
+                continue
+            for again in range(plan.repeats):
+                _say(f"1+{laptops}: ping and no-change run {again + 1} of {plan.repeats}")
+                ping.append(controller.ping(inventory))
+                no_change.append(controller.site(inventory))
+                _check_no_change(controller.log.read_text())
+            trace = _traced(inventory, controller)
+            hosts = yaml.safe_load((inventory / "hosts.yml").read_text())["all"]["children"]
+    closet = next(iter(hosts["closet"]["hosts"].values()))["ansible_host"]
+    return report.Series(laptops + 1, first, no_change, ping, closet, trace)
+
+
+def _traced(inventory: Path, controller: Controller) -> spans.Trace:
+    """One more no-change run, which counts for no median, with our callback watching."""
+    file = controller.log.with_name("spans")
+    file.unlink(missing_ok=True)
+    started = time.monotonic()
+    controller.site(
+        inventory,
+        CLOSET_SPANS=str(file),
+        ANSIBLE_CALLBACK_PLUGINS=str(CHECKOUT / "benchmarks" / "callbacks"),
+        ANSIBLE_CALLBACKS_ENABLED="closet_spans",
+    )
+    return spans.read(file.read_text().splitlines(), started, time.monotonic())
+
+
+def _check_no_change(output: str) -> None:
+    changed = re.findall(r"^(\S+)\s+: ok=.*changed=[1-9].*$", output, re.MULTILINE)
+    if changed:
+        _say(f"ATTENTION: this run should have changed nothing, it changed {', '.join(changed)}")
+
+
+def _per_host(series: report.Series) -> str:
+    runs = report.module_runs(series)
+    closet = series.trace.execs.get(series.closet_address, 0)
+    clients = [n for host, n in series.trace.execs.items() if host != series.closet_address]
+    return (
+        f"the closet {runs['closet']} module runs in {closet} ssh runs, "
+        f"a laptop {runs['client']} in {max(clients, default=0)}"
+    )
+
+
+def _load() -> str:
+    return " ".join(f"{value:.2f}" for value in os.getloadavg())
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _plan(argv: Sequence[str]) -> Plan:
+    parser = argparse.ArgumentParser(prog="benchmarks/converge.py", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="under two minutes: 1+3 hosts alone")
+    parser.add_argument("--laptops", default="3,15,31", help="numbers of laptops, as 3,15,31")
+    parser.add_argument("--repeats", type=int, default=3, help="runs behind each median")
+    parser.add_argument("--first-runs", type=int, help="fresh labs per size; as --repeats")
+    given = parser.parse_args(argv)
+    if given.quick:
+        return Plan([3], 3, 1)
+    laptops = [int(word) for word in given.laptops.split(",")]
+    return Plan(laptops, given.repeats, given.first_runs or given.repeats)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
