@@ -86,7 +86,7 @@ class Controller:
 
 def main(argv: Sequence[str]) -> int:
     """Measure, print, end with the JSON; returns the exit code."""
-    plan = _plan(argv)
+    wanted = plan(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with (
@@ -94,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
             meter(GROUPS) as cpu_meter,
             lans(cpu_meter) as lan,
         ):
-            measured = _measure(plan, lan, Controller(cpu_meter, Path(scratch)), cpu_meter)
+            measured = _measure(wanted, lan, Controller(cpu_meter, Path(scratch)), cpu_meter)
     except BenchmarkError as err:
         print(f"benchmark: {err}", file=sys.stderr)
         return 1
@@ -103,7 +103,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _measure(
-    plan: Plan, lan: BenchmarkLan, controller: Controller, cpu_meter: Meter
+    wanted: Plan, lan: BenchmarkLan, controller: Controller, cpu_meter: Meter
 ) -> dict[int, report.Series]:
     out = report.console()
     out.print(
@@ -114,28 +114,29 @@ def _measure(
     start = controller.start()
     out.print(f"ansible-playbook --version: {start.wall_s:.2f} s, {start.total_s:.2f} CPU s.")
     measured = {}
-    for laptops in plan.laptops:
-        series = _series(laptops, plan, lan, controller)
+    for laptops in wanted.laptops:
+        series = _series(laptops, wanted, lan, controller)
         measured[series.hosts] = series
         for table in (report.figures(series), report.breakdown(series)):
             out.print(table)
-        out.print(f"Per host: {_per_host(series)}. Load after: {_load()}.\n")
+        out.print(f"Per host: {_per_host(series)}. Load after: {_load()}.")
+        out.print(report.noise(series) or "Nothing else took a noticeable share of the processors.")
     laptop = report.per_further_laptop(measured)
     if laptop is not None:
         out.print(f"A further laptop costs {laptop:.2f} CPU s, on the controller and on itself.")
     return measured
 
 
-def _series(laptops: int, plan: Plan, lan: BenchmarkLan, controller: Controller) -> report.Series:
+def _series(laptops: int, wanted: Plan, lan: BenchmarkLan, controller: Controller) -> report.Series:
     first, no_change, ping = [], [], []
-    for turn in range(plan.first_runs):
-        _say(f"1+{laptops}: first run {turn + 1} of {plan.first_runs}, on a fresh lab")
+    for turn in range(wanted.first_runs):
+        _say(f"1+{laptops}: first run {turn + 1} of {wanted.first_runs}, on a fresh lab")
         with lan.up(laptops) as inventory:
             first.append(controller.site(inventory))
-            if turn + 1 < plan.first_runs:
+            if turn + 1 < wanted.first_runs:
                 continue
-            for again in range(plan.repeats):
-                _say(f"1+{laptops}: ping and no-change run {again + 1} of {plan.repeats}")
+            for again in range(wanted.repeats):
+                _say(f"1+{laptops}: ping and no-change run {again + 1} of {wanted.repeats}")
                 ping.append(controller.ping(inventory))
                 no_change.append(controller.site(inventory))
                 _check_no_change(controller.log.read_text())
@@ -160,9 +161,14 @@ def _traced(inventory: Path, controller: Controller) -> spans.Trace:
 
 
 def _check_no_change(output: str) -> None:
-    changed = re.findall(r"^(\S+)\s+: ok=.*changed=[1-9].*$", output, re.MULTILINE)
+    changed = what_changed(output)
     if changed:
         _say(f"ATTENTION: this run should have changed nothing, it changed {', '.join(changed)}")
+
+
+def what_changed(output: str) -> list[str]:
+    """The hosts whose line in the play recap counts a change."""
+    return re.findall(r"^(\S+)\s+: ok=.*changed=[1-9].*$", output, re.MULTILINE)
 
 
 def _per_host(series: report.Series) -> str:
@@ -183,17 +189,30 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _plan(argv: Sequence[str]) -> Plan:
+def plan(argv: Sequence[str]) -> Plan:
+    """What these words ask for; argparse ends the process when it makes no sense."""
     parser = argparse.ArgumentParser(prog="benchmarks/converge.py", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="under two minutes: 1+3 hosts alone")
-    parser.add_argument("--laptops", default="3,15,31", help="numbers of laptops, as 3,15,31")
-    parser.add_argument("--repeats", type=int, default=3, help="runs behind each median")
-    parser.add_argument("--first-runs", type=int, help="fresh labs per size; as --repeats")
+    parser.add_argument(
+        "--laptops", type=_numbers, default="3,15,31", help="numbers of laptops, as 3,15,31"
+    )
+    parser.add_argument("--repeats", type=_number, default=3, help="runs behind each median")
+    parser.add_argument("--first-runs", type=_number, help="fresh labs per size; as --repeats")
     given = parser.parse_args(argv)
     if given.quick:
-        return Plan([3], 3, 1)
-    laptops = [int(word) for word in given.laptops.split(",")]
-    return Plan(laptops, given.repeats, given.first_runs or given.repeats)
+        return Plan((3,), 3, 1)
+    return Plan(given.laptops, given.repeats, given.first_runs or given.repeats)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(_number(word) for word in text.split(","))
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it has to be at least 1")
+    return number
 
 
 if __name__ == "__main__":

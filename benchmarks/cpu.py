@@ -115,8 +115,9 @@ class Meter:
     def close(self) -> None:
         """Remove the groups; whoever still lives in one goes back to the root."""
         for group in self._groups.values():
-            for pid in (group / "cgroup.procs").read_text().split():
-                _enter(group.parent, int(pid))
+            while members := (group / "cgroup.procs").read_text().split():
+                for pid in members:
+                    _enter(group.parent, int(pid))
             group.rmdir()
 
 

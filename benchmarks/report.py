@@ -17,6 +17,9 @@ from benchmarks.spans import Trace
 SIZES = (4, 16, 32)
 """Hosts, the closet included, that the last line has a place for."""
 
+NOISE = 0.1
+"""Share of other work in the CPU time from which a series says that it was disturbed."""
+
 
 @dataclass(frozen=True)
 class Series:
@@ -103,6 +106,20 @@ def figures(series: Series) -> Table:
     return table
 
 
+def noise(series: Series) -> str | None:
+    """A warning when other work had a noticeable share of the processors while we measured."""
+    samples = [*series.first, *series.no_change, *series.ping]
+    known = [sample for sample in samples if sample.others_s is not None]
+    others = sum(sample.others_s or 0.0 for sample in known)
+    ours = sum(sample.total_s for sample in known)
+    if others <= NOISE * (ours + others):
+        return None
+    return (
+        f"Other work took {others / (ours + others):.0%} of the CPU time that was used meanwhile: "
+        "wall times are upper bounds."
+    )
+
+
 def breakdown(series: Series) -> Table:
     """Where the wall time of one no-change run went."""
     title = f"One no-change run, {series.hosts} hosts: where the time went"
@@ -119,10 +136,9 @@ def breakdown(series: Series) -> Table:
     table.add_section()
     table.add_row(
         "all",
-        *(
-            f"{sum(seconds):.2f}"
-            for seconds in zip(*((p.wall_s, p.wire_s, p.rest_s) for p in parts), strict=True)
-        ),
+        f"{sum(part.wall_s for part in parts):.2f}",
+        f"{sum(part.wire_s for part in parts):.2f}",
+        f"{sum(part.rest_s for part in parts):.2f}",
         str(series.hosts),
         str(sum(part.execs for part in parts)),
         str(sum(part.modules for part in parts)),

@@ -63,6 +63,8 @@ def _build(layer: Path, python: Path | None) -> None:
     shim = sorted((support / "shim").iterdir())
     if python is None:
         packages = layer / "usr/lib/python3/dist-packages"
+        (layer / TOOLS / "bin").mkdir(parents=True)
+        (layer / TOOLS / "bin/python3").symlink_to("/usr/bin/python3")
     else:
         packages = _copy_python(python, layer)
     packages.mkdir(parents=True, exist_ok=True)
@@ -70,8 +72,7 @@ def _build(layer: Path, python: Path | None) -> None:
         shutil.copy2(part, packages / part.name)
     # bytecode belongs into the layer: a Mac's own start must not write to its disk
     _compile(_system_python(), support)
-    if python is not None:
-        _compile(str(python), packages)
+    _compile(str(python or _system_python()), packages)
 
 
 def _compile(python: str, folder: Path) -> None:

@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.closet.inference.plugins.module_utils.house import names, offer
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
+# libyaml's, where there is one: eight files in two milliseconds instead of thirty
+SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 INVENTORY_SUFFIXES = (".yml", ".yaml", ".ini", "")
 
 
@@ -35,7 +39,11 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         house = _House(variables, self._task.args, self._templar)
-        problems = [*house.problems_of_groups(), *house.problems_of_names()]
+        problems = [
+            *house.problems_of_groups(),
+            *house.problems_of_names(),
+            *house.problems_of_values(),
+        ]
         offers, more = house.offers()
         problems += more
         closet_of, more = house.closet_of(offers)
@@ -60,6 +68,8 @@ class _House:
         self.sources = [
             Path(str(source)) for source in variables.get("ansible_inventory_sources", [])
         ]
+        self.files = dict(_files(self.sources))
+        self.options = _options()
         self.models = args.get("models") or {}
         self.profiles = args.get("profiles") or {}
 
@@ -87,9 +97,8 @@ class _House:
                 )
 
     def problems_of_names(self) -> Iterator[str]:
-        known = _known_variables()
+        known = self.options
         prefixes = {path.name for path in ROLES.iterdir() if path.is_dir()} | {"closet"}
-        files = dict(_files(self.sources))
         seen: dict[str, str] = {}
         for host in [*self.closets, *self.clients]:
             # names only: nothing is templated, so this stays cheap with many hosts
@@ -97,10 +106,25 @@ class _House:
                 seen.setdefault(name, host)
         # registered and computed values of ours are variables too, but no inventory file sets them
         for name in names.misspelled(seen, known, prefixes):
-            place = names.where(name, files)
+            place = names.where(name, self.files)
             if place:
                 hint = names.suggestion(name, known)
                 yield f"{place}: no role knows the variable {name} (host {seen[name]}){hint}"
+
+    def problems_of_values(self) -> Iterator[str]:
+        """A value of the wrong type, which a role would meet only when others have changed."""
+        for host in [*self.closets, *self.clients]:
+            for name in sorted(set(self.hostvars.raw_get(host)) & set(self.options)):
+                place = names.where(name, self.files)
+                if not place:
+                    continue
+                try:
+                    value = self._value(host, name, None)
+                except AnsibleError:
+                    continue  # made of facts that only the plays have; the role checks it then
+                spec = {name: {"type": self.options[name]["type"], **_choices(self.options[name])}}
+                for error in ArgumentSpecValidator(spec).validate({name: value}).error_messages:
+                    yield f"{place} (host {host}): {error}"
 
     def offers(self) -> tuple[dict[str, offer.Offer], list[str]]:
         made: dict[str, offer.Offer] = {}
@@ -150,14 +174,18 @@ class _House:
         return self.hostvars[host].get(name, default)
 
 
-def _known_variables() -> set[str]:
-    """Every public variable of our roles, read from their argument specs."""
-    known: set[str] = set()
+def _options() -> dict[str, dict[str, Any]]:
+    """Every public variable of our roles with its specification."""
+    known: dict[str, dict[str, Any]] = {}
     for path in ROLES.glob("*/meta/argument_specs.yml"):
-        document = yaml.safe_load(path.read_text())
+        document = yaml.load(path.read_text(), Loader=SAFE_LOADER)
         for entry in document["argument_specs"].values():
-            known |= set(entry.get("options", {}))
+            known.update(entry.get("options", {}))
     return known
+
+
+def _choices(option: Mapping[str, Any]) -> dict[str, Any]:
+    return {"choices": option["choices"]} if "choices" in option else {}
 
 
 def _files(sources: list[Path]) -> Iterator[tuple[Path, str]]:

@@ -34,7 +34,7 @@ def inventory(folder: Path, edits: dict[str, Any]) -> Path:
     return copy
 
 
-CASES = {
+CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no closet": (
         {f"{CLOSET}": {}},
         ["has no host in the group closet"],
@@ -67,6 +67,10 @@ CASES = {
     "a typing error in a variable": (
         {f"{CLIENTS}.air.opencode_modle": "qwen3.6-35b"},
         ["hosts.yml:", "opencode_modle (host air), do you mean opencode_model?"],
+    ),
+    "a value of the wrong type": (
+        {f"{CLOSET}.attic.omlx_port": "eight thousand"},
+        ["hosts.yml:", "(host attic): argument 'omlx_port' is of type str", "int"],
     ),
     "a profile that does not fit": (
         # the two Macs change places: now the closet is a MacBook Air with 16 GB

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from simulated_mac import AIR, STUDIO, SimulatedMac
+
+from tests.unit.lab.simulated_mac import AIR, STUDIO, SimulatedMac
 
 
 def _temporary() -> Path:

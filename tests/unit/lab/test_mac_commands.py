@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulated_mac import LIBRARY, NOBODY, PYTHON, TREE, SimulatedMac
+
+from tests.unit.lab.simulated_mac import LIBRARY, NOBODY, PYTHON, TREE, SimulatedMac
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes files as root and as nobody")
 FIREWALL = "usr/libexec/ApplicationFirewall/socketfilterfw"

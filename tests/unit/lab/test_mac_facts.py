@@ -6,7 +6,8 @@ from typing import Any
 
 from ansible.module_utils.facts.hardware.darwin import DarwinHardware
 from ansible.module_utils.facts.network.darwin import DarwinNetwork
-from simulated_mac import SimulatedMac
+
+from tests.unit.lab.simulated_mac import SimulatedMac
 
 
 class FakeModule:

@@ -6,7 +6,8 @@ import json
 import os
 
 import pytest
-from simulated_mac import NOBODY, SimulatedMac
+
+from tests.unit.lab.simulated_mac import NOBODY, SimulatedMac
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes files as root and as nobody")
 PMSET = "usr/bin/pmset"

@@ -9,7 +9,8 @@ import subprocess
 import time
 
 import pytest
-from simulated_mac import NOBODY, PYTHON, TREE, SimulatedMac
+
+from tests.unit.lab.simulated_mac import NOBODY, PYTHON, TREE, SimulatedMac
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes files as root and as nobody")
 SYSCTL = "usr/sbin/sysctl"

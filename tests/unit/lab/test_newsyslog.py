@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulated_mac import LIBRARY, NOBODY, Said, SimulatedMac
+
+from tests.unit.lab.simulated_mac import LIBRARY, NOBODY, Said, SimulatedMac
 
 if str(LIBRARY) not in sys.path:
     sys.path.insert(0, str(LIBRARY))

@@ -6,7 +6,8 @@ import sys
 from datetime import datetime
 
 import pytest
-from simulated_mac import LIBRARY
+
+from tests.unit.lab.simulated_mac import LIBRARY
 
 if str(LIBRARY) not in sys.path:
     sys.path.insert(0, str(LIBRARY))

@@ -31,23 +31,26 @@ GOOD = mac.parse(LOOK)
 
 
 def test_the_look_is_read_past_a_banner() -> None:
-    assert mac.Mac(
-        kernel="Darwin",
-        machine="arm64",
-        macos="26.5.1",
-        model="Mac16,9",
-        memory_mb=131072,
-        wired_limit_mb=0,
-        user="admin",
-        group="staff",
-        home="/Users/admin",
-        sudo=True,
-        tools="/Library/Developer/CommandLineTools",
-        address="10.77.31.10",
-        npm="/opt/homebrew/bin/npm",
-        installed=("omlx/0123456789ab", "opencode/1.18.33"),
-        complete=True,
-    ) == GOOD
+    assert (
+        mac.Mac(
+            kernel="Darwin",
+            machine="arm64",
+            macos="26.5.1",
+            model="Mac16,9",
+            memory_mb=131072,
+            wired_limit_mb=0,
+            user="admin",
+            group="staff",
+            home="/Users/admin",
+            sudo=True,
+            tools="/Library/Developer/CommandLineTools",
+            address="10.77.31.10",
+            npm="/opt/homebrew/bin/npm",
+            installed=("omlx/0123456789ab", "opencode/1.18.33"),
+            complete=True,
+        )
+        == GOOD
+    )
     assert mac.problems("attic", GOOD, "14", has_sudo_password=False) == []
 
 

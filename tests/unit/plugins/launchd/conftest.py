@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_launchd import FakeLaunchd
-from launchd_mac import Mac, as_root
+
+from tests.unit.plugins.launchd.fake_launchd import FakeLaunchd
+from tests.unit.plugins.launchd.launchd_mac import Mac, as_root
 
 
 @pytest.fixture

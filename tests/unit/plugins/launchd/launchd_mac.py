@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_launchd import FakeLaunchd
 
 from ansible_collections.closet.inference.plugins.module_utils.launchd import job as job_module
-from ansible_collections.closet.inference.plugins.module_utils.launchd import preflight
 from ansible_collections.closet.inference.plugins.module_utils.launchd.manage import Manager
+from tests.unit.plugins.launchd.fake_launchd import FakeLaunchd
 
 FIXTURES = Path(__file__).parent / "fixtures"
 LABEL = "inference.closet.test"
@@ -61,7 +60,7 @@ def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests also run for people who are not root: files are ours instead of root's."""
     own = (os.getuid(), os.getgid())
     monkeypatch.setattr(job_module, "_owner", lambda domain, path: own)
-    monkeypatch.setattr(preflight.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
 
 
 def fixture(name: str) -> str:

@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
+import os
 import plistlib
 import pwd
 from typing import Any
 
 import pytest
-from launchd_mac import LABEL, Mac
 
 from ansible_collections.closet.inference.plugins.module_utils.launchd.explain import explain
 from ansible_collections.closet.inference.plugins.module_utils.launchd.info import describe_jobs
 from ansible_collections.closet.inference.plugins.module_utils.launchd.job import digest
 from ansible_collections.closet.inference.plugins.module_utils.launchd.launchctl import Launchctl
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed
+from tests.unit.plugins.launchd.launchd_mac import LABEL, Mac
 
 TARGET = f"system/{LABEL}"
 
@@ -240,9 +241,7 @@ def test_values_of_restart_on_are_never_told(mac: Mac) -> None:
 def test_not_being_root_is_said_before_anything_is_done(
     mac: Mac, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ansible_collections.closet.inference.plugins.module_utils.launchd import preflight
-
-    monkeypatch.setattr(preflight.os, "geteuid", lambda: 501)
+    monkeypatch.setattr(os, "geteuid", lambda: 501)
     assert "run the task with become" in mac.job(plist=mac.server())["msg"]
     assert not mac.path.exists()
 

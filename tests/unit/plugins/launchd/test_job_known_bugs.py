@@ -9,8 +9,9 @@ import plistlib
 from pathlib import Path
 
 import pytest
-from fake_launchd import Killed, Program, Quirks
-from launchd_mac import LABEL, Mac
+
+from tests.unit.plugins.launchd.fake_launchd import Killed, Program, Quirks
+from tests.unit.plugins.launchd.launchd_mac import LABEL, Mac
 
 TARGET = f"system/{LABEL}"
 

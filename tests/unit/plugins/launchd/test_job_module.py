@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from launchd_mac import LABEL, Mac
 
 from ansible_collections.closet.inference.plugins.modules import launchd_job, launchd_job_info
+from tests.unit.plugins.launchd.launchd_mac import LABEL, Mac
 
 
 def call(

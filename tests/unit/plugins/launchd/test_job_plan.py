@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fake_launchd import Job, render
 
 from ansible_collections.closet.inference.plugins.module_utils.launchd.drift import loaded_drift
 from ansible_collections.closet.inference.plugins.module_utils.launchd.model import (
@@ -24,6 +23,7 @@ from ansible_collections.closet.inference.plugins.module_utils.launchd.model imp
 )
 from ansible_collections.closet.inference.plugins.module_utils.launchd.plan import plan
 from ansible_collections.closet.inference.plugins.module_utils.launchd.printout import parse_job
+from tests.unit.plugins.launchd.fake_launchd import Job, render
 
 LABEL = "inference.closet.omlx"
 PATH = f"/Library/LaunchDaemons/{LABEL}.plist"
@@ -61,7 +61,7 @@ def want(**changes: Any) -> Want:
     return replace(WANT, **changes)
 
 
-DISABLED = {"override": Override.DISABLED}
+DISABLED: dict[str, Any] = {"override": Override.DISABLED}
 RELOAD = "bootout write bootstrap settle"
 OLD_FILE = FileState(FileKind.PLIST, OTHER)
 ONCE_WANT = want(plist=ONCE, state="loaded", completed=True)

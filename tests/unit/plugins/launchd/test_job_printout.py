@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import pytest
-from launchd_mac import fixture
 
 from ansible_collections.closet.inference.plugins.module_utils.launchd.printout import (
     Printout,
@@ -14,6 +13,7 @@ from ansible_collections.closet.inference.plugins.module_utils.launchd.printout 
     parse_domain_services,
     parse_job,
 )
+from tests.unit.plugins.launchd.launchd_mac import fixture
 
 IRON = "system/org.iron-link.daemon"
 WORKER = "gui/501/com.example.queue-worker"

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_launchd import FakeLaunchd, Killed, Program, Quirks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from launchd_mac import LABEL, Mac, as_root
+
+from tests.unit.plugins.launchd.fake_launchd import FakeLaunchd, Killed, Program, Quirks
+from tests.unit.plugins.launchd.launchd_mac import LABEL, Mac, as_root
 
 DEFINITIONS: list[dict[str, Any]] = [
     {"KeepAlive": {"SuccessfulExit": False}, "ExitTimeOut": 60},

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import plistlib
+from typing import Any
 
 import pytest
-from fake_launchd import Program, Quirks
-from launchd_mac import LABEL, Mac
+
+from tests.unit.plugins.launchd.fake_launchd import Program, Quirks
+from tests.unit.plugins.launchd.launchd_mac import LABEL, Mac
 
 TARGET = f"system/{LABEL}"
 
@@ -211,7 +213,7 @@ def test_twenty_changes_in_a_row_lose_no_job(mac: Mac) -> None:
 def test_a_job_that_shall_run_once_is_run_again_when_it_changes(mac: Mac) -> None:
     mac.launchd.programs[LABEL] = Program(lives_s=0.2)
     once = mac.server(KeepAlive=False, RunAtLoad=True)
-    wanted = {"state": "loaded", "completed": True}
+    wanted: dict[str, Any] = {"state": "loaded", "completed": True}
     first = mac.job(plist=once, **wanted)
     assert (first["runs"], first["last_exit"], first["state_after"]) == (1, 0, "loaded")
     assert not mac.job(plist=once, **wanted)["changed"]
