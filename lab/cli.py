@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lab import host, image, network, state
+from lab import disk, host, image, network, state
 from lab.host import Process
 from lab.hub.models import build as build_models
 from lab.inventory import InventoryError, Lan, Mac, read
 from lab.parts.cache import PartsError
 from lab.parts.fetch import fetch as fetch_parts
-from lab.paths import CHECKOUT, INVENTORY, STATE, cache
+from lab.paths import CHECKOUT, HOSTS, INVENTORY, STATE, cache
 
 NEEDED = {
     "ip": "iproute2",
@@ -134,11 +134,11 @@ def shell(arguments: argparse.Namespace) -> int:
 
 
 def _build(lan: Lan, folder: Path, layer: Path) -> state.Running:
-    host.make_keys()
+    disk.make_keys()
     network.build(lan)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda mac: host.write_disk(mac, lan), lan.macs))
-    host.write_known_hosts(lan.macs)
+        list(pool.map(lambda mac: disk.write_disk(mac, lan), lan.macs))
+    disk.write_known_hosts(lan.macs)
     machines = {mac.name: host.power_on(mac, layer) for mac in lan.macs}
     running = state.Running(
         checkout=str(CHECKOUT),
@@ -198,7 +198,7 @@ def _expect_ssh(macs: Sequence[Mac]) -> None:
     silent = host.wait_for_ssh(macs)
     if silent:
         name = silent[0].name
-        console = host.HOSTS / name / "console.log"
+        console = HOSTS / name / "console.log"
         tail = "\n".join(console.read_text(errors="replace").splitlines()[-10:])
         raise LabError(f"sshd of {name} did not answer within 30 s. Its console says:\n{tail}")
 

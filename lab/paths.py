@@ -14,6 +14,11 @@ STATE = Path("/var/lib/closet-lab")
 One fixed place, since inventories/lab names the ssh key and the known hosts in it.
 """
 
+KEY = STATE / "ssh" / "id_ed25519"
+KNOWN_HOSTS = STATE / "ssh" / "known_hosts"
+HOSTS = STATE / "hosts"
+"""One folder per Mac: its upper layer, what overlayfs works with, and its console."""
+
 INVENTORY = CHECKOUT / "inventories" / "lab"
 """The default inventory, the only place that knows the lab's hosts."""
 

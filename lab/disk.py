@@ -1,0 +1,149 @@
+"""The disk of one simulated Mac: who it is, who may log in, and the ssh keys of the LAN."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from lab.hardware import mac_env
+from lab.image import MACOS_TREE, SUPPORT
+from lab.inventory import Lan, Mac
+from lab.paths import HOSTS, KEY, KNOWN_HOSTS
+
+USER_ID, STAFF_ID = 501, 20
+"""The first account of every Mac, and its group."""
+
+SSHD_CONFIG = """\
+HostKey /etc/ssh/ssh_host_ed25519_key
+PasswordAuthentication no
+PermitRootLogin no
+UsePAM no
+UseDNS no
+# many connections at once are the lab's normal day, on a Mac they are not
+MaxStartups 200:30:400
+MaxSessions 64
+# what sshd of macOS gives a command that is run without a login shell
+SetEnv PATH=/usr/bin:/bin:/usr/sbin:/sbin
+Subsystem sftp internal-sftp
+"""
+
+
+# Folders of this machine that a Mac must not show through.
+OPAQUE = (
+    *("opt", "home", "root", "srv", "mnt", "media"),
+    *("etc/ssh", "etc/sudoers.d", "var/log", "var/tmp"),
+)
+# Files of this machine that a Mac does not have, and that something might take for its own.
+ABSENT = ("etc/sysctl.conf", "etc/os-release", "etc/debian_version", "etc/motd", "etc/environment")
+
+
+def write_disk(mac: Mac, lan: Lan) -> None:
+    """Make the Mac's upper layer: who it is, who may log in, and nothing else."""
+    folder = HOSTS / mac.name
+    upper = folder / "upper"
+    for part in ("upper", "work", "root", "layer", "empty"):
+        (folder / part).mkdir(parents=True)
+    for hidden in OPAQUE:
+        (upper / hidden).mkdir(parents=True, exist_ok=True)
+        os.setxattr(upper / hidden, "trusted.overlay.opaque", b"y")
+    (upper / "var/tmp").chmod(0o1777)
+    for absent in ABSENT:
+        (upper / absent).parent.mkdir(parents=True, exist_ok=True)
+        os.mknod(upper / absent, 0o600 | stat.S_IFCHR, os.makedev(0, 0))  # overlayfs: a whiteout
+    shutil.copytree(MACOS_TREE / "opt", upper / "opt", symlinks=True, dirs_exist_ok=True)
+    _homebrew(upper / "opt/homebrew/bin")
+    user = str(mac.facts["user"])
+    files = {
+        "etc/hostname": f"{mac.name}\n",
+        "etc/hosts": _hosts_file(lan),
+        "etc/resolv.conf": "",
+        "etc/passwd": _passwd(user),
+        "etc/shadow": f"root:*:20000::::::\n{user}:*:20000::::::\nsshd:*:20000::::::\n",
+        "etc/group": _group(user),
+        "etc/gshadow": "",
+        "etc/zsh/zshenv": "",
+        "etc/ssh/sshd_config": SSHD_CONFIG,
+        "etc/sudoers.d/lab": f"{user} ALL=(ALL) NOPASSWD: ALL\n",
+        f"Users/{user}/.ssh/authorized_keys": KEY.with_suffix(".pub").read_text(),
+        str(SUPPORT / "mac.json"): json.dumps(dict(mac.facts), indent=2) + "\n",
+        str(SUPPORT / "mac.env"): mac_env(dict(mac.facts)),
+    }
+    for name, text in files.items():
+        path = upper / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (upper / "etc/shadow").chmod(0o600)
+    (upper / "etc/sudoers.d/lab").chmod(0o440)
+    home = upper / "Users" / user
+    (home / ".ssh").chmod(0o700)
+    for path in (home, *home.rglob("*")):
+        os.chown(path, USER_ID, STAFF_ID)
+    _host_key(upper / "etc/ssh/ssh_host_ed25519_key", mac)
+
+
+def make_keys() -> None:
+    """Make the controller's ssh key pair for this lab."""
+    KEY.parent.mkdir(parents=True, mode=0o700)
+    _keygen(KEY, "closet lab")
+
+
+def write_known_hosts(macs: Iterable[Mac]) -> None:
+    """Tell the controller every Mac's host key, so that host key checking stays on."""
+    lines = []
+    for mac in macs:
+        public = HOSTS / mac.name / "upper/etc/ssh/ssh_host_ed25519_key.pub"
+        kind, key = public.read_text().split()[:2]
+        lines.append(f"{mac.address},{mac.name},{mac.name}.local {kind} {key}\n")
+    KNOWN_HOSTS.write_text("".join(lines))
+
+
+def _homebrew(folder: Path) -> None:
+    """Put Node where Homebrew has it on a Mac: the laptops install opencode with npm."""
+    for name in ("node", "npm"):
+        program = shutil.which(name)
+        if program is not None:
+            (folder / name).symlink_to(program)
+
+
+def _host_key(path: Path, mac: Mac) -> None:
+    _keygen(path, f"root@{mac.name}")
+
+
+def _keygen(path: Path, comment: str) -> None:
+    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+
+
+def _hosts_file(lan: Lan) -> str:
+    lines = ["127.0.0.1\tlocalhost", "255.255.255.255\tbroadcasthost", "::1\tlocalhost"]
+    # .local names come from mDNS on a real LAN; the lab has no multicast, so files answer
+    lines += [f"{address}\t{name}.local {name}" for name, address in lan.names.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _passwd(user: str) -> str:
+    return (
+        "nobody:x:65534:65534:Unprivileged User:/var/empty:/usr/bin/false\n"
+        "root:x:0:0:System Administrator:/var/root:/bin/sh\n"
+        "daemon:x:1:1:System Services:/var/root:/usr/bin/false\n"
+        # Debian's sshd wants its own name for what macOS calls _sshd
+        "sshd:x:75:75:sshd Privilege separation:/var/empty:/usr/bin/false\n"
+        f"{user}:x:{USER_ID}:{STAFF_ID}:{user.capitalize()}:/Users/{user}:{_shell()}\n"
+    )
+
+
+def _group(user: str) -> str:
+    return (
+        "nobody:x:65534:\nnogroup:x:65533:\nwheel:x:0:root\ndaemon:x:1:root\nkmem:x:2:root\n"
+        "sys:x:3:root\ntty:x:4:root\noperator:x:5:root\nmail:x:6:\nbin:x:7:\n"
+        f"everyone:x:12:\nstaff:x:20:root\nsshd:x:75:\nadmin:x:80:root,{user}\n"
+    )
+
+
+def _shell() -> str:
+    return "/bin/zsh" if shutil.which("zsh") else "/bin/sh"
