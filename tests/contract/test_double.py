@@ -135,7 +135,7 @@ def test_faults_of_bootstrap(
 def test_fault_slow_teardown_and_dropped_bootstrap(fresh_double: Double, control: Control) -> None:
     path = str(install(fresh_double, "tmp", "a.job"))
     launchctl = control()
-    fresh_double.faults('{"teardown_delay_s": 0.5, "drop_early_bootstrap": true}')
+    fresh_double.faults('{"teardown_delay_s": 3, "drop_early_bootstrap": true}')
     assert launchctl("bootstrap", "system", path).returncode == 0
     assert launchctl("bootout", "system/a.job").returncode == 0
     assert launchctl.value("system/a.job", "state") == "SIGTERMed"
