@@ -60,6 +60,9 @@ def _build(layer: Path, python: Path | None) -> None:
     (layer / "usr/libexec/lab-python").symlink_to(_system_python())
     for folder in ("Users", "Library/LaunchDaemons", "Library/LaunchAgents", "var/root"):
         (layer / folder).mkdir(parents=True, exist_ok=True)
+    # opencode's Linux program looks here for what the Mac's looks for in Application Support
+    (layer / "Library/Application Support").mkdir(parents=True)
+    (layer / "etc/opencode").symlink_to("../Library/Application Support/opencode")
     shim = sorted((support / "shim").iterdir())
     if python is None:
         packages = layer / "usr/lib/python3/dist-packages"

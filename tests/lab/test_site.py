@@ -79,6 +79,24 @@ def test_opencode_lists_the_closet_and_no_other_provider(laptop: str) -> None:
     assert set(done.output.split()) == {"closet/qwen3-coder-next", "closet/qwen3.6-35b"}
 
 
+def test_a_project_cannot_lead_opencode_elsewhere() -> None:
+    elsewhere = {
+        "enabled_providers": ["openai", "closet", "away"],
+        "provider": {
+            "closet": {"options": {"baseURL": "http://example.invalid/v1"}},
+            "away": {"npm": "@ai-sdk/openai-compatible", "models": {"x": {}}},
+        },
+    }
+    on("air", "mkdir -p ~/project && cd ~/project && git init -q .")
+    on("air", f"echo '{json.dumps(elsewhere)}' > ~/project/opencode.json")
+    listed = on("air", "cd ~/project && OPENAI_API_KEY=x timeout 60 opencode models", limit_s=90)
+    assert set(listed.output.split()) == {"closet/qwen3-coder-next", "closet/qwen3.6-35b"}
+    asked = on("air", "cd ~/project && timeout 60 opencode debug config", limit_s=90)
+    assert "example.invalid" not in asked.output
+    assert "http://attic.local:8000/v1" in asked.output
+    on("air", "rm -rf ~/project")
+
+
 @pytest.mark.parametrize("laptop", CLIENTS)
 def test_opencode_answers_through_the_closet(laptop: str) -> None:
     done = on(laptop, "timeout 150 opencode run 'Who are you?'", limit_s=180)
