@@ -109,7 +109,8 @@ class Meter:
             )
         wall = time.monotonic() - start
         used = {name: seconds - before[name] for name, seconds in self.read().items()}
-        others = _busy() - busy - sum(used.values()) if self._groups else None
+        # the two clocks differ by a few ticks, so nothing may read as less than nothing
+        others = max(0.0, _busy() - busy - sum(used.values())) if self._groups else None
         return Sample(wall, used, others), done.returncode
 
     def close(self) -> None:

@@ -82,8 +82,8 @@ class BenchmarkLan:
         ours = running.checkout == str(CHECKOUT)
         if not ours or self._base not in Path(running.inventory).parents:
             raise BenchmarkError(
-                f"a lab of {running.inventory} is up (from {running.checkout}), and there is one "
-                "lab per machine: take it down there with `make lab-down`, then come back"
+                f"a lab of {running.inventory} is up, and there is one lab per machine: "
+                f"`make lab-down` in {running.checkout} takes it down"
             )
         self._lab("down")
 
