@@ -10,6 +10,8 @@ from collections.abc import Generator
 import pytest
 from lab_mac import Job, Mac
 
+TOLD = pytest.StashKey[set[Job]]()
+
 
 @pytest.fixture(scope="session")
 def closet() -> Mac:
@@ -27,9 +29,14 @@ def laptop() -> Mac:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the job's state and the end of its log before anything else a failed test has to say."""
+    """Print the state of a test module's JOB and the end of its log at its first failure."""
     report = yield
     job = getattr(getattr(item, "module", None), "JOB", None)
-    if report.failed and isinstance(job, Job):
-        report.sections[:0] = Mac("attic").explain(job).items()
+    terminal = item.config.pluginmanager.get_plugin("terminalreporter")
+    told = item.session.stash.setdefault(TOLD, set())
+    if report.failed and isinstance(job, Job) and job not in told and terminal:
+        told.add(job)
+        for look, said in Mac("attic").explain(job).items():
+            terminal.write_sep("-", look)
+            terminal.write_line(said.strip())
     return report

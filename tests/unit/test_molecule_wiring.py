@@ -1,4 +1,4 @@
-"""The scenarios hand the roles what the playbooks hand them, so that a scenario never leaves a Mac
+"""Molecule's scenarios hand the roles what the playbooks hand them, so that a scenario never leaves a Mac
 other than site.yml wants it.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-MOLECULE = Path(__file__).resolve().parent
+MOLECULE = Path(__file__).resolve().parents[2] / "molecule"
 PLAYBOOKS = MOLECULE.parent / "playbooks"
 CONVERGES = sorted(MOLECULE.glob("*/converge.yml"))
 

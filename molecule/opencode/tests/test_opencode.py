@@ -1,0 +1,64 @@
+"""opencode is there at its version and knows the closet, and nobody else."""
+
+from __future__ import annotations
+
+import json
+
+import yaml
+from lab_mac import ROOT, Entry, Mac, closet_key, lineup
+
+PROGRAM = "/usr/local/bin/opencode"
+KEY, CONFIG = "~/.config/closet/key", "~/.config/opencode/opencode.json"
+LOCK = "/Library/Application Support/opencode/opencode.json"
+FILES = {
+    KEY: Entry("file", "admin", "staff", "0600"),
+    CONFIG: Entry("file", "admin", "staff", "0600"),
+    LOCK: Entry("file", "root", "wheel", "0644"),
+    "~/.config/closet": Entry("folder", "admin", "staff", "0700"),
+}
+VERSION = str(
+    yaml.safe_load((ROOT / "roles/opencode/defaults/main.yml").read_text())["opencode_version"]
+)
+
+
+def test_the_pinned_version_is_installed_whole_and_nothing_half_done(laptop: Mac) -> None:
+    version = str(laptop.variables.get("opencode_version", VERSION))
+    assert laptop.read(f"{PROGRAM} --version") == version
+    link = laptop.entries(PROGRAM)[PROGRAM]
+    assert link is not None
+    assert link.target.startswith(f"/opt/closet/opencode/{version}/")
+    complete = f"/opt/closet/opencode/{version}/.complete"
+    assert laptop.entries(complete)[complete] is not None
+    assert ".partial" not in laptop.read("ls /opt/closet/opencode")
+
+
+def test_the_person_cannot_change_the_program_by_accident(laptop: Mac) -> None:
+    writable = r"find /opt/closet ! -type l \( ! -user root -o -perm /022 \) -print -quit"
+    assert laptop.read(writable, root=True) == ""
+
+
+def test_the_key_is_the_persons_and_the_lock_is_roots(laptop: Mac) -> None:
+    assert laptop.entries(*FILES) == FILES
+
+
+def test_the_key_is_the_closets_and_only_in_its_file(laptop: Mac, closet: Mac) -> None:
+    same = laptop.read(f"cat {KEY}") == closet_key(closet)
+    assert same, "the laptop has another key than the closet"
+    assert closet_key(closet) not in laptop.read(f"cat {CONFIG} '{LOCK}'")
+
+
+def test_what_it_makes_of_its_configuration_is_the_closet_on_the_lan(
+    laptop: Mac, closet: Mac
+) -> None:
+    used = json.loads(laptop.read(f"timeout 60 {PROGRAM} debug config"))
+    assert list(used["provider"]) == used["enabled_providers"] == ["closet"]
+    assert used["provider"]["closet"]["options"]["baseURL"] == f"http://{closet.name}.local:8000/v1"
+    assert (used["share"], used["autoupdate"]) == ("disabled", False)
+
+
+def test_it_lists_the_chat_models_and_no_other_provider(laptop: Mac, closet: Mac) -> None:
+    # a provider's key in the environment is what makes hosted models appear
+    keys = "OPENAI_API_KEY=sk-none ANTHROPIC_API_KEY=sk-none"
+    listed = laptop.read(f"{keys} timeout 60 {PROGRAM} models")
+    chat = {name for name, model in lineup(closet).items() if model["kind"] == "chat"}
+    assert set(listed.split()) == {f"closet/{name}" for name in chat}
