@@ -1,6 +1,4 @@
-"""Molecule's scenarios hand the roles what the playbooks hand them, so that a scenario never leaves a Mac
-other than site.yml wants it.
-"""
+"""Molecule's scenarios hand a role what the playbooks hand it, as site.yml wants it."""
 
 from __future__ import annotations
 
