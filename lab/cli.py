@@ -65,6 +65,12 @@ def up(arguments: argparse.Namespace) -> None:
     folder = Path(arguments.inventory).resolve()
     lan = read(folder)
     running = state.load()
+    if running is not None and not _is_alive(running):
+        print(
+            "The last lab ended without `lab down`, as when this machine restarts: starting anew."
+        )
+        _remove_everything(running)
+        running = None
     if running is not None:
         _check_same_lab(running, folder)
         _switch_on(running, lan)
@@ -282,7 +288,7 @@ def _check_free(lan: Lan) -> None:
 
 
 def _is_alive(running: state.Running) -> bool:
-    return any(machine.alive for machine in running.machines.values())
+    return any(machine.alive for machine in filter(None, [*running.machines.values(), running.hub]))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import host, state
 from tests.lab.conftest import ENVIRONMENT, HOSTS, ROOT, lab, on, run
 
 pytestmark = pytest.mark.usefixtures("fresh_lab")
@@ -29,13 +30,13 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, objec
     folder = tmp_path_factory.mktemp("facts")
     done = run("ansible", "all", "-m", "setup", "--tree", str(folder))
     assert done.code == 0, done.output
-    return {host: json.loads((folder / host).read_text())["ansible_facts"] for host in HOSTS}
+    return {name: json.loads((folder / name).read_text())["ansible_facts"] for name in HOSTS}
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_ansible_sees_a_mac(host: str, facts: dict[str, dict[str, object]]) -> None:
-    macos, model, memory_gb = MACS[host]
-    seen = facts[host]
+@pytest.mark.parametrize("name", HOSTS)
+def test_ansible_sees_a_mac(name: str, facts: dict[str, dict[str, object]]) -> None:
+    macos, model, memory_gb = MACS[name]
+    seen = facts[name]
     assert seen["ansible_system"] == "Darwin"
     assert seen["ansible_distribution"] == "MacOSX"
     assert seen["ansible_distribution_version"] == macos
@@ -88,6 +89,16 @@ def test_a_mac_without_power_is_off_until_it_is_switched_on() -> None:
     assert on("book", "true").code == 255
     assert "Switched on: book." in lab("up").output
     assert on("book", "true").code == 0
+
+
+def test_a_lab_that_ended_with_the_machine_it_ran_on_starts_anew() -> None:
+    running = state.load()
+    assert running is not None
+    for process in [*running.machines.values(), running.hub]:
+        assert process is not None
+        host.cut_power(process)
+    assert "starting anew" in lab("up").output
+    assert on("attic", "true").code == 0
 
 
 def test_the_checkout_and_the_homes_of_this_machine_are_not_visible_on_a_mac() -> None:
