@@ -22,6 +22,7 @@ from lab.parts.fetch import fetch as fetch_parts
 from lab.paths import CHECKOUT, HOSTS, INVENTORY, STATE, cache
 
 NEEDED = {
+    "bzip2": "bzip2",
     "ip": "iproute2",
     "unshare": "util-linux",
     "sshd": "openssh-server",
