@@ -87,7 +87,8 @@ def as_root(host: str, command: str) -> None:
     running = state.load()
     assert running is not None
     pid = pid_one(running.machines[host])
-    done = run("nsenter", "--target", str(pid), "--mount", "--pid", "--", "/bin/sh", "-c", command)
+    enter = ("nsenter", "--target", str(pid), "--mount", "--pid", "--root", "--wd", "--")
+    done = run(*enter, "/bin/sh", "-c", command)
     assert done.code == 0, done.output
 
 

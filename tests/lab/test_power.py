@@ -40,8 +40,10 @@ def cut_the_power_at(task: str, after_s: float) -> None:
         assert task in seen[-1], "".join(seen)
         time.sleep(after_s)
         lab("power-cut", "attic")
-        rest = run.stdout.read()
-        assert run.wait(timeout=120) != 0, rest
+        # A Mac of the lab is back before ssh misses it, so a run may even get to its end; it must
+        # not wait for ever on a host that went silent.
+        run.stdout.read()
+        run.wait(timeout=120)
 
 
 # in the middle of the installation, of a pull, of the settings, and of the start of the server
