@@ -56,7 +56,7 @@ def test_the_macs_python_is_the_one_that_macos_ships_or_what_there_is() -> None:
 
 def test_the_admin_has_sudo_without_a_password_and_root_may_not_log_in() -> None:
     assert on("attic", "sudo -n id -u").output.strip() == "0"
-    assert on("attic", "grep -c . /etc/sudoers.d/lab || sudo visudo -c").code == 0
+    assert on("attic", "sudo visudo -c").code == 0
     refused = run(
         *("ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"),
         *("-o", "UserKnownHostsFile=/dev/null", "-i", "/var/lib/closet-lab/ssh/id_ed25519"),
