@@ -40,7 +40,10 @@ options:
     description: &plist
       - The definition, with the keys of V(launchd.plist(5\)), without V(Label).
       - Keys and types are checked before anything is written. An unknown key is refused with the
-        name that was probably meant.
+        name that was probably meant. Dates of YAML become dates of the plist, in UTC.
+      - The variable E(CLOSET_STARTED_WITH) is added to its C(EnvironmentVariables), with fingerprints
+        of the definition and of O(restart_on). C(launchctl print) shows few of a definition's keys
+        but all variables, so what launchd runs can be compared whole.
       - Without it the definition is taken to be somebody else's, and its file is never changed.
     type: dict
   path:
@@ -84,7 +87,7 @@ options:
     description: &restart_on
       - Any values, such as the checksum of a configuration or the version of a program, that the
         running process depends on.
-      - Their fingerprint is kept in the variable E(CLOSET_RESTART_ON) of the job itself. When it
+      - Their fingerprint is kept in the variable E(CLOSET_STARTED_WITH) of the job itself. When it
         differs from what the loaded job was started with, the job is loaded anew, once. This also
         holds when an earlier run was cut off before it came to that, because launchd remembers.
       - Needs O(plist).
@@ -276,12 +279,13 @@ last_exit_text:
 drift:
   description:
     - What differed from the wanted state before anything was done, by name.
-    - V(file), V(file_owner), V(file_mode) for the plist; V(loaded), V(running), V(completed) for
+    - V(file), V(file_owner), V(file_mode), V(file_quarantine) for the plist; V(loaded), V(running), V(completed) for
       the run state; V(override) for O(enabled).
     - For the job that launchd has loaded against its definition, as far as launchd prints it,
       V(path), V(program), V(arguments), V(environment), V(restart_on), V(working_directory),
       V(stdin_path), V(stdout_path), V(stderr_path), V(username), V(groupname), V(exit_timeout),
-      V(minimum_runtime), V(umask), V(keep_alive), V(process_type).
+      V(minimum_runtime), V(umask), V(keep_alive), V(process_type), V(start_interval),
+      V(run_at_load); V(definition) for keys that launchd does not print.
   returned: without O(jobs)
   type: list
   elements: str

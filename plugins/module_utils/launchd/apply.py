@@ -53,7 +53,7 @@ RETRY_S = 15.0
 # What bootout says when the job is gone already, or on its way (36: macOS 11 and older).
 _BOOTED_OUT = (0, NO_SUCH_PROCESS, 36, 37, NO_SUCH_SERVICE)
 _STOP_PAUSE_S = 0.2
-_FATAL_DRIFT = {"path", "program", "arguments", "restart_on"}
+_FATAL_DRIFT = {"path", "program", "arguments", "restart_on", "definition"}
 
 
 class Apply:
@@ -155,7 +155,9 @@ class Apply:
         if self._have.override is Override.DISABLED and Step.ENABLE not in self.done:
             self._demand(self._launchctl.enable(self._want.target))
             self.done.append(Step.ENABLE)
-        result = self._load_until_there(path)
+        # what another path holds we have not read, so there anything that is loaded counts
+        known = self._have.file.content if path == self._want.path else None
+        result = self._load_until_there(path, known or {})
         if result is not None:
             return f"The previous job could not be loaded again: {self._explained(result)}"
         return "The previous job is loaded again."
@@ -204,7 +206,7 @@ class Apply:
             )
 
     def _bootstrap(self) -> None:
-        result = self._load_until_there(self._want.path)
+        result = self._load_until_there(self._want.path, self._definition)
         if result is not None and result.rc == 0:
             raise JobError(
                 f"launchd took {self._want.path} without complaint, but did not keep it. "
@@ -214,8 +216,8 @@ class Apply:
             raise JobError(f"{self._explained(result)} {self._seen_afterwards()}")
         self._compare_loaded()
 
-    def _load_until_there(self, path: str) -> Completed | None:
-        """Load and make sure of it; returns the last failure, or None when the job is there."""
+    def _load_until_there(self, path: str, plist: Mapping[str, Any]) -> Completed | None:
+        """Load `plist`, which is at `path`; returns the last failure, or None when it is there."""
         domain, target = self._want.domain, self._want.target
         deadline, pause = self._runner.now() + min(RETRY_S, self._want.timeout_s), 0.25
         cleared = False
@@ -224,7 +226,8 @@ class Apply:
             if result.rc != 0 and result.rc not in RETRIED + ALREADY_THERE:
                 return result
             _presence, self.loaded, _probe = self._launchctl.probe(target)
-            if self.loaded is not None and self._is_ours(self.loaded, path, fresh=result.rc == 0):
+            fresh = result.rc == 0
+            if self.loaded is not None and _is_loaded(self.loaded, plist, path, fresh):
                 return None
             if self.loaded is not None and not cleared:
                 cleared = True
@@ -234,15 +237,6 @@ class Apply:
                 return result
             self._runner.sleep(pause)
             pause = min(2.0, pause * 2)
-
-    def _is_ours(self, job: Printout, path: str, fresh: bool) -> bool:
-        """A load that comes too early is accepted and keeps the old job, or goes away with it."""
-        if job.leaving:
-            return False
-        if path != self._want.path or Step.BOOTSTRAP in self.done:
-            return True
-        names = set(loaded_drift(self._definition, path, job))
-        return not (names & _FATAL_DRIFT if fresh else names)
 
     def _compare_loaded(self) -> None:
         """What launchd shows right after a load is its own way of printing; say so, once."""
@@ -293,6 +287,14 @@ class Apply:
             f"Afterwards it is {presence.value}{state}, override {override}, "
             f"{_describe_file(self._want.path)}."
         )
+
+
+def _is_loaded(job: Printout, plist: Mapping[str, Any], path: str, fresh: bool) -> bool:
+    """A load that comes too early is accepted and keeps the old job, or goes away with it."""
+    if job.leaving:
+        return False
+    names = set(loaded_drift(plist, path, job)) if plist else set()
+    return not (names & _FATAL_DRIFT if fresh else names)
 
 
 def _describe_file(path: str) -> str:

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """In what the job that launchd runs differs from its definition, by name.
 
-Only what launchd prints can be compared, and a line that is not there is only evidence when the
-output is complete. A number that the definition leaves to launchd is not compared.
+What launchd prints is compared by name, and a line that is not there is only evidence when the
+output is complete. A number that the definition leaves to launchd is not compared. What is not
+printed shows in the stamp of a definition that we wrote.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.launchd.keys import program_of
-from ansible_collections.closet.inference.plugins.module_utils.launchd.model import RESTART_ON
+from ansible_collections.closet.inference.plugins.module_utils.launchd.model import STARTED_WITH
 from ansible_collections.closet.inference.plugins.module_utils.launchd.printout import Printout
+from ansible_collections.closet.inference.plugins.module_utils.launchd.stamp import (
+    definition_of,
+    read_stamp,
+)
 
 # Variables that launchd, sudo or a library put there, seen in transcripts of macOS 13 to 27.
 _NOT_FROM_A_PLIST = re.compile(r"XPC_|OSLog|SUDO_|Malloc|SSH_AUTH_SOCK$|SECURITYSESSIONID$|_")
@@ -40,17 +45,29 @@ _SPAWN_TYPES = {
 
 
 def loaded_drift(plist: Mapping[str, Any], path: str | None, job: Printout) -> list[str]:
-    """Names of what differs between the definition (`plist`, read from `path`) and `job`."""
+    """Names of what differs between the definition (`plist`, read from `path`) and `job`.
+
+    A job with the stamp of just this definition has it: then only the lines that every release
+    prints alike are compared, since a reload for the way of printing would come with every run.
+    """
+    stamps = _stamp_drift(plist, job)
     found = []
     if path is not None and job.path is not None and not _same_path(path, job.path):
         found.append("path")
     found += _program_drift(plist, job)
     found += _environment_drift(plist, job)
-    found += [name for name, (key, line) in _TEXTS.items() if _text_differs(plist, key, line, job)]
+    if stamps != []:
+        found += _printed_drift(plist, job)
+    # `definition` stands for what has no name of its own here
+    return found + [name for name in stamps or [] if name != "definition" or not found]
+
+
+def _printed_drift(plist: Mapping[str, Any], job: Printout) -> list[str]:
+    found = [name for name, (key, line) in _TEXTS.items() if _text_differs(plist, key, line, job)]
     found += _number_drift(plist, job)
     found += ["keep_alive"] if _keep_alive_differs(plist, job) else []
     found += ["process_type"] if _process_type_differs(plist, job) else []
-    return found
+    return found + _schedule_drift(plist, job)
 
 
 def _program_drift(plist: Mapping[str, Any], job: Printout) -> list[str]:
@@ -87,12 +104,23 @@ def _environment_drift(plist: Mapping[str, Any], job: Printout) -> list[str]:
     if shown is None:
         return []
     wanted = dict(plist.get("EnvironmentVariables") or {})
-    found = []
-    if wanted.pop(RESTART_ON, None) != shown.get(RESTART_ON):
-        found.append("restart_on")
+    wanted.pop(STARTED_WITH, None)
     missing = any(_first_line(value) != shown.get(name) for name, value in wanted.items())
-    if missing or foreign_variables(plist, job):
-        found.append("environment")
+    return ["environment"] if missing or foreign_variables(plist, job) else []
+
+
+def _stamp_drift(plist: Mapping[str, Any], job: Printout) -> list[str] | None:
+    """What the job was started with against what the definition says; None without a stamp."""
+    if job.environment is None:
+        return None
+    wanted, shown = read_stamp(plist.get("EnvironmentVariables") or {}), read_stamp(job.environment)
+    if wanted is None and shown is None:
+        return None  # somebody else's definition
+    found = []
+    if shown is None or shown.definition != definition_of(plist):
+        found.append("definition")
+    if (wanted.restart_on if wanted else "") != (shown.restart_on if shown else ""):
+        found.append("restart_on")
     return found
 
 
@@ -105,7 +133,7 @@ def foreign_variables(plist: Mapping[str, Any], job: Printout) -> list[str]:
     return [
         name
         for name in job.environment
-        if name not in wanted and name != RESTART_ON and not _NOT_FROM_A_PLIST.match(name)
+        if name not in wanted and name != STARTED_WITH and not _NOT_FROM_A_PLIST.match(name)
     ]
 
 
@@ -154,6 +182,19 @@ def _process_type_differs(plist: Mapping[str, Any], job: Printout) -> bool:
     shown = job.values.get("spawn type", "").split(" ")[0]
     wanted = plist.get("ProcessType", "Standard")
     return shown in _SPAWN_TYPES.values() and shown != _SPAWN_TYPES[wanted]
+
+
+def _schedule_drift(plist: Mapping[str, Any], job: Printout) -> list[str]:
+    """StartInterval and RunAtLoad, where launchd shows them."""
+    found = []
+    shown = re.match(r"(\d+) seconds", job.values.get("run interval", ""))
+    if shown is not None and int(shown.group(1)) != plist.get("StartInterval"):
+        found.append("start_interval")
+    # KeepAlive in any form implies RunAtLoad, so then the word proves nothing
+    at_load = "runatload" in job.properties
+    if at_load and not plist.get("RunAtLoad") and not plist.get("KeepAlive"):
+        found.append("run_at_load")
+    return found
 
 
 def umask_of(plist: Mapping[str, Any]) -> int | None:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import plistlib
 import pwd
@@ -17,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.launchd.dates import unwrapped
 from ansible_collections.closet.inference.plugins.module_utils.launchd.keys import check_plist
 from ansible_collections.closet.inference.plugins.module_utils.launchd.launchctl import Launchctl
 from ansible_collections.closet.inference.plugins.module_utils.launchd.model import (
-    RESTART_ON,
     Domain,
     FileKind,
     FileState,
@@ -30,7 +28,10 @@ from ansible_collections.closet.inference.plugins.module_utils.launchd.model imp
     Presence,
     Want,
 )
+from ansible_collections.closet.inference.plugins.module_utils.launchd.stamp import stamped
+from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
+QUARANTINE = "com.apple.quarantine"
 _LONGEST_LABEL = 200  # its file name, and the one it has while it is written, must fit 255 bytes
 
 
@@ -38,7 +39,7 @@ def want_from(arguments: Mapping[str, Any]) -> Want:
     """Arguments of one job, checked; raises JobError with a sentence for each thing wrong."""
     label = _checked_label(arguments.get("label") or "")
     domain = parse_domain(arguments.get("domain") or "system")
-    plist = arguments.get("plist")
+    plist = unwrapped(arguments.get("plist"))
     _check_combination(label, arguments)
     path = arguments.get("path")
     if path is not None and not path.startswith("/"):
@@ -92,12 +93,6 @@ def default_path(domain: Domain, label: str) -> str:
     return f"{domain.home}/Library/LaunchAgents/{label}.plist"
 
 
-def digest(values: Any) -> str:
-    """One fingerprint of opaque values; the order of a dictionary does not matter."""
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
 def observe(
     launchctl: Launchctl, want: Want, disabled: Mapping[str, bool] | None
 ) -> tuple[Want, Have]:
@@ -116,7 +111,25 @@ def observe(
     probe = f"`{' '.join(result.argv)}` ended with {result.rc}: {said}"
     if result.rc == 0:
         probe = f"`{' '.join(result.argv)}` printed something that is not this job"
-    return want, Have(presence, job, read_plist(want.path), override, probe)
+    age_s = None
+    if job is not None and job.pid is not None and job.was_restarted_after_a_bad_end:
+        age_s = process_age_s(launchctl.runner, job.pid)
+    return want, Have(presence, job, read_plist(want.path), override, probe, age_s)
+
+
+def process_age_s(runner: Runner, pid: int) -> int | None:
+    """Seconds that a process lives, from ps(1), which says [[days-]hours:]minutes:seconds."""
+    result = runner.run(["/bin/ps", "-o", "etime=", "-p", str(pid)])
+    found = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", result.stdout.strip())
+    if result.rc != 0 or found is None:
+        return None
+    days, hours, minutes, seconds = (int(number or 0) for number in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def is_quarantined(runner: Runner, path: str) -> bool:
+    """Whether a file carries the mark of a download, which launchd refuses with 155."""
+    return runner.run(["/usr/bin/xattr", "-p", QUARANTINE, path]).rc == 0
 
 
 def read_plist(path: str) -> FileState:
@@ -189,12 +202,7 @@ def _definition(label: str, plist: Mapping[str, Any], restart_on: Any) -> Mappin
     problems = check_plist(plist)
     if problems:
         raise JobError(f"the plist of {label} is wrong: {'; '.join(problems)}.")
-    full = {"Label": label, **plist}
-    if restart_on is not None:
-        variables = dict(full.get("EnvironmentVariables") or {})
-        variables[RESTART_ON] = digest(restart_on)
-        full["EnvironmentVariables"] = variables
-    return full
+    return stamped({"Label": label, **plist}, restart_on)
 
 
 def _remarks(label: str, domain: Domain, plist: Mapping[str, Any]) -> tuple[str, ...]:

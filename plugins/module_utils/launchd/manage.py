@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.launchd.apply import Apply
 from ansible_collections.closet.inference.plugins.module_utils.launchd.job import (
+    is_quarantined,
     observe,
     want_from,
 )
@@ -108,6 +109,9 @@ class Manager:
         twins.add((want.domain.name, want.label))
         want, have = observe(self._launchctl, want, self._disabled_in(want.domain))
         steps = plan(want, have)
+        if _loads_as_it_is(steps) and is_quarantined(self._runner, want.path):
+            have = replace(have, file=replace(have.file, quarantined=True))
+            steps = plan(want, have)
         course.want, course.have, course.plan = want, have, steps
         course.result = {
             **outcome(want, have, steps),
@@ -164,3 +168,8 @@ class Manager:
         if domain.name not in self._disabled:
             self._disabled[domain.name] = self._launchctl.disabled(domain)
         return self._disabled[domain.name]
+
+
+def _loads_as_it_is(plan_: Plan) -> bool:
+    """A file that we write anew carries no mark of a download."""
+    return Step.BOOTSTRAP in plan_.steps and Step.WRITE not in plan_.steps

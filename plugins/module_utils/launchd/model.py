@@ -13,11 +13,15 @@ from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.launchd.printout import Printout
 
-RESTART_ON = "CLOSET_RESTART_ON"
-"""The variable of the job that remembers what the running process was started with."""
+STARTED_WITH = "CLOSET_STARTED_WITH"
+"""The variable of a managed job that remembers what its process was started with; see stamp.py."""
 
 DEFAULT_EXIT_TIMEOUT_S = 5
 """What launchd of macOS 13 to 27 gives a job without ExitTimeOut between SIGTERM and SIGKILL."""
+
+
+YOUNG_S = 60
+"""A process younger than this, started again after a bad end, is watched before it is believed."""
 
 
 def plist_bytes(plist: Mapping[str, Any]) -> bytes:
@@ -127,6 +131,7 @@ class FileState:
     uid: int = 0
     gid: int = 0
     mode: int = 0o644
+    quarantined: bool = False  # looked at only before the file is loaded as it is
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,7 @@ class Have:
     file: FileState = field(default_factory=FileState)
     override: Override = Override.UNSET
     probe: str = ""
+    age_s: int | None = None  # of the process; looked at only where the job may be crashing
 
     @property
     def running(self) -> bool | None:
@@ -151,6 +157,13 @@ class Have:
         if self.presence is Presence.LOADED:
             return "running" if self.running else "loaded"
         return "unknown" if self.presence is Presence.UNKNOWN else "absent"
+
+    @property
+    def may_be_crashing(self) -> bool:
+        """Runs, but was started again after a bad end, and not long ago."""
+        if self.age_s is None or self.job is None:
+            return False
+        return self.age_s < YOUNG_S and self.job.was_restarted_after_a_bad_end
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,8 @@ def file_drift(want: Want, have: Have) -> tuple[str, ...]:
         return ()
     if file.kind is not FileKind.PLIST or not _same_content(file, want):
         return ("file",)
+    if file.quarantined:
+        return ("file_quarantine",)
     owner = (file.uid, file.gid) != (want.uid, want.gid)
     return (
         *(("file_owner",) if owner else ()),
@@ -158,7 +160,8 @@ def _run(want: Want, have: Have) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
         return ((), ()) if _has_completed(have) else ((Step.KICKSTART,), (Step.COMPLETE,))
     if want.state == "started" and not have.running:
         return (Step.KICKSTART,), (Step.SETTLE,)
-    return (), ()
+    watch = want.state == "started" and have.may_be_crashing
+    return (), (Step.SETTLE,) if watch else ()
 
 
 def _verify(want: Want) -> tuple[Step, ...]:

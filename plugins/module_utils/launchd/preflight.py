@@ -82,8 +82,15 @@ def remarks(want: Want, have: Have, plan: Plan) -> list[str]:
 
 def _crashes(have: Have) -> list[str]:
     job = have.job
-    crashes = job.values.get("successive crashes") if job else None
-    if job is None or not crashes:
+    if job is None:
+        return []
+    if have.may_be_crashing:
+        return [
+            f"{job.target} may be crashing: launchd has started it {job.runs} times, it ended with "
+            f"{job.last_exit_text} before, and its process is {have.age_s} s old"
+        ]
+    crashes = job.values.get("successive crashes")
+    if not crashes:
         return []
     return [f"{job.target} has crashed {crashes} times in a row; last exit {job.last_exit_text}"]
 
@@ -103,6 +110,11 @@ def _unfit_foreign_plist(want: Want, have: Have) -> Iterator[str]:
     file = have.file
     if file.kind is FileKind.BROKEN:
         yield f"{want.path} is not a property list; look at it: plutil -lint {want.path}"
+    if file.quarantined:
+        yield (
+            f"{want.path} was downloaded and carries a quarantine mark, so launchd refuses it with "
+            f"155; if you trust it, run: sudo xattr -d com.apple.quarantine {want.path}"
+        )
     if file.content is None:
         return
     label = file.content.get("Label")

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 
 _LEAVING = ("SIGTERMed", "SIGKILLed", "exited", "languishing")
 _NEVER = ("(never exited)", "(abandoned)", "(failed reap)")
+_ENDED_ON_REQUEST = (0, -15, 143)
+"""What a program leaves behind after SIGTERM: its own end, the signal's, or 128 + the signal."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,11 @@ class Printout:
             return code
         number = re.search(r": (\d+)$", self.values.get("last terminating signal", ""))
         return -int(number.group(1)) if number else None
+
+    @property
+    def was_restarted_after_a_bad_end(self) -> bool:
+        """launchd has started it more than once, and nobody had asked the last process to end."""
+        return (self.runs or 0) > 1 and self.last_exit not in (None, *_ENDED_ON_REQUEST)
 
     @property
     def last_exit_text(self) -> str | None:

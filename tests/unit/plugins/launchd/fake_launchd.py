@@ -38,6 +38,7 @@ class Quirks:
     """What launchd may also do."""
 
     early_bootstrap: str = "37"  # while the old job leaves: "5", "37" or "dropped"
+    linger_s: float = 0.0  # the process is gone, the label is not
     busy_s: float = 0.0  # label gone from print, but bootstrap still says 5
     sits_idle: bool = False  # a job that should start at load sits until it is kicked
     bootout_code: int = 0
@@ -57,6 +58,7 @@ class Job:
     exits_at: float | None = None
     exit_with: int | None = 0
     leaving: bool = False
+    lingers: bool = False
     doomed: bool = False  # a bootstrap that came too early goes away with the old job
 
 
@@ -71,6 +73,7 @@ class FakeLaunchd(Runner):
     next_pid: int = 500
     calls: list[tuple[str, ...]] = field(default_factory=list)
     slept: float = 0.0
+    quarantined: set[str] = field(default_factory=set)
     fail_next: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     die_at_call: int | None = None
     die_before: bool = False
@@ -85,6 +88,9 @@ class FakeLaunchd(Runner):
         env: Mapping[str, str] | None = None,
     ) -> Completed:
         words = tuple(argv[1:])
+        if not argv[0].endswith("launchctl"):
+            rc, out = self._other_program(argv)
+            return Completed(tuple(argv), rc, out, "")
         self.calls.append(words)
         dying = self.die_at_call == len(self.calls)
         if dying and self.die_before:
@@ -93,6 +99,16 @@ class FakeLaunchd(Runner):
         if dying:
             raise Killed
         return Completed(tuple(argv), rc, out, err)
+
+    def _other_program(self, argv: Sequence[str]) -> tuple[int, str]:
+        if argv[0] == "/usr/bin/xattr":
+            return (0, "0083;0;Safari;\n") if argv[-1] in self.quarantined else (1, "")
+        assert list(argv[:-1]) == ["/bin/ps", "-o", "etime=", "-p"]
+        for job in self.jobs.values():
+            if str(job.pid) == argv[-1]:
+                age = int(self.clock - job.started_at)
+                return 0, f"   {age // 60:02}:{age % 60:02}\n"
+        return 1, ""
 
     def sleep(self, seconds: float) -> None:
         assert seconds >= 0
@@ -157,7 +173,9 @@ class FakeLaunchd(Runner):
         else:
             job.last = "78: EX_CONFIG" if job.exit_with == 78 else str(job.exit_with)
         job.last_ok = job.exit_with == 0
-        if job.leaving:
+        if job.leaving and self.quirks.linger_s and not job.lingers:
+            job.lingers, job.exits_at = True, self.clock + self.quirks.linger_s
+        elif job.leaving:
             del self.jobs[target]
             self.busy_until[target] = self.clock + self.quirks.busy_s
         elif self._restarts(job) and not self.disabled.get(label):
@@ -352,6 +370,8 @@ def render(target: str, job: Job) -> str:
     kinds = {"Interactive": "interactive (4)", "Background": "background (5)"}
     kind = kinds.get(plist.get("ProcessType", ""), "daemon (3)")
     lines += ["", f"\tspawn type = {kind}", "\tjob state = exited", ""]
+    if "StartInterval" in plist:
+        lines.insert(-2, f"\trun interval = {plist['StartInterval']} seconds")
     words = ["keepalive"] if keep is True else []
     words += ["runatload"] if plist.get("RunAtLoad") else []
     return "\n".join([*lines, f"\tproperties = {' | '.join(words)}", "}"]) + "\n"

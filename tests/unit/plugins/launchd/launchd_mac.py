@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils.launchd import job as job_module
 from ansible_collections.closet.inference.plugins.module_utils.launchd.manage import Manager
+from ansible_collections.closet.inference.plugins.module_utils.launchd.stamp import stamped
 from tests.unit.plugins.launchd.fake_launchd import FakeLaunchd
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -44,6 +45,10 @@ class Mac:
             "ExitTimeOut": 60,
             **changes,
         }
+
+    def written(self, **changes: Any) -> dict[str, Any]:
+        """The definition as the module writes it."""
+        return stamped({"Label": LABEL, **self.server(**changes)}, None)
 
     def job(self, check: bool = False, **arguments: Any) -> dict[str, Any]:
         """What the module answers for one job."""

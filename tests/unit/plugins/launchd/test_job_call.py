@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 import os
 import plistlib
 import pwd
@@ -12,10 +14,18 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.closet.inference.plugins.module_utils.launchd.dates import (
+    unwrapped,
+    wrapped,
+)
 from ansible_collections.closet.inference.plugins.module_utils.launchd.explain import explain
 from ansible_collections.closet.inference.plugins.module_utils.launchd.info import describe_jobs
-from ansible_collections.closet.inference.plugins.module_utils.launchd.job import digest
 from ansible_collections.closet.inference.plugins.module_utils.launchd.launchctl import Launchctl
+from ansible_collections.closet.inference.plugins.module_utils.launchd.model import STARTED_WITH
+from ansible_collections.closet.inference.plugins.module_utils.launchd.stamp import (
+    fingerprint,
+    read_stamp,
+)
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed
 from tests.unit.plugins.launchd.launchd_mac import LABEL, Mac
 
@@ -155,18 +165,64 @@ def test_an_own_plist_is_made_right_again(mac: Mac) -> None:
     assert mac.path.read_bytes() == text
 
 
+def test_a_quarantined_plist_of_ours_is_written_anew(mac: Mac) -> None:
+    """launchd refuses a file with the mark of a download; one that we write has none."""
+    mac.job(plist=mac.server())
+    mac.job(plist=mac.server(), state="stopped")
+    mac.launchd.quarantined.add(str(mac.path))
+    predicted = mac.job(check=True, plist=mac.server())
+    result = mac.job(plist=mac.server())
+    assert predicted["steps"] == result["steps"] == ["write", "bootstrap", "settle"]
+    assert result["drift"] == ["file_quarantine", "loaded"]
+
+
+def test_a_quarantined_plist_that_is_not_ours_is_refused_with_the_command(mac: Mac) -> None:
+    write_foreign(mac, plistlib.dumps({"Label": LABEL, **mac.server()}))
+    mac.launchd.quarantined.add(str(mac.path))
+    said = mac.job()["msg"]
+    assert "carries a quarantine mark" in said
+    assert f"sudo xattr -d com.apple.quarantine {mac.path}" in said
+    assert "bootstrap" not in mac.launchd.verbs()
+
+
 def test_a_folder_in_the_way_is_refused(mac: Mac) -> None:
     mac.path.mkdir()
     assert "is not a file; move it out of the way" in mac.job(plist=mac.server())["msg"]
 
 
 def test_types_survive_the_plist(mac: Mac) -> None:
+    """Through JSON too, which is what lies between a task and the module."""
+    moment = datetime.datetime(2026, 11, 24, 3, 4, 5)
     plist = mac.server(
-        RunAtLoad=True, Nice=0, StartCalendarInterval=[{"Hour": 3, "Minute": 0}], Umask="027"
+        RunAtLoad=True,
+        Nice=0,
+        StartCalendarInterval=[{"Hour": 3, "Minute": 0}],
+        Umask="027",
+        LaunchEvents={"a.b": {"c": {"When": moment, "What": b"\x00\xff", "Much": 0.5}}},
     )
-    mac.job(plist=plist)
-    assert plistlib.loads(mac.path.read_bytes()) == {"Label": LABEL, **plist}
+    mac.job(plist=json.loads(json.dumps(wrapped(plist))))
+    written = plistlib.loads(mac.path.read_bytes())
+    assert list(written.pop("EnvironmentVariables")) == [STARTED_WITH]
+    assert written == {"Label": LABEL, **plist}
+    assert type(written["Nice"]) is int
     assert mac.path.stat().st_mode & 0o7777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (datetime.date(2026, 11, 24), datetime.datetime(2026, 11, 24)),
+        (
+            datetime.datetime.fromisoformat("2026-11-24T03:00:00+02:00"),
+            datetime.datetime(2026, 11, 24, 1),
+        ),
+        ({"__plist_date__": "no date"}, {"__plist_date__": "no date"}),
+        ({"__plist_data__": "no data!"}, {"__plist_data__": "no data!"}),
+        ([1, True, "x", None], [1, True, "x", None]),
+    ],
+)
+def test_dates_become_utc_and_lookalikes_stay(given: Any, kept: Any) -> None:
+    assert unwrapped(json.loads(json.dumps(wrapped({"a": [given]})))) == {"a": [kept]}
 
 
 def test_a_call_without_a_change_costs_two_processes_and_no_wait(mac: Mac) -> None:
@@ -235,7 +291,10 @@ def test_values_of_restart_on_are_never_told(mac: Mac) -> None:
     result = mac.job(plist=mac.server(), restart_on={"key": "sk-secret"})
     assert "sk-secret" not in str(result)
     variables = plistlib.loads(mac.path.read_bytes())["EnvironmentVariables"]
-    assert variables == {"CLOSET_RESTART_ON": digest({"key": "sk-secret"})}
+    stamp = read_stamp(variables)
+    assert stamp is not None
+    assert stamp.restart_on == fingerprint({"key": "sk-secret"})
+    assert list(variables) == [STARTED_WITH]
 
 
 def test_not_being_root_is_said_before_anything_is_done(
@@ -267,8 +326,10 @@ def test_an_error_says_code_meaning_and_next_command(code: int, said: str, follo
 
 
 def test_info_describes_what_launchd_has_and_what_differs(mac: Mac) -> None:
-    mac.job(plist=mac.server(EnvironmentVariables={"API_KEY": "sk", "HOME": "/x"}))
-    mac.launchd.jobs[TARGET].definition["ThrottleInterval"] = 10
+    variables = {"API_KEY": "sk", "HOME": "/x"}
+    mac.job(plist=mac.server(EnvironmentVariables=variables))
+    loaded = mac.written(EnvironmentVariables=variables, ThrottleInterval=10)
+    mac.launchd.jobs[TARGET].definition = loaded
     mac.launchd.load("com.example.other", mac.server(), "/nowhere")
     found = describe_jobs(Launchctl(mac.launchd), "system", None, "inference.closet.")
     assert [job["label"] for job in found] == [LABEL]

@@ -148,7 +148,7 @@ def test_salt_57664_loaded_already_is_not_a_failure(mac: Mac) -> None:
 
     def meddle(argv: list[str], *rest: object, **more: object) -> object:
         if argv[1] == "bootstrap" and TARGET not in mac.launchd.jobs:
-            mac.launchd.load(LABEL, mac.server(), str(mac.path))
+            mac.launchd.load(LABEL, mac.written(), str(mac.path))
         return original(argv)
 
     mac.launchd.run = meddle  # type: ignore[method-assign,assignment]
@@ -198,6 +198,27 @@ def test_oppi_31_a_user_domain_wants_background(mac: Mac) -> None:
     assert "bootstrap" not in mac.launchd.verbs()
 
 
+@pytest.mark.parametrize("code", [112, 125])
+def test_loom_4130_no_login_is_112_or_125_and_never_another_domain(mac: Mac, code: int) -> None:
+    """The probe says it; where to go instead is the owner's choice, not a silent fallback."""
+    mac.launchd.fail_next["print"] = [(code, "Could not find domain for user gui: 501\n")]
+    result = mac.job(plist=mac.server(), domain="gui/501")
+    assert "the domain gui/501 does not exist" in result["msg"]
+    assert "or 'user/501' with LimitLoadToSessionType Background" in result["msg"]
+    assert "bootstrap" not in mac.launchd.verbs()
+
+
+def test_openclaw_84363_a_clean_exit_that_stays_down_is_started_by_the_next_run(mac: Mac) -> None:
+    """KeepAlive {SuccessfulExit: false} takes exit 0 for the end, also of a program's restart."""
+    mac.job(plist=mac.server())
+    mac.launchd.run(["launchctl", "kill", "SIGTERM", TARGET])
+    mac.launchd.advance(60)
+    assert mac.launchd.jobs[TARGET].pid is None
+    result = mac.job(plist=mac.server())
+    assert (result["drift"], result["steps"]) == (["running"], ["kickstart", "settle"])
+    assert result["state_after"] == "running"
+
+
 def test_hermes_28530_the_wait_follows_exit_timeout(mac: Mac) -> None:
     mac.launchd.programs[LABEL] = Program(drain_s=110)
     mac.job(plist=mac.server(ExitTimeOut=120))
@@ -206,14 +227,38 @@ def test_hermes_28530_the_wait_follows_exit_timeout(mac: Mac) -> None:
 
 def test_o8_1538_a_crash_loop_does_not_go_unseen(mac: Mac) -> None:
     mac.launchd.programs[LABEL] = Program(lives_s=0.1, exit_code=1)
-    job = mac.launchd.load(LABEL, mac.server(), str(mac.path))
+    job = mac.launchd.load(LABEL, mac.written(), str(mac.path))
     job.runs = 86
-    mac.path.write_bytes(plistlib.dumps({"Label": LABEL, **mac.server()}))
+    mac.path.write_bytes(plistlib.dumps(mac.written()))
     mac.path.chmod(0o644)
     mac.launchd.advance(1)
     result = mac.job(plist=mac.server())
     assert result["failed"]
     assert "runs: 87" in result["msg"] or "runs: 88" in result["msg"]
+
+
+def test_o8_1538_a_loop_that_happens_to_be_alive_does_not_go_unseen_either(mac: Mac) -> None:
+    """Each run lasts 20 s, so most looks meet a process: one that is young, and the 87th."""
+    mac.job(plist=mac.server())
+    mac.launchd.programs[LABEL] = Program(lives_s=20, exit_code=1)
+    job = mac.launchd.jobs[TARGET]
+    job.runs, job.last, job.started_at = 87, "1", mac.launchd.clock - 19
+    job.exits_at, job.exit_with = mac.launchd.clock + 1, 1
+    predicted = mac.job(check=True, plist=mac.server())
+    assert (predicted["changed"], predicted["steps"]) == (False, ["settle"])
+    assert "launchd has started it 87 times" in predicted["warnings"][0]
+    result = mac.job(plist=mac.server())
+    assert result["failed"]
+    assert "it ended again within 1.0 s; state: spawn scheduled, runs: 87" in result["msg"]
+
+
+def test_o8_1538_a_crash_of_long_ago_costs_no_wait(mac: Mac) -> None:
+    mac.job(plist=mac.server())
+    job = mac.launchd.jobs[TARGET]
+    job.runs, job.last, job.started_at = 2, "1", mac.launchd.clock - 3600
+    result = mac.job(plist=mac.server())
+    assert (result["changed"], result["steps"], result["warnings"]) == (False, [], [])
+    assert mac.launchd.slept == 0
 
 
 def test_openclaw_110213_a_booted_out_label_is_not_kickstarted(mac: Mac) -> None:

@@ -23,6 +23,7 @@ from ansible_collections.closet.inference.plugins.module_utils.launchd.model imp
 )
 from ansible_collections.closet.inference.plugins.module_utils.launchd.plan import plan
 from ansible_collections.closet.inference.plugins.module_utils.launchd.printout import parse_job
+from ansible_collections.closet.inference.plugins.module_utils.launchd.stamp import stamped
 from tests.unit.plugins.launchd.fake_launchd import Job, render
 
 LABEL = "inference.closet.omlx"
@@ -164,10 +165,6 @@ def test_truncated_output_is_not_taken_for_an_idle_job() -> None:
         ({**PLIST, "EnvironmentVariables": {"HOME": "/"}}, ["environment"]),
         ({**PLIST, "EnvironmentVariables": {}}, ["environment"]),
         ({**PLIST, "EnvironmentVariables": {"HOME": "/Users/admin", "X": "1"}}, ["environment"]),
-        (
-            {**PLIST, "EnvironmentVariables": {"HOME": "/Users/admin", "CLOSET_RESTART_ON": "1"}},
-            ["restart_on"],
-        ),
         ({**PLIST, "WorkingDirectory": "/"}, ["working_directory"]),
         ({**PLIST, "StandardErrorPath": "/dev/null"}, ["stderr_path"]),
         ({**PLIST, "StandardOutPath": "/dev/null"}, ["stdout_path"]),
@@ -178,6 +175,7 @@ def test_truncated_output_is_not_taken_for_an_idle_job() -> None:
         ({**PLIST, "KeepAlive": True}, ["keep_alive"]),
         ({**PLIST, "KeepAlive": {"SuccessfulExit": True, "Crashed": True}}, ["keep_alive"]),
         ({**PLIST, "ProcessType": "Interactive"}, ["process_type"]),
+        ({**PLIST, "StartInterval": 60}, ["start_interval"]),
     ],
     ids=str,
 )
@@ -185,6 +183,51 @@ def test_names_what_launchd_runs_differently(loaded: dict[str, Any], names: list
     job = have(loaded).job
     assert job is not None
     assert loaded_drift(PLIST, PATH, job) == names
+
+
+OURS = stamped(PLIST, {"config": "a"})
+
+
+@pytest.mark.parametrize(
+    ("loaded", "names"),
+    [
+        (OURS, []),
+        (stamped(PLIST, {"config": "b"}), ["restart_on"]),
+        (stamped(PLIST, None), ["restart_on"]),
+        (PLIST, ["definition", "restart_on"]),
+        # not printed at all, or only by some releases
+        (stamped({**PLIST, "Nice": 5}, {"config": "a"}), ["definition"]),
+        (stamped({**PLIST, "SoftResourceLimits": {"NumberOfFiles": 1}}, {"config": "a"}),
+         ["definition"]),
+        (stamped({**PLIST, "InitGroups": False}, {"config": "b"}), ["definition", "restart_on"]),
+        (stamped({k: v for k, v in PLIST.items() if k != "ExitTimeOut"}, {"config": "a"}),
+         ["exit_timeout"]),
+        # launchd has just this definition: how it prints the rest is its own affair
+        ({**OURS, "UserName": "_admin", "Umask": 0}, []),
+        # but what it runs is not
+        ({**OURS, "ProgramArguments": ["/opt/closet/omlx"]}, ["arguments"]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_stamp_tells_what_launchd_does_not_print(
+    loaded: dict[str, Any], names: list[str]
+) -> None:
+    job = have(loaded).job
+    assert job is not None
+    assert loaded_drift(OURS, PATH, job) == names
+
+
+def test_a_file_edited_by_hand_differs_from_the_job_though_it_has_its_stamp() -> None:
+    job = have(OURS).job
+    assert job is not None
+    assert loaded_drift({**OURS, "Nice": 5}, PATH, job) == ["definition"]
+
+
+def test_run_at_load_is_compared_where_nothing_else_implies_it() -> None:
+    job = have({**ONCE, "RunAtLoad": True}).job
+    assert job is not None
+    assert loaded_drift(ONCE, PATH, job) == ["run_at_load"]
+    assert loaded_drift({**ONCE, "KeepAlive": True}, PATH, job) == ["keep_alive"]
 
 
 def test_a_job_loaded_from_another_path_is_noticed() -> None:

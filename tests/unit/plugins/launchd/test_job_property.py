@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.closet.inference.plugins.module_utils.launchd.stamp import stamped
 from tests.unit.plugins.launchd.fake_launchd import FakeLaunchd, Killed, Program, Quirks
 from tests.unit.plugins.launchd.launchd_mac import LABEL, Mac, as_root
 
@@ -23,6 +24,8 @@ DEFINITIONS: list[dict[str, Any]] = [
     {"KeepAlive": True, "ExitTimeOut": 20, "ThrottleInterval": 30},
     {"RunAtLoad": True, "EnvironmentVariables": {"A": "1"}},
     {"RunAtLoad": True, "EnvironmentVariables": {"A": "1", "B": "2"}, "Umask": 23},
+    {"RunAtLoad": True, "Nice": 5, "SoftResourceLimits": {"NumberOfFiles": 4096}},
+    {"RunAtLoad": True, "Nice": 6},
     {},
 ]
 wants = st.fixed_dictionaries(
@@ -53,12 +56,20 @@ def _mac(folder: Path, program: Program, quirk: Quirks) -> Mac:
     return Mac(folder, FakeLaunchd(programs={LABEL: program}, quirks=quirk))
 
 
-def _furnish(mac: Mac, on_disk: Any, in_launchd: Any, disabled: Any, leaving: bool) -> None:
+def _furnish(
+    mac: Mac, on_disk: Any, in_launchd: Any, disabled: Any, leaving: bool, ours: bool
+) -> None:
+    """Any state: what earlier runs of ours left, or (not `ours`) what somebody else made."""
+
+    def made(changes: Any) -> dict[str, Any]:
+        plist = {"Label": LABEL, **mac.server(**changes)}
+        return stamped(plist, {"config": 1}) if ours else plist
+
     if on_disk is not None:
-        mac.path.write_bytes(plistlib.dumps({"Label": LABEL, **mac.server(**on_disk)}))
+        mac.path.write_bytes(plistlib.dumps(made(on_disk)))
         mac.path.chmod(0o644)
     if in_launchd is not None:
-        mac.launchd.load(LABEL, mac.server(**in_launchd), str(mac.path))
+        mac.launchd.load(LABEL, made(in_launchd), str(mac.path))
         if leaving:
             mac.launchd.run(["launchctl", "bootout", f"system/{LABEL}"])
     if disabled is not None:
@@ -111,6 +122,7 @@ slow = settings(
     maybe_definition,
     st.sampled_from([None, True, False]),
     st.booleans(),
+    st.booleans(),
     programs,
     quirks,
 )
@@ -121,13 +133,14 @@ def test_planning_after_applying_yields_nothing(
     in_launchd: Any,
     disabled: Any,
     leaving: bool,
+    ours: bool,
     program: Program,
     quirk: Quirks,
 ) -> None:
     as_root(monkeypatch)
     with tempfile.TemporaryDirectory() as name:
         mac = _mac(Path(name), program, quirk)
-        _furnish(mac, on_disk, in_launchd, disabled, leaving)
+        _furnish(mac, on_disk, in_launchd, disabled, leaving, ours)
         arguments = _arguments(mac, want)
         predicted = mac.job(check=True, **arguments)
         result = mac.job(**arguments)
@@ -145,6 +158,7 @@ def test_planning_after_applying_yields_nothing(
     maybe_definition,
     st.integers(min_value=1, max_value=12),
     st.booleans(),
+    st.booleans(),
     st.sampled_from(["at once", "later", "after a reboot"]),
     programs,
     quirks,
@@ -156,6 +170,7 @@ def test_a_run_cut_off_anywhere_is_mended_by_the_next(
     in_launchd: Any,
     call: int,
     before: bool,
+    ours: bool,
     when: str,
     program: Program,
     quirk: Quirks,
@@ -163,7 +178,7 @@ def test_a_run_cut_off_anywhere_is_mended_by_the_next(
     as_root(monkeypatch)
     with tempfile.TemporaryDirectory() as name:
         mac = _mac(Path(name), program, quirk)
-        _furnish(mac, on_disk, in_launchd, None, leaving=False)
+        _furnish(mac, on_disk, in_launchd, None, leaving=False, ours=ours)
         arguments = _arguments(mac, want)
         mac.launchd.die_at_call, mac.launchd.die_before = call, before
         with contextlib.suppress(Killed):

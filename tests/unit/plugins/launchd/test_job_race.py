@@ -16,7 +16,7 @@ from tests.unit.plugins.launchd.launchd_mac import LABEL, Mac
 TARGET = f"system/{LABEL}"
 
 
-def test_a_reload_waits_for_a_slow_drain(mac: Mac) -> None:
+def test_cc_connect_84_a_reload_waits_for_a_slow_drain(mac: Mac) -> None:
     mac.launchd.programs[LABEL] = Program(drain_s=20)
     first = mac.job(plist=mac.server())
     result = mac.job(plist=mac.server(Nice=1))
@@ -27,7 +27,7 @@ def test_a_reload_waits_for_a_slow_drain(mac: Mac) -> None:
 
 
 @pytest.mark.parametrize("answer", ["5", "37", "dropped"])
-def test_bootstrap_is_never_sent_into_the_window(mac: Mac, answer: str) -> None:
+def test_cortex_880_bootstrap_is_never_sent_into_the_window(mac: Mac, answer: str) -> None:
     mac.launchd.programs[LABEL] = Program(drain_s=8)
     mac.launchd.quirks = Quirks(early_bootstrap=answer)
     mac.job(plist=mac.server())
@@ -36,12 +36,33 @@ def test_bootstrap_is_never_sent_into_the_window(mac: Mac, answer: str) -> None:
     assert verbs.count("bootstrap") == 1
 
 
-def test_the_label_may_stay_in_the_way_though_print_says_113(mac: Mac) -> None:
-    """headroom#1289: ten failed attempts, the eleventh went well."""
+def test_headroom_1289_the_label_stays_in_the_way_though_print_says_113(mac: Mac) -> None:
+    """Ten failed attempts, the eleventh went well."""
     mac.launchd.quirks = Quirks(busy_s=5)
     mac.job(plist=mac.server())
     assert not mac.job(plist=mac.server(Nice=1)).get("failed")
     assert mac.launchd.verbs().count("bootstrap") > 2
+
+
+def test_d_inference_1102_the_label_stays_longer_than_the_exit_timeout(mac: Mac) -> None:
+    """launchd cleans up in its own time after the process is gone: 3 s more than it says."""
+    mac.launchd.programs[LABEL] = Program(ignores_term=True)
+    mac.launchd.quirks = Quirks(linger_s=3)
+    mac.job(plist=mac.server(ExitTimeOut=5))
+    result = mac.job(plist=mac.server(ExitTimeOut=5, Nice=1))
+    assert (result.get("failed"), result["state_after"]) == (None, "running")
+    assert mac.launchd.verbs().count("bootstrap") == 1
+
+
+def test_opensession_431_a_good_definition_is_not_rolled_back_for_the_race(mac: Mac) -> None:
+    """The new job comes late and is the new one; nothing is put back for that."""
+    mac.launchd.programs[LABEL] = Program(drain_s=8)
+    mac.launchd.quirks = Quirks(busy_s=4, early_bootstrap="37", sits_idle=True)
+    mac.job(plist=mac.server())
+    result = mac.job(plist=mac.server(Nice=1))
+    assert not result.get("failed")
+    assert plistlib.loads(mac.path.read_bytes())["Nice"] == 1
+    assert mac.launchd.jobs[TARGET].definition["Nice"] == 1
 
 
 def test_only_5_and_37_are_tried_again(mac: Mac) -> None:
@@ -91,11 +112,13 @@ def test_a_new_definition_that_cannot_be_loaded_is_put_back(mac: Mac) -> None:
     mac.job(plist=old)
     before = mac.path.read_bytes()
     mac.launchd.fail_next["bootstrap"] = [(109, "Bootstrap failed: 109: Invalid property list\n")]
-    result = mac.job(plist=mac.server(Nice=1))
+    result = mac.job(plist=mac.server(ProgramArguments=[str(mac.folder / "server"), "--new"]))
     assert result["failed"]
     assert mac.path.read_bytes() == before
     assert mac.launchd.jobs[TARGET].pid == result["pid"]
     assert result["state_after"] == "running"
+    assert mac.launchd.jobs[TARGET].definition == plistlib.loads(before)
+    assert mac.launchd.slept < 3, "the old definition is known when it is seen"
     assert "The previous job is loaded again." in result["msg"]
     assert "109 (Invalid property list)" in result["msg"]
     assert "plutil -lint" in result["msg"]

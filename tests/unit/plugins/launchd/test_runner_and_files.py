@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -83,6 +84,27 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
         write_atomic(path, b"new")
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("knows_it", [True, False])
+def test_on_a_mac_the_drive_s_own_cache_is_emptied_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, knows_it: bool
+) -> None:
+    """fsync(2) of macOS stops at the drive; F_FULLFSYNC does not, where the file system has it."""
+    asked: list[str] = []
+
+    def full(_descriptor: int, command: int) -> int:
+        assert command == 51
+        asked.append("F_FULLFSYNC")
+        if not knows_it:
+            raise OSError(45, "Operation not supported")
+        return 0
+
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", full)
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: asked.append("fsync"))
+    write_atomic(tmp_path / "a", b"new")
+    assert asked == (["F_FULLFSYNC"] * 2 if knows_it else ["F_FULLFSYNC", "fsync"] * 2)
 
 
 def test_removing_says_whether_there_was_something(tmp_path: Path) -> None:
