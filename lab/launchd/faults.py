@@ -27,13 +27,19 @@ class Faults:
     fail_bootstrap_once: int = 0  # the next bootstrap fails with this number
     lose_job_once: str = ""  # this label vanishes at the next verb
     stale_definition_once: str = ""  # the next bootstrap of this label runs its old definition
+    fail_bootout_once: int = 0  # the next bootout fails with this number
+    fail_kickstart_once: int = 0  # the next kickstart likewise
+    ends_well_on_sigterm: tuple[str, ...] = ()  # labels whose death of SIGTERM counts as exit 0
     gui_sessions: tuple[int, ...] = ()  # uids that own the screen: their gui/UID exists
 
 
-def _fits(value: Any, default: Any) -> bool:
+_ITEMS = {"gui_sessions": int, "ends_well_on_sigterm": str}
+
+
+def _fits(name: str, value: Any, default: Any) -> bool:
     """A wrong type must not reach pid 1, which would take the whole Mac with it."""
-    if isinstance(default, tuple):
-        return isinstance(value, list) and all(type(item) is int for item in value)
+    if name in _ITEMS:
+        return isinstance(value, list) and all(type(item) is _ITEMS[name] for item in value)
     if isinstance(default, float):
         return type(value) in (int, float)
     return type(value) is type(default)
@@ -50,7 +56,7 @@ def load(path: Path) -> Faults:
     chosen: dict[str, Any] = {
         known.name: tuple(raw[known.name]) if isinstance(known.default, tuple) else raw[known.name]
         for known in fields(Faults)
-        if known.name in raw and _fits(raw[known.name], known.default)
+        if known.name in raw and _fits(known.name, raw[known.name], known.default)
     }
     return Faults(**chosen)
 

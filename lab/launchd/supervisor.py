@@ -106,9 +106,7 @@ class Supervisor:
         """Load one plist, or refuse with the number that root is told."""
         if self.ending:
             raise LaunchdError(errors.DOMAIN_TEARING_DOWN)
-        if self.faults.fail_bootstrap_once:
-            strike(self.host.fault_file, "fail_bootstrap_once")
-            raise LaunchdError(self.faults.fail_bootstrap_once)
+        self.fail_once("fail_bootstrap_once", self.faults.fail_bootstrap_once)
         definition, ignored = plist.read(path, frozenset((0, domain.number)))
         label = definition.label
         if self.disabled(domain, definition):
@@ -131,6 +129,12 @@ class Supervisor:
         step = job.loaded(definition, entry.state, self.host.clock.moment(), exists, delay)
         domain.jobs[label] = entry
         self._apply(domain, entry, step)
+
+    def fail_once(self, key: str, code: int) -> None:
+        """Refuse with the number that a fault names, and take the fault out of the file."""
+        if code:
+            strike(self.host.fault_file, key)
+            raise LaunchdError(code)
 
     def _refuse_second(self, present: Job, path: Path) -> None:
         """A label that is loaded, or still going: 5 (facts, section 1.4); or lost, if so told."""
@@ -214,6 +218,11 @@ class Supervisor:
 
     def _died(self, domain: Domain, entry: Job, status: int) -> None:
         last = from_wait(status)
+        if (
+            entry.definition.label in self.faults.ends_well_on_sigterm
+            and last.signal == signal.SIGTERM
+        ):
+            last = LastExit(code=0)  # as of a program that handles it, which the real one may do
         failure = entry.child.failure() if entry.child is not None else ""
         entry.child = None
         if failure:

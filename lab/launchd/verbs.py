@@ -16,6 +16,8 @@ from .protocol import Answer, Reply, Request
 from .supervisor import Supervisor
 from .targets import spelled
 
+FIRST_WITH_WAIT = 26
+
 
 def handle(supervisor: Supervisor, asked: Request) -> Answer:
     """Answer one request; refusals without a wording of their own get the general one."""
@@ -99,6 +101,9 @@ def _told(asked: Request, code: int) -> int:
 
 def bootout(supervisor: Supervisor, asked: Request) -> Answer:
     """Unload by label or by plist; answers before the process is gone unless told to wait."""
+    if "wait" in asked.flags and supervisor.host.major < FIRST_WITH_WAIT:
+        # reported from releases that do not know the flag, whose usage text follows (section 1.2)
+        return Reply(errors.EX_USAGE, err="Unrecognized target specifier.\n")
     _require_right(asked)
     domain = _loading_domain(supervisor, asked)
     if asked.label is None and not asked.paths:
@@ -111,6 +116,7 @@ def bootout(supervisor: Supervisor, asked: Request) -> Answer:
             # An unreadable or deleted plist answers 5, a label that is not loaded 3.
             raise LaunchdError(errors.ESRCH if label else errors.EIO)
         if not entry.state.removing:
+            supervisor.fail_once("fail_bootout_once", supervisor.faults.fail_bootout_once)
             supervisor.bootout(domain, entry, asked.caller)
         if entry.state.alive and supervisor.faults.bootout_in_progress:
             raise LaunchdError(errors.EINPROGRESS)
@@ -123,6 +129,7 @@ def kickstart(supervisor: Supervisor, asked: Request) -> Answer:
     """Start a job now; -p waits for the process and prints its pid."""
     _require_right(asked)
     domain, entry = _target(supervisor, asked)
+    supervisor.fail_once("fail_kickstart_once", supervisor.faults.fail_kickstart_once)
     runs = entry.state.runs
     supervisor.kickstart(domain, entry, kill="k" in asked.flags)
     if "p" not in asked.flags:

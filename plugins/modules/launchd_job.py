@@ -41,9 +41,9 @@ options:
       - The definition, with the keys of V(launchd.plist(5\)), without V(Label).
       - Keys and types are checked before anything is written. An unknown key is refused with the
         name that was probably meant. Dates of YAML become dates of the plist, in UTC.
-      - The variable E(CLOSET_STARTED_WITH) is added to its C(EnvironmentVariables), with fingerprints
-        of the definition and of O(restart_on). C(launchctl print) shows few of a definition's keys
-        but all variables, so what launchd runs can be compared whole.
+      - The variable E(CLOSET_STARTED_WITH) is added to its C(EnvironmentVariables), with
+        fingerprints of the definition and of O(restart_on). C(launchctl print) shows few of a
+        definition's keys but all variables, so what launchd runs can be compared whole.
       - Without it the definition is taken to be somebody else's, and its file is never changed.
     type: dict
   path:
@@ -279,8 +279,8 @@ last_exit_text:
 drift:
   description:
     - What differed from the wanted state before anything was done, by name.
-    - V(file), V(file_owner), V(file_mode), V(file_quarantine) for the plist; V(loaded), V(running), V(completed) for
-      the run state; V(override) for O(enabled).
+    - V(file), V(file_owner), V(file_mode), V(file_quarantine) for the plist; V(loaded), V(running),
+      V(completed) for the run state; V(override) for O(enabled).
     - For the job that launchd has loaded against its definition, as far as launchd prints it,
       V(path), V(program), V(arguments), V(environment), V(restart_on), V(working_directory),
       V(stdin_path), V(stdout_path), V(stderr_path), V(username), V(groupname), V(exit_timeout),

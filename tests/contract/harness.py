@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import plistlib
+import pwd
 import re
 import shutil
 import subprocess
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-NOBODY = 65534
+NOBODY = pwd.getpwnam("nobody").pw_uid
+"""An account that every system has; -2 as an unsigned number on macOS."""
+
 PREFIX = f"inference.closet.contract.{os.getpid()}"
 
 
@@ -85,6 +88,12 @@ class Launchctl:
     environment: dict[str, str]
     double: Double | None = None
     labels: list[str] = field(default_factory=list)
+    domain: str = "system"
+    uid: int | None = None  # who asks, where that is not whoever runs the tests
+
+    def target(self, name: str) -> str:
+        """The service target of a job of this test."""
+        return f"{self.domain}/{self.label(name)}"
 
     def __call__(self, *words: str, uid: int | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -92,7 +101,7 @@ class Launchctl:
             capture_output=True,
             text=True,
             timeout=60,
-            user=uid,
+            user=self.uid if uid is None else uid,
             env=self.environment,
             cwd="/",
             check=False,
@@ -112,14 +121,16 @@ class Launchctl:
         defaults: dict[str, Any] = {"ExitTimeOut": 2, "ThrottleInterval": 1}
         path.write_bytes(plistlib.dumps({**content, **defaults, **keys}))
         path.chmod(0o644)
+        if self.uid is not None:
+            os.chown(path, self.uid, -1)
         return path
 
     def load(self, name: str, *arguments: str, **keys: Any) -> str:
         """Bootstrap a job and return its service target."""
         path = self.plist(name, *arguments, **keys)
-        done = self("bootstrap", "system", str(path))
+        done = self("bootstrap", self.domain, str(path))
         assert (done.returncode, done.stderr) == (0, "")
-        return f"system/{self.label(name)}"
+        return self.target(name)
 
     def text(self, target: str) -> str:
         done = self("print", target)
@@ -146,7 +157,7 @@ class Launchctl:
 
     def clean(self) -> None:
         for label in self.labels:
-            self("bootout", f"system/{label}")
+            self("bootout", f"{self.domain}/{label}")
         for label in self.labels:
-            self.wait_gone(f"system/{label}")
+            self.wait_gone(f"{self.domain}/{label}")
             (self.folder / f"{label}.plist").unlink(missing_ok=True)

@@ -179,15 +179,84 @@ def test_moving_the_clock_fires_the_calendar(fresh_double: Double, control: Cont
     launchctl.wait("system/a.hourly", "runs", "1")
 
 
-def test_bootout_wait(fresh_double: Double, control: Control) -> None:
-    """--wait exists on 26 (facts, section 1.2); the double takes it everywhere."""
+@pytest.mark.parametrize(("macos", "knows"), [("26.5.1", True), ("15.6", False), ("14.7", False)])
+def test_bootout_wait(fresh_double: Double, control: Control, macos: str, knows: bool) -> None:
+    """--wait exists on 26 and is reported missing before (facts, section 1.2)."""
+    fresh_double.macos = macos
     install(fresh_double, "Library/LaunchDaemons", "a.job")
     launchctl = control()
     fresh_double.faults('{"teardown_delay_s": 0.3}')
     started = time.monotonic()
-    assert launchctl("bootout", "--wait", "system/a.job").returncode == 0
+    done = launchctl("bootout", "--wait", "system/a.job")
+    if not knows:
+        assert (done.returncode, done.stderr) == (64, "Unrecognized target specifier.\n")
+        assert launchctl("print", "system/a.job").returncode == 0
+        return
+    assert done.returncode == 0
     assert time.monotonic() - started > 0.25
     assert launchctl("print", "system/a.job").returncode == 113
+
+
+@pytest.mark.parametrize(
+    ("macos", "has", "lacks"),
+    [
+        ("26.5.1", ("OSLogRateLimit => 64", "resource coalition", "checked allocations"),
+         ("probabilistic guard malloc",)),
+        ("15.6", ("probabilistic guard malloc",), ("OSLogRateLimit", "coalition = {")),
+        ("14.7", ("probabilistic guard malloc",), ("OSLogRateLimit", "coalition = {")),
+    ],
+)  # fmt: skip
+def test_what_print_shows_depends_on_the_release(
+    fresh_double: Double,
+    control: Control,
+    macos: str,
+    has: tuple[str, ...],
+    lacks: tuple[str, ...],
+) -> None:
+    fresh_double.macos = macos
+    install(fresh_double, "Library/LaunchDaemons", "a.job")
+    launchctl = control()
+    launchctl.wait("system/a.job", "state", "running")
+    text = launchctl.text("system/a.job")
+    assert [words for words in has if words not in text] == []
+    assert [words for words in lacks if words in text] == []
+    store = launchctl("print-disabled", "system").stdout
+    assert store.startswith("\n\tdisabled" if macos.startswith("26") else "disabled services = {")
+
+
+@pytest.mark.parametrize(("verb", "code"), [("bootout", 36), ("kickstart", 5)])
+def test_fault_of_a_verb_strikes_once(
+    fresh_double: Double, control: Control, verb: str, code: int
+) -> None:
+    install(fresh_double, "Library/LaunchDaemons", "a.job", RunAtLoad=False)
+    launchctl = control()
+    fresh_double.faults(f'{{"fail_{verb}_once": {code}}}')
+    assert launchctl(verb, "system/a.job").returncode == code
+    assert launchctl(verb, "system/a.job").returncode == 0
+
+
+def test_fault_a_program_that_ends_well_on_sigterm(fresh_double: Double, control: Control) -> None:
+    """As upstream's server does: KeepAlive {SuccessfulExit: false} then leaves it down."""
+    keys = {"KeepAlive": {"SuccessfulExit": False}, "ThrottleInterval": 1}
+    install(fresh_double, "Library/LaunchDaemons", "a.job", **keys)
+    launchctl = control()
+    launchctl.wait("system/a.job", "state", "running")
+    fresh_double.faults('{"ends_well_on_sigterm": ["a.job"]}')
+    assert launchctl("kill", "TERM", "system/a.job").returncode == 0
+    launchctl.wait("system/a.job", "last exit code", "0")
+    assert launchctl.value("system/a.job", "state") == "not running"
+
+
+def test_fault_slow_answers_and_slow_starts(fresh_double: Double, control: Control) -> None:
+    path = str(install(fresh_double, "tmp", "a.job"))
+    launchctl = control()
+    fresh_double.faults('{"verb_delay_s": 0.3, "spawn_delay_s": 1.0}')
+    started = time.monotonic()
+    assert launchctl("bootstrap", "system", path).returncode == 0
+    assert time.monotonic() - started > 0.3
+    assert launchctl.value("system/a.job", "state") == "spawn scheduled"
+    launchctl.wait("system/a.job", "state", "running")
+    assert time.monotonic() - started > 1.0
 
 
 def test_legacy_verbs(fresh_double: Double, control: Control) -> None:

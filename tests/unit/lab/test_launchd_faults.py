@@ -22,6 +22,9 @@ from lab.launchd.faults import Faults
         ('{"fail_bootstrap_once": 5}', Faults(fail_bootstrap_once=5)),
         ('{"gui_sessions": [501]}', Faults(gui_sessions=(501,))),
         ('{"gui_sessions": "501"}', Faults()),
+        ('{"ends_well_on_sigterm": ["a.b"]}', Faults(ends_well_on_sigterm=("a.b",))),
+        ('{"ends_well_on_sigterm": [1]}', Faults()),
+        ('{"fail_bootout_once": 36}', Faults(fail_bootout_once=36)),
         ('{"drop_early_bootstrap": true}', Faults(drop_early_bootstrap=True)),
     ],
 )

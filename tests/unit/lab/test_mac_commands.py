@@ -294,3 +294,15 @@ def test_the_pth_starts_the_shim_in_a_real_interpreter(
         check=True,
     )
     assert done.stdout.decode() == "Darwin arm64 linux\n"
+
+
+def test_xattr(studio: SimulatedMac) -> None:
+    file = studio.root / "a.plist"
+    file.touch()
+    mark = "com.apple.quarantine"
+    missing = f"xattr: {file}: No such xattr: {mark}\n"
+    assert studio.said("usr/bin/xattr", "-p", mark, str(file)) == (1, "", missing)
+    assert studio.said("usr/bin/xattr", "-w", mark, "0083;0;Safari;", str(file)) == (0, "", "")
+    assert studio.said("usr/bin/xattr", "-p", mark, str(file)) == (0, "0083;0;Safari;\n", "")
+    assert studio.said("usr/bin/xattr", "-d", mark, str(file)) == (0, "", "")
+    assert studio.said("usr/bin/xattr", "-d", mark, str(file)).code == 1
