@@ -173,7 +173,7 @@ def test_any_list_of_ranges_rebuilds_the_file() -> None:
 def test_refusals_carry_the_code_that_clients_read(
     lab: Lab, path: str, token: str | None, status: int, code: str | None
 ) -> None:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers: dict[str, Any] = {"Authorization": f"Bearer {token}"} if token else {}
     answer = lab.hub(path, **headers)
     assert (answer.status, answer.headers.get("x-error-code")) == (status, code)
     assert answer.json["error"]
