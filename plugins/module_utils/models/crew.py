@@ -47,7 +47,7 @@ class Crew:
             for thread in threads:
                 thread.join()
         except BaseException as error:
-            self._fail(error)
+            self.fail(error)
             raise
         if self._error is not None:
             raise self._error
@@ -62,7 +62,7 @@ class Crew:
             except StoppedError:
                 pass
             except BaseException as error:
-                self._fail(error)
+                self.fail(error)
             with self._changed:
                 self._active -= 1
                 self._changed.notify_all()
@@ -76,7 +76,8 @@ class Crew:
             self._active += 1
             return self._tasks.popleft()
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """Everybody leaves, and run() raises this unless something was wrong before."""
         with self._changed:
             self._error = self._error or error
             self._changed.notify_all()

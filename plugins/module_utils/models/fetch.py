@@ -20,6 +20,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.crew impor
     StoppedError,
     Task,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.durable import Keeper
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Body, Hub
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
     PIECE_BYTES,
@@ -67,7 +68,8 @@ class Fetcher:
         pulls = [FilePull(job, self._hub, crew, self._progress, self._connections) for job in jobs]
         crew.add([pull.begin for pull in pulls])
         try:
-            crew.run()
+            with Keeper([pull.part for pull in pulls], crew.fail):
+                crew.run()
         finally:
             for pull in pulls:
                 pull.part.close()

@@ -212,8 +212,19 @@ class Hub:
             )
         repo, _at, revision = what.partition("@")
         code = reply.headers.get("x-error-code", "")
-        refused = Refused(self.endpoint, bool(self._token), repo, revision, path)
+        with_token = bool(self._token)
+        public = reply.status == 401 and with_token and self._is_public(repo)
+        refused = Refused(self.endpoint, with_token, repo, revision, path, public)
         raise ModelError(refused.sentence(reply.status, code))
+
+    def _is_public(self, repo: str) -> bool:
+        """Whether a refused token is the only thing in the way."""
+        try:
+            reply = self._transport.get(f"{self.endpoint}/api/models/{repo}", {})
+        except TransportError:
+            return False
+        reply.close()
+        return reply.status == 200
 
     def _next_page(self, url: str, link: str) -> str | None:
         match = NEXT_PAGE.search(link)

@@ -74,9 +74,9 @@ class HttpxReply:
 
 
 class HttpxTransport:
-    """One connection pool for all threads. Proxies come from the environment (trust_env)."""
+    """One connection pool for all threads. Without `proxy` the environment's are used (trust_env)."""
 
-    def __init__(self, connections: int) -> None:
+    def __init__(self, connections: int, proxy: str | None = None) -> None:
         import httpx
 
         self._httpx: Any = httpx
@@ -86,6 +86,7 @@ class HttpxTransport:
             headers={"User-Agent": USER_AGENT},
             follow_redirects=True,
             trust_env=True,
+            proxy=proxy,
         )
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply:
@@ -123,6 +124,10 @@ class UrllibReply:
 
 
 class UrllibTransport:
+    def __init__(self, proxy: str | None = None) -> None:
+        ways = {"http": proxy, "https": proxy} if proxy else None  # None: the environment's
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler(ways))
+
     def get(self, url: str, headers: Mapping[str, str]) -> Reply:
         try:
             request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
@@ -131,8 +136,7 @@ class UrllibTransport:
                     request.add_unredirected_header(name, value)
                 else:
                     request.add_header(name, value)
-            opener = urllib.request.build_opener()
-            return UrllibReply(opener.open(request, timeout=SILENCE_TIMEOUT_S))
+            return UrllibReply(self._opener.open(request, timeout=SILENCE_TIMEOUT_S))
         except urllib.error.HTTPError as error:
             return UrllibReply(error)
         except urllib.error.URLError as error:
