@@ -20,7 +20,7 @@ class Crew:
     """Threads that work through a queue to which the tasks themselves add."""
 
     def __init__(self, size: int) -> None:
-        self._size = size
+        self.size = size
         self._tasks: deque[Task] = deque()
         self._changed = threading.Condition()
         self._active = 0
@@ -40,7 +40,7 @@ class Crew:
 
     def run(self) -> None:
         """Until the queue is empty and nobody works; raises the first error."""
-        threads = [threading.Thread(target=self._work, daemon=True) for _n in range(self._size)]
+        threads = [threading.Thread(target=self._work, daemon=True) for _n in range(self.size)]
         for thread in threads:
             thread.start()
         try:

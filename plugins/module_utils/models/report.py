@@ -8,19 +8,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.models.converge import (
-    Outcome,
-    Request,
-)
 from ansible_collections.closet.inference.plugins.module_utils.models.links import (
     Served,
     observe_links,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import ModelPlan
+from ansible_collections.closet.inference.plugins.module_utils.models.remains import leftovers
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import digest_of
+from ansible_collections.closet.inference.plugins.module_utils.models.request import (
+    Outcome,
+    Request,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     free_bytes,
-    leftovers,
     models_in,
     observe_model,
 )

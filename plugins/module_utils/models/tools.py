@@ -23,7 +23,13 @@ from ansible_collections.closet.inference.plugins.module_utils.models.transport 
 CHECK_MODE_TRIES = 2
 
 
-def make_tools(endpoint: str, token: str | None, connections: int, check_mode: bool) -> Tools:
+def make_tools(
+    endpoint: str,
+    token: str | None,
+    connections: int,
+    check_mode: bool,
+    proxy: str | None = None,
+) -> Tools:
     """Nothing is imported or connected before a hub is asked for."""
     tries = CHECK_MODE_TRIES if check_mode else MOST_TRIES
 
@@ -33,13 +39,13 @@ def make_tools(endpoint: str, token: str | None, connections: int, check_mode: b
     @cache  # one client for the whole run: each costs a TLS context
     def strong() -> Hub:
         try:
-            return hub(HttpxTransport(connections))
+            return hub(HttpxTransport(connections, proxy))
         except (ImportError, ValueError) as error:  # a SOCKS or malformed proxy, a bad CA file
             raise ModelError(
                 f"httpx does not start with this environment's proxy or CA settings: {error}."
             ) from error
 
-    simple = hub(UrllibTransport())  # also refuses a bad endpoint that nobody would be asked at
+    simple = hub(UrllibTransport(proxy))  # also refuses a bad endpoint that nobody would be asked at
 
     def ask() -> Hub:
         return strong() if have_httpx() else simple

@@ -19,8 +19,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 CONNECT_TIMEOUT_S = 15.0
+CONNECT_NEAR_S = 3.0
 SILENCE_TIMEOUT_S = 30.0
 USER_AGENT = "closet.inference"
+LARGEST_ANSWER = 64 << 20
 
 
 class TransportError(Exception):
@@ -76,16 +78,23 @@ class HttpxReply:
 class HttpxTransport:
     """One connection pool for all threads. Without `proxy` the environment's are used (trust_env)."""
 
-    def __init__(self, connections: int, proxy: str | None = None) -> None:
+    def __init__(
+        self,
+        connections: int,
+        proxy: str | None = None,
+        *,
+        near: bool = False,
+    ) -> None:
+        """`near` is for hosts of the LAN: no proxy, and no long wait for one that is asleep."""
         import httpx
 
         self._httpx: Any = httpx
         self._client: Any = httpx.Client(
-            timeout=httpx.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S, pool=None),
+            timeout=httpx.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_NEAR_S if near else CONNECT_TIMEOUT_S, pool=None),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             headers={"User-Agent": USER_AGENT},
             follow_redirects=True,
-            trust_env=True,
+            trust_env=not near,
             proxy=proxy,
         )
 
@@ -146,6 +155,16 @@ class UrllibTransport:
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+def read_all(reply: Reply) -> bytes:
+    """A short answer as a whole."""
+    body = bytearray()
+    for chunk in reply.chunks():
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            raise TransportError(f"an answer of more than {LARGEST_ANSWER >> 20} MiB was not read")
+    return bytes(body)
 
 
 def _lower(headers: Any) -> dict[str, str]:
