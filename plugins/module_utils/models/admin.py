@@ -118,8 +118,6 @@ class Admin:
             raise ModelError(f"{self.place} wants a key and did not take the one given (401).")
         if reply.status == 404:
             raise self._foreign(path)
-        if reply.status in STARTING:
-            raise ServerDownError(f"{self.place} is not ready (status {reply.status})")
         document = reply.document()
         if reply.status != 200 or document is None:
             raise ModelError(
@@ -154,6 +152,8 @@ class Admin:
             raise _down(error, self.place) from error
         finally:
             connection.close()
+        if response.status in STARTING:
+            raise ServerDownError(f"{self.place} is not ready (status {response.status})")
         return Reply(response.status, text), _session(cookies)
 
 
