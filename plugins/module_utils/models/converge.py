@@ -13,8 +13,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.commit imp
     commit,
     read_staged,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher, FileJob
-from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
+from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher
 from ansible_collections.closet.inference.plugins.module_utils.models.links import (
     Served,
     apply_links,

@@ -78,7 +78,6 @@ class Fetcher:
             for pull in pulls:
                 pull.part.close()
 
-
     def _pull(self, job: FileJob, crew: Crew) -> FilePull:
         return FilePull(job, Sources(self._hub, self._peers, job), crew, self._progress)
 

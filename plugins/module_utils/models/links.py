@@ -107,9 +107,9 @@ def plan_links(wants: Sequence[ModelWant], served: Served, serve_dir: str) -> Li
     for name, path in served.foreign_models:
         if name.casefold() in by_folded:
             raise ModelError(
-                f"{path} would be served as {name}, and so would {wanted[by_folded[name.casefold()]]}: "
-                "omlx shows only the first of two models of one name. Move that folder away or "
-                "give the model another name, and run again."
+                f"{path} would be served as {name}, and so would "
+                f"{wanted[by_folded[name.casefold()]]}: omlx shows only the first of two models of "
+                "one name. Move that folder away or give the model another name, and run again."
             )
     stale = tuple(name for name in served.links if name not in wanted)
     make = tuple((name, repo) for name, repo in wanted.items() if served.links.get(name) != repo)

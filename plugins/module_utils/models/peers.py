@@ -114,7 +114,7 @@ class Peers:
         return next((peer for peer in self._all if peer.has(repo, entry)), None)
 
     def record(self, repo: str, revision: str) -> Manifest | None:
-        """A peer's record of a commit, or of what a branch was when it pulled: for want of a hub."""
+        """A peer's record of a commit, or of what a branch was when it pulled."""
         for peer in self._all:
             found = peer.record(repo)
             if found and revision in (found.revision, found.requested):

@@ -65,7 +65,7 @@ def plan_host(request: Request, tools: Tools) -> HostPlan:
     if request.absent:
         return HostPlan((), LinkPlan((), ()), served, free, removal, remains)
     links = plan_links(request.wants, served, str(request.serve_dir))
-    models = tuple(_plan_model(request, tools, want) for want in request.wants)
+    models = tuple(plan_model(request, tools, want) for want in request.wants)
     plan = HostPlan(models, links, served, free, removal, remains)
     check_memory(models, request.ceiling)
     check_space(models, free, request.reserve, str(request.store))
@@ -115,7 +115,8 @@ def _check_means(request: Request, tools: Tools, plan: HostPlan) -> None:
         tools.carry()
 
 
-def _plan_model(request: Request, tools: Tools, want: ModelWant) -> ModelPlan:
+def plan_model(request: Request, tools: Tools, want: ModelWant) -> ModelPlan:
+    """One model: what is here of it, what the hub says it is, and so what is missing."""
     folder = request.store / want.repo
     have = observe_model(folder, want.repo, request.verify, request.connections)
     before = have.manifest

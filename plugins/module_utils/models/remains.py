@@ -75,6 +75,11 @@ def _is_remains(name: str) -> bool:
     return unfinished or name.startswith((f".{MANIFEST_NAME}.", *FOREIGN_FOLDERS))
 
 
+def size_on_disk(folder: Path) -> int:
+    """What a folder takes on the disk, hidden files included; links are not followed."""
+    return sum(_on_disk(path) for path in _walk(folder))
+
+
 def _on_disk(path: Path) -> int:
     return path.lstat().st_blocks * 512
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.loaded imp
 from ansible_collections.closet.inference.plugins.module_utils.models.remains import (
     REMOVED_PREFIX,
     Remains,
+    size_on_disk,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.store import models_in
@@ -131,7 +132,7 @@ def _remove_tree(folder: Path) -> None:
 def _candidate(store: Path, served: Served, repo: str) -> Candidate:
     folder = store / repo
     names = tuple(sorted(name for name, linked in served.links.items() if linked == repo))
-    size = 0 if folder.is_symlink() else sum(size for _path, size in _sizes(folder))
+    size = 0 if folder.is_symlink() else size_on_disk(folder)
     return Candidate(repo, folder, names, size, _why_it_stays(store, served, folder))
 
 
@@ -158,16 +159,7 @@ def _links_in(store: Path) -> Iterator[Path]:
 def _halfway(store: Path) -> Remains:
     found = sorted(store.glob(f"*/{REMOVED_PREFIX}*"))
     return [
-        (path.relative_to(store).as_posix(), sum(size for _path, size in _sizes(path)))
+        (path.relative_to(store).as_posix(), size_on_disk(path))
         for path in found
         if path.is_dir() and not path.is_symlink()
     ]
-
-
-def _sizes(folder: Path) -> Sequence[tuple[Path, int]]:
-    found = []
-    for directory, _folders, names in os.walk(folder):
-        for name in names:
-            path = Path(directory, name)
-            found.append((path, path.lstat().st_blocks * 512))
-    return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
@@ -56,7 +56,7 @@ class Tools:
     ask: Callable[[], Hub]
     carry: Callable[[], Hub]
     sleep: Sleep
-    peers: Peers = Peers()
+    peers: Peers = field(default_factory=Peers)
     loaded: Callable[[], Loaded] = nobody_to_ask
     wall: Callable[[], float] = time.time
     clock: Callable[[], float] = time.monotonic
@@ -70,7 +70,7 @@ class HostPlan:
     links: LinkPlan
     served: Served
     free: int
-    removal: Removal = Removal()
+    removal: Removal = field(default_factory=Removal)
     remains: tuple[tuple[str, int], ...] = ()
 
     @property

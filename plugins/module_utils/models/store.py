@@ -150,6 +150,21 @@ def store_lock(store: Path, sleep: Sleep) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def lock_is_held(store: Path) -> bool:
+    """Whether a run works on the store right now."""
+    try:
+        descriptor = os.open(store / LOCK_NAME, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _take(descriptor: int, store: Path, sleep: Sleep) -> bool:
     for attempt in range(LOCK_WAIT_S + 1):
         try:

@@ -76,7 +76,7 @@ class HttpxReply:
 
 
 class HttpxTransport:
-    """One connection pool for all threads. Without `proxy` the environment's are used (trust_env)."""
+    """One connection pool for all threads. Without `proxy`, the environment's are used."""
 
     def __init__(
         self,
@@ -90,7 +90,9 @@ class HttpxTransport:
 
         self._httpx: Any = httpx
         self._client: Any = httpx.Client(
-            timeout=httpx.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_NEAR_S if near else CONNECT_TIMEOUT_S, pool=None),
+            timeout=httpx.Timeout(
+                SILENCE_TIMEOUT_S, connect=CONNECT_NEAR_S if near else CONNECT_TIMEOUT_S, pool=None
+            ),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             headers={"User-Agent": USER_AGENT},
             follow_redirects=True,
@@ -133,8 +135,9 @@ class UrllibReply:
 
 
 class UrllibTransport:
-    def __init__(self, proxy: str | None = None) -> None:
+    def __init__(self, proxy: str | None = None, *, near: bool = False) -> None:
         ways = {"http": proxy, "https": proxy} if proxy else None  # None: the environment's
+        ways = {} if near else ways
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler(ways))
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply:
