@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ INCOMPLETE_SUFFIX = ".incomplete"
 # the working folders of huggingface_hub (local_dir) and of ModelScope inside a model's folder
 FOREIGN_FOLDERS = (".cache/huggingface/", "._____temp/")
 REMOVED_PREFIX = ".closet-removed."
+ORPHAN = re.compile(r"\.[0-9a-f]{8}\.incomplete$")
 QUIET_S = 3600.0  # a part that nobody wrote to for so long belongs to no running download
 
 Remains = list[tuple[str, int]]
@@ -46,14 +48,15 @@ def leftovers(folder: Path, states: Iterable[FileState], pending: bool) -> Remai
 def cache_leftovers(cache: Path | None, now: float) -> Remains:
     """Orphaned parts in a hub cache that other tools fill: (absolute path, bytes on the disk).
 
-    Somebody may be downloading into it right now, so only what has been quiet for an hour counts.
+    Only those that carry a process's own mark: older tools do go on from `<etag>.incomplete`.
+    And somebody may be downloading right now, so only what has been quiet for an hour counts.
     """
     if cache is None:
         return []
     found = []
     for path in cache.glob(f"models--*/blobs/*{INCOMPLETE_SUFFIX}"):
         with contextlib.suppress(OSError):
-            if now - path.lstat().st_mtime > QUIET_S:
+            if ORPHAN.search(path.name) and now - path.lstat().st_mtime > QUIET_S:
                 found.append((str(path), _on_disk(path)))
     return sorted(found)
 
