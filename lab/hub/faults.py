@@ -7,7 +7,10 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
+
+from lab.parts.cache import read_json, write_json
 
 #: `storage` is the second origin, which sends the bytes of big files
 ROUTES = ("resolve", "storage", "info", "tree", "*")
@@ -105,13 +108,17 @@ def fault_from(content: Mapping[str, Any]) -> Fault:
 
 
 class Faults:
-    """The faults in force, in the order they were asked for."""
+    """The faults in force, in the order they were asked for; kept in a file, so that a hub that
+    was killed is as slow as before when it is back."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path | None = None) -> None:
         self._lock = threading.Lock()
-        self._faults: dict[int, Fault] = {}
-        self._used: dict[int, int] = {}
-        self._next = 1
+        self._file = file
+        saved = read_json(file) if file else {}
+        rows = {int(row.pop("id")): row for row in saved.get("faults", ())}
+        self._used: dict[int, int] = {number: row.pop("used") for number, row in rows.items()}
+        self._faults = {number: fault_from(row) for number, row in rows.items()}
+        self._next = max(rows, default=0) + 1
 
     def add(self, fault: Fault) -> int:
         """Put a fault in force; its number."""
@@ -120,13 +127,16 @@ class Faults:
             self._next += 1
             self._faults[number] = fault
             self._used[number] = 0
+            self._save()
             return number
 
     def clear(self, number: int | None = None) -> int:
         """End one fault, or all; how many there were."""
         with self._lock:
             numbers = list(self._faults) if number is None else [number]
-            return sum(self._faults.pop(each, None) is not None for each in numbers)
+            cleared = sum(self._faults.pop(each, None) is not None for each in numbers)
+            self._save()
+            return cleared
 
     def take(self, asked: Asked) -> Fault | None:
         """The first fault that is meant for this request, counted as used."""
@@ -135,13 +145,23 @@ class Faults:
                 left = fault.times is None or self._used[number] < fault.times
                 if left and fault.matches(asked):
                     self._used[number] += 1
+                    if fault.times is not None:
+                        self._save()
                     return fault
         return None
 
     def listing(self) -> list[dict[str, Any]]:
         """All faults with their numbers and how often each was used."""
         with self._lock:
-            return [
-                {"id": number, "used": self._used[number], **dataclasses.asdict(fault)}
-                for number, fault in self._faults.items()
-            ]
+            return self._rows()
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [
+            {"id": number, "used": self._used[number], **dataclasses.asdict(fault)}
+            for number, fault in self._faults.items()
+        ]
+
+    def _save(self) -> None:
+        if self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_json(self._file, {"faults": self._rows()})

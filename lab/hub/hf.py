@@ -42,13 +42,14 @@ class HubServer(WebServer):
         address: tuple[str, int],
         history: History,
         served: Served,
+        faults: Faults,
         cache: Path,
         journal: Journal,
     ) -> None:
         self.history = history
         self.served = served
-        self.faults = Faults()
-        self.control = Control(self.faults, history, served, cache)
+        self.faults = faults
+        self.control = Control(faults, history, served, cache)
         self.storage_port = 0
         super().__init__(address, HubHandler, "hub", journal)
 

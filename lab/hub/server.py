@@ -16,6 +16,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from lab.hub.faults import Faults
 from lab.hub.hf import HubServer
 from lab.hub.history import History
 from lab.hub.packages import PackageServer
@@ -44,9 +45,10 @@ def open_servers(
     state = log.with_name(f"{log.stem}.state")
     history = History(Repositories(cache / "hub"), state)
     served = Served(state / "served")
-    hub = HubServer((address, hub_port), history, served, cache, journal)
+    faults = Faults(state / "faults.json")
+    hub = HubServer((address, hub_port), history, served, faults, cache, journal)
     packages = PackageServer((address, packages_port), cache, journal)
-    storage = StorageServer((address, storage_port), history, hub.faults, served, journal)
+    storage = StorageServer((address, storage_port), history, faults, served, journal)
     hub.storage_port = storage.server_port
     return hub, packages, storage
 

@@ -129,12 +129,18 @@ def test_what_tests_made_outlives_the_hub(tmp_path: Path) -> None:
         before.order("accounts", {"token": "hf_a", "repos": ["made/*"]})
         before.order("access", {"repo": "made/here", "gated": "auto"})
         before.hub("/made/here/resolve/main/a.txt", Authorization="Bearer hf_a")
+        before.order("faults", {"delay_s": 0.1, "times": 2})
+        before.hub(SMALL)
     with running_hub(tmp_path) as after:
+        assert [(each["id"], each["used"]) for each in after.hub("/_lab/faults").json] == [(1, 1)]
         assert after.hub("/api/models/made/here").json["sha"] == commit
         assert after.hub("/made/here/resolve/main/a.txt").status == 401
         assert after.hub("/made/here/resolve/main/a.txt", Authorization="Bearer hf_a").body == b"b"
         rows = after.hub("/_lab/served").json
-        assert [(row["path"], row["bytes"], row["requests"]) for row in rows] == [("a.txt", 2, 2)]
+        assert [(row["path"], row["bytes"]) for row in rows] == [
+            ("config.json", len(CONFIG)),
+            ("a.txt", 2 * len(b"b")),
+        ]
 
 
 @pytest.mark.parametrize(
