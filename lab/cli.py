@@ -32,7 +32,7 @@ NEEDED = {
 }
 """Programs of this machine that the lab runs on, and the Debian package of each."""
 
-HUB_PORTS = (8080, 8081)
+HUB_PORTS = (8080, 8081, 8082)
 
 
 class LabError(RuntimeError):
@@ -251,7 +251,7 @@ def _table(running: state.Running, lan: Lan) -> None:
             f"macOS {facts['macos']}: {ssh if up_now else 'off'}"
         )
     hub = "serves" if running.hub is not None and running.hub.alive else "is down"
-    print(f"  {'hub':<8} {lan.hub:<14} {hub} models on :8080, packages on :8081")
+    print(f"  {'hub':<8} {lan.hub:<14} {hub} models on :8080 (big files :8082), packages on :8081")
 
 
 def _check_machine() -> None:

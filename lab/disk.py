@@ -123,6 +123,8 @@ def _hosts_file(lan: Lan) -> str:
     lines = ["127.0.0.1\tlocalhost", "255.255.255.255\tbroadcasthost", "::1\tlocalhost"]
     # .local names come from mDNS on a real LAN; the lab has no multicast, so files answer
     lines += [f"{address}\t{name}.local {name}" for name, address in lan.names.items()]
+    # where the hub redirects for big files: another origin, though the same machine
+    lines.append(f"{lan.hub}\tcdn.hub.local")
     return "\n".join(lines) + "\n"
 
 

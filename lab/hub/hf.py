@@ -1,39 +1,56 @@
 """The Hugging Face hub's read protocol over a folder of repositories.
 
 Model info, revisions, the file tree with paging, and files with ranges: what `snapshot_download`
-calls, with the headers it cannot do without. Everything a test controls is under `/_lab/`.
+calls, with the headers it cannot do without. A small file is redirected to the hub's own cache, a
+big one to a second origin, as there. Everything a test controls is under `/_lab/`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections import Counter
+from fnmatch import fnmatchcase
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from pathlib import Path
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
-from lab.hub.faults import Asked, Fault, Faults, fault_from
-from lab.hub.repository import MAIN, RepoFile, Repositories, Snapshot
-from lab.hub.safetensors import parameters
+from lab.hub.control import Control
+from lab.hub.describe import commits, model_info, refs, tree_entries
+from lab.hub.faults import Asked, Fault, Faults
+from lab.hub.history import Commit, History, Record
+from lab.hub.repository import RepoFile
+from lab.hub.served import Served
+from lab.hub.storage import signed_path, storage_origin
 from lab.hub.web import Journal, WebHandler, WebServer
 
 PAGE_SIZE = 1000
 CONTROL = "/_lab/"
+CACHED = "/api/resolve-cache/models/"
 INFO = re.compile(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?")
 TREE = re.compile(r"/api/models/([^/]+/[^/]+)/tree/([^/]+)(?:/(.*))?")
+REFS = re.compile(r"/api/models/([^/]+/[^/]+)/(refs)")
+COMMITS = re.compile(r"/api/models/([^/]+/[^/]+)/commits/(.+)")
 RESOLVE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
+RESOLVE_CACHE = re.compile(r"/api/resolve-cache/models/([^/]+/[^/]+)/([0-9a-f]{40})/(.+)")
 
 
 class HubServer(WebServer):
-    """The hub of one folder."""
+    """The hub of one folder. `storage_port` is where its redirects for big files lead."""
 
     def __init__(
-        self, address: tuple[str, int], repositories: Repositories, journal: Journal
+        self,
+        address: tuple[str, int],
+        history: History,
+        served: Served,
+        faults: Faults,
+        cache: Path,
+        journal: Journal,
     ) -> None:
-        self.repositories = repositories
-        self.faults = Faults()
+        self.history = history
+        self.served = served
+        self.faults = faults
+        self.control = Control(faults, history, served, cache)
+        self.storage_port = 0
         super().__init__(address, HubHandler, "hub", journal)
 
 
@@ -46,11 +63,22 @@ class HubHandler(WebHandler):
         """Find the route; percent-encoded names are decoded after the split at slashes."""
         path = urlsplit(self.path).path
         if path.startswith(CONTROL):
-            return self._control(path.removeprefix(CONTROL))
+            found = self.server.control.answer(
+                self.command, path.removeprefix(CONTROL), self.read_body()
+            )
+            return self.send_json(*found)
         if self.command not in ("GET", "HEAD"):
             self.read_body()
             return self._refuse(HTTPStatus.NOT_FOUND, None, "this hub is read only")
-        for pattern, route in ((TREE, self._tree), (INFO, self._info), (RESOLVE, self._resolve)):
+        routes = (
+            (TREE, self._tree),
+            (REFS, self._refs),
+            (COMMITS, self._commits),
+            (RESOLVE_CACHE, self._resolve_cache),
+            (INFO, self._info),
+            (RESOLVE, self._resolve),
+        )
+        for pattern, route in routes:
             if match := pattern.fullmatch(path):
                 return route(*(unquote(group or "") for group in match.groups()))
         if path == "/api/models":
@@ -74,41 +102,72 @@ class HubHandler(WebHandler):
             headers.append(("Retry-After", str(retry_after_s)))
         self.send_json({"error": message}, status, headers)
 
-    def _meet(self, route: str, repo: str, path: str = "") -> tuple[bool, Fault | None]:
+    def _meet(
+        self, route: str, repo: str, path: str = "", *, has_body: bool = True
+    ) -> tuple[bool, Fault]:
         """Apply what a test asked for: (whether the request is over, the fault for the body)."""
-        fault = self.server.faults.take(Asked(route, self.command, repo, path, self.token))
-        if fault is None:
-            return False, None
+        asked = Asked(route, self.command, repo, path, self.token, has_body)
+        fault = self.server.faults.take(asked) or Fault()
         time.sleep(fault.delay_s)
-        if fault.status is None:
-            return False, fault
-        message = f"asked for by the test: {fault.status}"
-        self._refuse(fault.status, fault.error_code, message, fault.retry_after_s)
-        return True, fault
+        if fault.page is not None:
+            self.send_bytes(fault.page.encode(), "text/html; charset=utf-8")
+        elif fault.status is not None:
+            message = f"asked for by the test: {fault.status}"
+            self._refuse(fault.status, fault.error_code, message, fault.retry_after_s)
+        return fault.is_answer, fault
 
-    def _snapshot(self, repo: str, revision: str) -> Snapshot | None:
-        """The repository at a revision, or None after the refusal was sent."""
-        snapshot = self.server.repositories.snapshot(repo)
-        if snapshot is None:
+    def _known(self, repo: str, *, content: bool) -> Record | None:
+        """The repository, or None after the refusal was sent; gates are before contents only."""
+        history, token = self.server.history, self.token
+        if token and history.accounts and token not in history.accounts:
+            # whatever is asked for, public repositories included
+            message = "Invalid credentials in Authorization header"
+            self._refuse(HTTPStatus.UNAUTHORIZED, None, message)
+            return None
+        admitted = any(fnmatchcase(repo, each) for each in history.accounts.get(token or "", ()))
+        record = history.record(repo)
+        if record is None or (record.private and not admitted):
             # the real hub does not tell strangers what exists: without a token it says 401
-            status = HTTPStatus.NOT_FOUND if self.token else HTTPStatus.UNAUTHORIZED
-            message = "Repository not found" if self.token else "Invalid username or password."
+            status = HTTPStatus.NOT_FOUND if token else HTTPStatus.UNAUTHORIZED
+            message = "Repository not found" if token else "Invalid username or password."
             self._refuse(status, "RepoNotFound", message)
             return None
-        if revision not in ("", MAIN, snapshot.commit):
-            self._refuse(HTTPStatus.NOT_FOUND, "RevisionNotFound", f"Invalid rev id: {revision}")
+        if content and record.gated and not admitted:
+            self._refuse_at_the_gate(repo)
             return None
+        return record
+
+    def _refuse_at_the_gate(self, repo: str) -> None:
+        restricted = f"Access to model {repo} is restricted"
+        if self.token is None:
+            message = (
+                f"{restricted}. You must have access to it and be authenticated to access it. "
+                "Please log in."
+            )
+            return self._refuse(HTTPStatus.UNAUTHORIZED, "GatedRepo", message)
+        message = f"{restricted} and you are not in the authorized list."
+        return self._refuse(HTTPStatus.FORBIDDEN, "GatedRepo", message)
+
+    def _snapshot(self, repo: str, revision: str, *, content: bool = False) -> Commit | None:
+        """The repository at a revision, or None after the refusal was sent."""
+        if self._known(repo, content=content) is None:
+            return None
+        snapshot = self.server.history.snapshot(repo, revision)
+        if snapshot is None:
+            self._refuse(HTTPStatus.NOT_FOUND, "RevisionNotFound", f"Invalid rev id: {revision}")
         return snapshot
 
     def _info(self, repo: str, revision: str) -> None:
         """`GET /api/models/<repo>[/revision/<revision>]`."""
         over, _ = self._meet("info", repo)
-        if over:
+        snapshot = None if over else self._snapshot(repo, revision)
+        record = self.server.history.record(repo) if snapshot else None
+        if snapshot is None or record is None:
             return
-        snapshot = self._snapshot(repo, revision)
-        if snapshot is not None:
-            blobs = parse_qs(urlsplit(self.path).query).get("blobs", [""])[0].lower() == "true"
-            self.send_json(model_info(snapshot, blobs=blobs))
+        blobs = parse_qs(urlsplit(self.path).query).get("blobs", [""])[0].lower() == "true"
+        self.send_json(
+            model_info(snapshot, blobs=blobs, gated=record.gated, private=record.private)
+        )
 
     def _tree(self, repo: str, revision: str, folder: str) -> None:
         """`GET /api/models/<repo>/tree/<revision>[/<folder>]`, in pages linked by `next`."""
@@ -123,117 +182,84 @@ class HubHandler(WebHandler):
             message = f"{folder} does not exist on {revision}"
             return self._refuse(HTTPStatus.NOT_FOUND, "EntryNotFound", message)
         start = int(query.get("cursor", ["0"])[0])
-        limit = max(1, int(query.get("limit", [str(PAGE_SIZE)])[0]))
+        limit = int(query.get("limit", [str(PAGE_SIZE)])[0])
         headers = []
         if start + limit < len(entries):
             path = urlsplit(self.path).path
-            host = self.headers.get("Host") or "{}:{}".format(*self.server.server_address[:2])
             following = f"recursive={str(recursive).lower()}&limit={limit}&cursor={start + limit}"
-            headers.append(("Link", f'<http://{host}{path}?{following}>; rel="next"'))
+            headers.append(("Link", f'<http://{self._host}{path}?{following}>; rel="next"'))
         return self.send_json(entries[start : start + limit], headers=headers)
 
+    def _refs(self, repo: str, _word: str) -> None:
+        """`GET /api/models/<repo>/refs`."""
+        record = self._known(repo, content=False)
+        if record is not None:
+            self.send_json(refs(record))
+
+    def _commits(self, repo: str, revision: str) -> None:
+        """`GET /api/models/<repo>/commits/<revision>`."""
+        snapshot = self._snapshot(repo, revision)
+        record = self.server.history.record(repo) if snapshot else None
+        if snapshot is not None and record is not None:
+            self.send_json(commits(record, snapshot.commit))
+
     def _resolve(self, repo: str, revision: str, path: str) -> None:
-        """`HEAD` or `GET /<repo>/resolve/<revision>/<path>`."""
-        over, fault = self._meet("resolve", repo, path)
-        snapshot = None if over else self._snapshot(repo, revision)
+        """`HEAD` or `GET /<repo>/resolve/<revision>/<path>`: where the file is, and what it is."""
+        over, fault = self._meet("resolve", repo, path, has_body=False)
+        snapshot = None if over else self._snapshot(repo, revision, content=True)
         if snapshot is None:
             return None
         file = snapshot.find(path)
         if file is None:
             return self._refuse(HTTPStatus.NOT_FOUND, "EntryNotFound", "Entry not found")
-        headers = [("ETag", f'"{file.etag}"'), ("X-Repo-Commit", snapshot.commit)]
+        etag = "0" * len(file.etag) if fault.changed else file.etag
+        headers = [("X-Repo-Commit", snapshot.commit), ("Accept-Ranges", "bytes")]
         if file.is_lfs:
-            headers.append(("X-Linked-Size", str(file.size)))
-            headers.append(("X-Linked-Etag", f'"{file.etag}"'))
-        return self.send_file(file.source, headers, fault)
+            signed = signed_path(
+                repo, snapshot.commit, file, changed=fault.changed, now=time.time()
+            )
+            location = storage_origin(self._host, self.server.storage_port) + signed
+            headers += [("X-Linked-Size", str(file.size)), ("X-Linked-ETag", f'"{etag}"')]
+            return self._redirect(HTTPStatus.FOUND, location, headers)
+        location = cached_path(repo, snapshot.commit, file, etag, changed=fault.changed)
+        headers.append(("ETag", f'"{etag}"'))
+        return self._redirect(HTTPStatus.TEMPORARY_REDIRECT, location, headers)
+
+    def _resolve_cache(self, repo: str, commit: str, path: str) -> None:
+        """The hub's own cache of small files."""
+        over, fault = self._meet("resolve", repo, path)
+        snapshot = None if over else self._snapshot(repo, commit, content=True)
+        if snapshot is None:
+            return None
+        file = snapshot.find(path)
+        if file is None:
+            return self._refuse(HTTPStatus.NOT_FOUND, "EntryNotFound", "Entry not found")
+        query = parse_qs(urlsplit(self.path).query)
+        if "changed" in query:
+            fault = Fault(**{**vars(fault), "changed": True})
+        headers = [("ETag", query.get("etag", [f'"{file.etag}"'])[0]), ("X-Repo-Commit", commit)]
+        count = self.server.served.begin(repo, path, self.client_address[0])
+        return self.send_file(file.source, headers, fault, count.add, repo=repo, file=path)
+
+    def _redirect(self, status: int, location: str, headers: list[tuple[str, str]]) -> None:
+        text = f"{HTTPStatus(status).phrase}. Redirecting to {location}".encode()
+        self.send_bytes(
+            text, "text/plain; charset=utf-8", status, [("Location", location), *headers]
+        )
 
     def _search(self) -> None:
         """`GET /api/models?search=…`: the repositories whose names hold the words."""
         wanted = parse_qs(urlsplit(self.path).query).get("search", [""])[0].lower()
-        names = (name for name in self.server.repositories.names() if wanted in name.lower())
+        names = (name for name in self.server.history.names() if wanted in name.lower())
         self.send_json([{"id": name, "modelId": name, "private": False} for name in names])
 
-    def _control(self, what: str) -> None:
-        """`/_lab/health` and `/_lab/faults[/<number>]`: GET lists, POST adds, DELETE clears."""
-        body = self.read_body()
-        name, _, number = what.partition("/")
-        if what == "health":
-            return self.send_json({"status": "ok"})
-        if name != "faults" or (number and not number.isdecimal()):
-            return self.send_json({"error": f"no such control: {what}"}, HTTPStatus.NOT_FOUND)
-        if self.command == "POST":
-            try:
-                fault = fault_from(json.loads(body or b"{}"))
-            except (TypeError, ValueError) as problem:
-                return self.send_json({"error": str(problem)}, HTTPStatus.BAD_REQUEST)
-            return self.send_json({"id": self.server.faults.add(fault)}, HTTPStatus.CREATED)
-        if self.command == "DELETE":
-            cleared = self.server.faults.clear(int(number) if number else None)
-            return self.send_json({"cleared": cleared})
-        return self.send_json(self.server.faults.listing())
+    @property
+    def _host(self) -> str:
+        """The name by which the client reached us."""
+        return self.headers.get("Host") or "{}:{}".format(*self.server.server_address[:2])
 
 
-def model_info(snapshot: Snapshot, *, blobs: bool) -> dict[str, Any]:
-    """What the hub tells about a repository; sizes only when asked for, as there."""
-    siblings: list[dict[str, Any]] = []
-    for file in snapshot.files:
-        sibling: dict[str, Any] = {"rfilename": file.path}
-        if blobs:
-            sibling |= {"size": file.size, "blobId": file.digest.git_sha1}
-            if file.is_lfs:
-                sibling["lfs"] = lfs_pointer(file, key="sha256")
-        siblings.append(sibling)
-    info = {
-        "_id": snapshot.commit[:24],
-        "id": snapshot.repo,
-        "modelId": snapshot.repo,
-        "author": snapshot.repo.split("/", 1)[0],
-        "sha": snapshot.commit,
-        "private": False,
-        "gated": False,
-        "disabled": False,
-        "library_name": "mlx",
-        "tags": ["mlx", "safetensors"],
-        "downloads": 0,
-        "likes": 0,
-        "siblings": siblings,
-        "usedStorage": sum(file.size for file in snapshot.files),
-    }
-    counts = parameter_counts(snapshot)
-    if counts:
-        info["safetensors"] = {"parameters": counts, "total": sum(counts.values())}
-    return info
-
-
-def parameter_counts(snapshot: Snapshot) -> dict[str, int]:
-    """Parameters by type over all shards; omlx leaves out `*.bin` when it sees them."""
-    counts: Counter[str] = Counter()
-    for file in snapshot.files:
-        if file.path.endswith(".safetensors"):
-            counts.update(parameters(file.source))
-    return dict(counts)
-
-
-def lfs_pointer(file: RepoFile, *, key: str) -> dict[str, Any]:
-    """The LFS part of a description; info and tree name the digest differently."""
-    return {key: file.digest.sha256, "size": file.size, "pointerSize": 134}
-
-
-def tree_entries(snapshot: Snapshot, folder: str, *, recursive: bool) -> list[dict[str, Any]]:
-    """Files and folders below `folder`, in name order."""
-    prefix = f"{folder}/" if folder else ""
-    entries: dict[str, dict[str, Any]] = {}
-    for file in snapshot.files:
-        if not file.path.startswith(prefix):
-            continue
-        parts = file.path.removeprefix(prefix).split("/")
-        for depth in range(1, len(parts) if recursive else min(len(parts), 2)):
-            name = prefix + "/".join(parts[:depth])
-            entries[name] = {"type": "directory", "oid": "0" * 40, "size": 0, "path": name}
-        if recursive or len(parts) == 1:
-            entry: dict[str, Any] = {"type": "file", "path": file.path, "size": file.size}
-            entry["oid"] = file.digest.git_sha1
-            if file.is_lfs:
-                entry["lfs"] = lfs_pointer(file, key="oid")
-            entries[file.path] = entry
-    return [entries[name] for name in sorted(entries)]
+def cached_path(repo: str, commit: str, file: RepoFile, etag: str, *, changed: bool) -> str:
+    """A relative redirect, as the real hub sends it for what it keeps itself."""
+    query = {"etag": f'"{etag}"'} | ({"changed": "1"} if changed else {})
+    return f"{CACHED}{repo}/{commit}/{quote(file.path)}?{urlencode(query)}"

@@ -1,8 +1,10 @@
 """The lab's hub: `python -m lab.hub.server --bind ADDRESS --cache DIR --log FILE`.
 
-Port 8080 is a Hugging Face hub over `<cache>/hub`, port 8081 a Python package index and an npm
-registry over `<cache>/wheels` and `<cache>/npm`. Both listen on the given address alone. The log
-has one JSON object per request. A line on stdout says when both listen; SIGTERM ends it.
+Port 8080 is a Hugging Face hub over `<cache>/hub`, port 8082 the storage that it redirects to for
+big files, port 8081 a Python package index and an npm registry over `<cache>/wheels` and
+`<cache>/npm`. All listen on the given address alone. The log has one JSON object per request;
+what tests add to the hub, and what it counts, lives beside the log. A line on stdout says when
+each one listens; SIGTERM ends them.
 """
 
 from __future__ import annotations
@@ -14,26 +16,41 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from lab.hub.faults import Faults
 from lab.hub.hf import HubServer
+from lab.hub.history import History
 from lab.hub.packages import PackageServer
 from lab.hub.repository import Repositories
+from lab.hub.served import Served
+from lab.hub.storage import StorageServer
 from lab.hub.web import Journal, WebServer
 from lab.parts.cache import cache_root
 
 HUB_PORT = 8080
 PACKAGES_PORT = 8081
+STORAGE_PORT = 8082
 
 
 def open_servers(
-    address: str, cache: Path, log: Path, *, hub_port: int, packages_port: int
+    address: str,
+    cache: Path,
+    log: Path,
+    *,
+    hub_port: int,
+    packages_port: int,
+    storage_port: int = 0,
 ) -> tuple[WebServer, ...]:
-    """Both servers, bound and listening; port 0 takes a free one."""
+    """The hub, the packages and the hub's storage, bound and listening; port 0 takes a free one."""
     journal = Journal(log)
-    repositories = Repositories(cache / "hub")
-    return (
-        HubServer((address, hub_port), repositories, journal),
-        PackageServer((address, packages_port), cache, journal),
-    )
+    state = log.with_name(f"{log.stem}.state")
+    history = History(Repositories(cache / "hub"), state)
+    served = Served(state / "served")
+    faults = Faults(state / "faults.json")
+    hub = HubServer((address, hub_port), history, served, faults, cache, journal)
+    packages = PackageServer((address, packages_port), cache, journal)
+    storage = StorageServer((address, storage_port), history, faults, served, journal)
+    hub.storage_port = storage.server_port
+    return hub, packages, storage
 
 
 def serve(servers: tuple[WebServer, ...]) -> None:
@@ -65,6 +82,9 @@ def main() -> None:
     parser.add_argument(
         "--packages-port", type=int, default=PACKAGES_PORT, help="default: %(default)s"
     )
+    parser.add_argument(
+        "--storage-port", type=int, default=STORAGE_PORT, help="default: %(default)s"
+    )
     options = parser.parse_args()
     try:
         servers = open_servers(
@@ -73,6 +93,7 @@ def main() -> None:
             options.log,
             hub_port=options.hub_port,
             packages_port=options.packages_port,
+            storage_port=options.storage_port,
         )
     except OSError as problem:
         sys.exit(f"hub: cannot listen on {options.bind}: {problem}")

@@ -7,17 +7,17 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
-from typing import Any, BinaryIO
+from typing import Any
 
+from lab.hub.body import Body, send
 from lab.hub.faults import Fault
 
-CHUNK = 64 << 10
 IDLE_TIMEOUT_S = 120
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -98,6 +98,12 @@ def requested_span(header: str | None, size: int) -> Span | None:
     return Span(start, end, partial=True) if start < size and end >= start else None
 
 
+def shifted(span: Span, by: int, size: int) -> Span:
+    """Another range of the same file: what a server sends that cannot count."""
+    start = min(max(0, span.start + by), size - 1)
+    return Span(start, min(max(start, span.end + by), size - 1), partial=True)
+
+
 class WebHandler(BaseHTTPRequestHandler):
     """A read-only handler; subclasses answer in `answer`."""
 
@@ -166,20 +172,33 @@ class WebHandler(BaseHTTPRequestHandler):
         self.send_bytes(json.dumps(content).encode(), "application/json", status, headers)
 
     def send_file(
-        self, path: Path, headers: Iterable[tuple[str, str]] = (), fault: Fault | None = None
+        self,
+        path: Path,
+        headers: Iterable[tuple[str, str]] = (),
+        fault: Fault | None = None,
+        count: Callable[[int], None] | None = None,
+        **more: Any,
     ) -> None:
-        """A file or the range of it that was asked for; a fault may slow it down or cut it."""
+        """A file or the range of it that was asked for; a fault may slow, spoil or cut it.
+
+        `count` is told how many bytes left, piece by piece; `more` goes into the journal.
+        """
+        fault = fault or Fault()
         size = path.stat().st_size
-        span = requested_span(self.headers.get("Range"), size)
+        asked = None if fault.ignore_range else self.headers.get("Range")
+        span = requested_span(asked, size)
         if span is None:
             outside = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
             return self.send_bytes(
                 b"", "text/plain", outside, [("Content-Range", f"bytes */{size}")]
             )
+        if span.partial:
+            span = shifted(span, fault.range_shift, size)
+        length = max(0, span.length + fault.length_delta)
         status = HTTPStatus.PARTIAL_CONTENT if span.partial else HTTPStatus.OK
         self.send_response(status)
         self.send_header("Content-Type", "application/octet-stream")
-        self.send_header("Content-Length", str(span.length))
+        self.send_header("Content-Length", str(length))
         self.send_header("Accept-Ranges", "bytes")
         if span.partial:
             self.send_header("Content-Range", f"bytes {span.start}-{span.end}/{size}")
@@ -189,41 +208,8 @@ class WebHandler(BaseHTTPRequestHandler):
         sent = 0
         if self.command != "HEAD":
             with path.open("rb") as handle:
-                sent = self._send_span(handle, span, fault)
-        whole = sent == span.length or self.command == "HEAD"
-        return self.record(status, sent, **({} if whole else {"cut": True}))
-
-    def _send_span(self, handle: BinaryIO, span: Span, fault: Fault | None) -> int:
-        """The body; returns how much of it left, less than asked when the connection ended."""
-        rate = fault.rate_bytes_per_s if fault else None
-        cut = fault.cut_after_bytes if fault else None
-        limit = span.length if cut is None else min(span.length, cut)
-        sent = 0
-        try:
-            if rate is None and limit == span.length:
-                return self._send_at_once(handle, span)
-            handle.seek(span.start)
-            # a tenth of a second's worth at a time, each sent when it is due
-            chunk = max(1, min(CHUNK, int(rate / 10))) if rate else CHUNK
-            began = time.monotonic()
-            while sent < limit:
-                block = handle.read(min(chunk, limit - sent))
-                due = (sent + len(block)) / rate if rate else 0.0
-                time.sleep(max(0.0, began + due - time.monotonic()))
-                self.wfile.write(block)
-                sent += len(block)
-        except OSError:  # the client went away
-            pass
-        self.close_connection |= sent < span.length
-        return sent
-
-    def _send_at_once(self, handle: BinaryIO, span: Span) -> int:
-        """The whole body by the kernel's own copy (sendfile(2)); returns how much of it left."""
-        if not span.length:
-            return 0
-        handle.seek(span.start)
-        try:
-            self.connection.sendfile(handle, span.start, span.length)
-        except OSError:  # the client went away; Python leaves the position behind what was sent
-            self.close_connection = True
-        return handle.tell() - span.start
+                body = Body(handle, span.start, min(span.length, length), fault, count)
+                sent = send(body, self.connection, self.wfile)
+        whole = sent == length or self.command == "HEAD"
+        self.close_connection |= not whole
+        return self.record(status, sent, **more, **({} if whole else {"cut": True}))

@@ -21,7 +21,11 @@ description:
   - Before the first byte, every model is looked up, and what is still to come is compared with
     the free space of the disk.
   - Links and files of ours that nobody lists any more are cleaned up as far as links, superseded
-    files and unfinished downloads go. Whole models are never removed.
+    files and unfinished downloads go, those of other tools included. Whole models are removed with
+    O(state=absent) or O(exclusive=true) only, and only when O(confirmed=true).
+  - While it fetches, a running playbook shows how far each host is. That is the work of the action
+    plugin of this name; it runs the module a second time, in the background of the host, as soon
+    as something has to be fetched. The pull goes on there when the connection is lost.
 requirements:
   - httpx, in the Python that runs the module, as soon as a file has to be fetched. Check mode,
     and runs that fetch nothing, need only the standard library.
@@ -55,9 +59,30 @@ options:
         type: str
         default: main
       name:
-        description: The served name; omlx lists it as the model's id.
+        description:
+          - The served name; omlx lists it as the model's id. Without it, the part of the repository
+            after the slash.
         type: str
-        required: true
+  state:
+    description:
+      - V(present) brings the models, V(absent) removes those listed with their names, and touches
+        no other.
+    type: str
+    choices: [present, absent]
+    default: present
+  exclusive:
+    description:
+      - Whether every model of O(store) that is not listed goes.
+    type: bool
+    default: false
+  confirmed:
+    description:
+      - Removals happen only with this; without it they are listed in RV(removal) and nothing is
+        removed.
+      - Even then nothing is removed when the server has one of the models loaded, or when nobody
+        knows whether it has. What a link of somebody else leads to stays.
+    type: bool
+    default: false
   store:
     description:
       - The folder that holds the models, as C(owner/name) below it. Created when missing.
@@ -70,8 +95,16 @@ options:
         are left alone and reported.
     type: path
     required: true
+  via:
+    description:
+      - Who fetches. V(hub) is this module itself. V(server) asks the omlx at O(server_url), which
+        fetches C(main) into C(owner/name) below O(serve_dir) and serves it as C(name); its files
+        are then verified here. Needs O(server_url), no pinned revision and no O(models[].name).
+    type: str
+    choices: [hub, server]
+    default: hub
   endpoint:
-    description: The hub's address.
+    description: The hub's address, or that of a mirror.
     type: str
     default: https://huggingface.co
   token:
@@ -80,10 +113,53 @@ options:
       - Leave it out for public repositories, since a hub refuses even those when the token is
         bad.
     type: str
+  proxy:
+    description:
+      - Address of the proxy for the hub. Without it, the environment's (C(HTTPS_PROXY) and so on).
+    type: str
+  peers:
+    description:
+      - Addresses of other hosts of the LAN that offer their O(store) over HTTP. A file that one of
+        them has comes from there, held against the hub's hashes like any other; what they lack or
+        give wrong comes from the hub.
+      - When the hub cannot be reached, a peer's own record of the commit is taken instead of it.
+    type: list
+    elements: str
+    default: []
+  server_url:
+    description:
+      - Address of the omlx that serves these models. With it, the server is told of new models once
+        they are in place. It reads its models anew only when something changed and while it is
+        idle, and has to list each of them with all of its weights afterwards. That it is down is
+        fine.
+      - It is also asked what it has loaded before anything is removed.
+    type: str
+  server_key:
+    description: The server's main key.
+    type: str
+  server_stopped:
+    description:
+      - Says that no server runs, so that nothing can be loaded. A server that does not answer is
+        otherwise taken for one that is just starting.
+    type: bool
+    default: false
+  server_idle_wait_s:
+    description: Seconds that a busy server gets to come to rest before it is left alone.
+    type: float
+    default: 120
+  server_pull_limit_s:
+    description: Seconds that a download through the server may take in all.
+    type: float
+    default: 86400
   reserve_gb:
     description: Gigabytes (1000^3 bytes) of the disk that stay free.
     type: float
     default: 10
+  memory_ceiling_bytes:
+    description:
+      - Memory that the models of this host may use. One that alone needs more is refused before
+        its first byte.
+    type: int
   verify:
     description:
       - How far a model that is here is checked again.
@@ -97,10 +173,26 @@ options:
     description: Whether a branch or tag that moved on the hub is a reason to fetch again.
     type: bool
     default: false
+  fetch:
+    description:
+      - With V(false), a run that would have to fetch changes nothing and says RV(pending=true).
+    type: bool
+    default: true
+  progress:
+    description:
+      - Whether the playbook shows how far the pull is.
+      - With V(false) the module runs in the foreground, and ends when the connection does.
+    type: bool
+    default: true
   progress_path:
     description:
-      - A JSON file that is rewritten about once a second while files are fetched. None is written
-        without this.
+      - A JSON file that is rewritten about once a second while files are fetched. Without this it
+        is C(.closet.progress.json) in O(store), and removed at the end.
+    type: path
+  hub_cache:
+    description:
+      - The folder in which other tools keep a cache of the hub (C(~/.cache/huggingface/hub)).
+        Unfinished downloads in it that nobody wrote to for an hour are removed.
     type: path
   max_connections:
     description: How many requests may run at once. Large files are fetched in several ranges.
@@ -124,6 +216,17 @@ EXAMPLES = r"""
   vars:
     ansible_python_interpreter: /opt/closet/omlx/current/bin/python
 
+- name: Remove a model, after a look at what would go
+  closet.inference.omlx_model:
+    store: /Users/admin/.omlx/store
+    serve_dir: /Users/admin/.omlx/models
+    models:
+      - repo: mlx-community/Qwen3-4B-4bit
+    state: absent
+    confirmed: "{{ models_removal_confirmed }}"
+    server_url: http://127.0.0.1:8000
+    server_key: "{{ closet_key }}"
+
 - name: Take them from a cache on the LAN, and read everything that is here once more
   closet.inference.omlx_model:
     store: /Users/admin/.omlx/store
@@ -134,6 +237,49 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+pending:
+  description: Whether bytes are missing that O(fetch=false) kept from being fetched.
+  returned: success
+  type: bool
+  sample: false
+removal:
+  description: Models that are to go with O(state=absent) or O(exclusive=true).
+  returned: success
+  type: dict
+  contains:
+    confirmed:
+      description: Whether they were removed (in check mode, would be), or only listed.
+      type: bool
+    models:
+      description: The models; C(loaded) is null when the server could not be asked.
+      type: list
+      elements: dict
+  sample:
+    confirmed: false
+    models:
+      - repo: mlx-community/Qwen3-4B-4bit
+        path: /Users/admin/.omlx/store/mlx-community/Qwen3-4B-4bit
+        names: [qwen3-4b]
+        bytes: 2263022417
+        loaded: false
+        stays_because: null
+server:
+  description: What became of telling the server; null when there was nothing to tell or nobody.
+  returned: success
+  type: dict
+  contains:
+    state:
+      description: One of V(down), V(current), V(reloaded), V(busy).
+      type: str
+    sentence:
+      description: The same in words.
+      type: str
+  sample: {state: current, sentence: "http://127.0.0.1:8000 offers all of them."}
+peer_bytes:
+  description: Bytes that came from O(peers).
+  returned: success
+  type: int
+  sample: 0
 models:
   description: One entry per listed model, in the order given.
   returned: success
@@ -159,6 +305,9 @@ models:
     bytes:
       description: Size of the model's files; null when unknown (check mode only).
       type: int
+    missing_bytes:
+      description: Bytes that were still to come when the run began; null when unknown.
+      type: int
     fetched_bytes:
       description: Bytes that came over the network in this run.
       type: int
@@ -172,6 +321,7 @@ models:
       requested: main
       path: /Users/admin/.omlx/store/mlx-community/Qwen3-0.6B-4bit
       bytes: 351403648
+      missing_bytes: 0
       fetched_bytes: 0
       state: present
 digest:
@@ -193,7 +343,9 @@ free_bytes:
   type: int
   sample: 512000000000
 leftovers:
-  description: Unfinished downloads that nothing would have continued; they are removed.
+  description:
+    - Unfinished downloads that nothing would have continued, ours and those of other tools; they
+      are removed.
   returned: success
   type: dict
   contains:
@@ -224,83 +376,22 @@ links:
   sample: {made: [qwen3-0.6b], removed: [], foreign: []}
 """
 
-from pathlib import Path
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.closet.inference.plugins.module_utils.models.converge import (
-    Request,
-    converge,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.plan import GB
-from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
-    ModelError,
-    read_wants,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.report import describe
-from ansible_collections.closet.inference.plugins.module_utils.models.tools import make_tools
-
-ARGUMENTS: dict[str, Any] = {
-    "models": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "options": {
-            "repo": {"type": "str", "required": True},
-            "revision": {"type": "str", "default": "main"},
-            "name": {"type": "str", "required": True},
-        },
-    },
-    "store": {"type": "path", "required": True},
-    "serve_dir": {"type": "path", "required": True},
-    "endpoint": {"type": "str", "default": "https://huggingface.co"},
-    "token": {"type": "str", "no_log": True},
-    "reserve_gb": {"type": "float", "default": 10},
-    "verify": {"type": "str", "choices": ["manifest", "size", "sha256"], "default": "size"},
-    "follow": {"type": "bool", "default": False},
-    "progress_path": {"type": "path"},
-    "max_connections": {"type": "int", "default": 4},
-}
-
-
-def read_request(params: dict[str, Any], check_mode: bool) -> Request:
-    if not 1 <= params["max_connections"] <= 32:
-        raise ModelError(f"max_connections is {params['max_connections']}; it must be 1 to 32.")
-    if params["reserve_gb"] < 0:
-        raise ModelError(f"reserve_gb is {params['reserve_gb']}; it cannot be negative.")
-    store, serve_dir = Path(params["store"]).absolute(), Path(params["serve_dir"]).absolute()
-    if store in (serve_dir, *serve_dir.parents) or serve_dir in store.parents:
-        raise ModelError(f"store {store} and serve_dir {serve_dir} must not lie in each other.")
-    return Request(
-        wants=read_wants(params["models"]),
-        store=store,
-        serve_dir=serve_dir,
-        reserve=int(params["reserve_gb"] * GB),
-        verify=params["verify"],
-        follow=params["follow"],
-        check_mode=check_mode,
-        connections=params["max_connections"],
-        progress_path=Path(params["progress_path"]) if params["progress_path"] else None,
-    )
+from ansible_collections.closet.inference.plugins.module_utils.models.arguments import ARGUMENTS
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.models.run import run
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
-        request = read_request(module.params, module.check_mode)
-        tools = make_tools(
-            module.params["endpoint"],
-            module.params["token"],
-            request.connections,
-            module.check_mode,
-        )
-        outcome = converge(request, tools)
+        done = run(module.params, module.check_mode)
     except ModelError as error:
         module.fail_json(msg=str(error))
-    for warning in outcome.warnings:
+    for warning in done.warnings:
         module.warn(warning)
-    module.exit_json(**describe(request, outcome))
+    module.exit_json(**done.result)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,11 @@ options:
     type: str
     choices: [manifest, size, sha256]
     default: size
+  hub_cache:
+    description:
+      - The folder in which other tools keep a cache of the hub; unfinished downloads in it are
+        counted in RV(leftovers).
+    type: path
 seealso:
   - module: closet.inference.omlx_model
 """
@@ -86,8 +91,14 @@ models:
       description: Files of the manifest that are missing or did not pass.
       type: list
       elements: str
+    disk_bytes:
+      description: What the folder takes on the disk.
+      type: int
     unfinished_bytes:
       description: What unfinished downloads take on the disk.
+      type: int
+    unfinished_files:
+      description: How many files that is.
       type: int
   sample:
     - repo: mlx-community/Qwen3-0.6B-4bit
@@ -98,7 +109,36 @@ models:
       bytes: 351403648
       complete: true
       broken: []
+      disk_bytes: 351412224
       unfinished_bytes: 0
+      unfinished_files: 0
+names:
+  description: The repository of every served name of ours.
+  returned: success
+  type: dict
+  sample: {qwen3-0.6b: mlx-community/Qwen3-0.6B-4bit}
+bytes:
+  description: What all models take on the disk.
+  returned: success
+  type: int
+  sample: 351412224
+leftovers:
+  description: Unfinished downloads in O(hub_cache) that nobody wrote to for an hour.
+  returned: success
+  type: dict
+  sample: {count: 0, bytes: 0}
+running:
+  description: How far a pull is that runs at this moment; null when none does.
+  returned: success
+  type: dict
+  contains:
+    sentence:
+      description: In words; empty while it is still planning.
+      type: str
+    record:
+      description: What the pull tells of itself, by model.
+      type: dict
+  sample: null
 foreign:
   description: Entries of O(serve_dir) that are not links into the store.
   returned: success
@@ -112,6 +152,7 @@ free_bytes:
   sample: 512000000000
 """
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -124,17 +165,20 @@ ARGUMENTS: dict[str, Any] = {
     "store": {"type": "path", "required": True},
     "serve_dir": {"type": "path"},
     "verify": {"type": "str", "choices": ["manifest", "size", "sha256"], "default": "size"},
+    "hub_cache": {"type": "path"},
 }
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    serve_dir = module.params["serve_dir"]
+    serve_dir, hub_cache = module.params["serve_dir"], module.params["hub_cache"]
     try:
         held = survey(
             Path(module.params["store"]).absolute(),
             Path(serve_dir).absolute() if serve_dir else None,
             module.params["verify"],
+            Path(hub_cache).absolute() if hub_cache else None,
+            time.time(),
         )
     except ModelError as error:
         module.fail_json(msg=str(error))

@@ -10,13 +10,13 @@ from pathlib import Path
 from ansible_collections.closet.inference.plugins.module_utils.files import remove_file, sync_folder
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import write_manifest
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import Have, ModelPlan
+from ansible_collections.closet.inference.plugins.module_utils.models.remains import remove_files
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     JOURNAL_SUFFIX,
     MANIFEST_NAME,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     part_path,
-    remove_files,
 )
 
 

@@ -5,105 +5,47 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.models.commit import (
     commit,
     read_staged,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher, FileJob
-from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
+from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher
 from ansible_collections.closet.inference.plugins.module_utils.models.links import (
-    LinkPlan,
     Served,
     apply_links,
-    observe_links,
-    plan_links,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
     missing_shards,
     read_manifest,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
-    HubUnreachableError,
-    Sleep,
-)
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
-    Have,
     ModelPlan,
-    Step,
-    check_space,
-    choose_files,
+    in_gb,
     is_index,
-    needs_no_record,
-    next_step,
-    stale_files,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.planner import (
+    jobs_of,
+    plan_host,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
-from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
-    ModelError,
-    ModelWant,
+from ansible_collections.closet.inference.plugins.module_utils.models.remains import remove_files
+from ansible_collections.closet.inference.plugins.module_utils.models.removal import apply_removal
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.models.request import (
+    HostPlan,
+    Outcome,
+    Request,
+    Tools,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     explain_os_error,
-    file_states,
-    free_bytes,
-    leftovers,
-    observe_model,
-    remove_files,
+    progress_file,
     store_lock,
 )
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a task asks for; sizes in bytes."""
-
-    wants: tuple[ModelWant, ...]
-    store: Path
-    serve_dir: Path
-    reserve: int
-    verify: str
-    follow: bool
-    check_mode: bool
-    connections: int
-    progress_path: Path | None
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What reaches outside: hubs (for questions, and for bytes), the clock, patience."""
-
-    ask: Callable[[], Hub]
-    carry: Callable[[], Hub]
-    sleep: Sleep
-    wall: Callable[[], float] = time.time
-    clock: Callable[[], float] = time.monotonic
-
-
-@dataclass(frozen=True)
-class HostPlan:
-    models: tuple[ModelPlan, ...]
-    links: LinkPlan
-    served: Served
-    free: int
-
-    @property
-    def changes(self) -> bool:
-        return self.links.changes or any(model.changes for model in self.models)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What was there, and what is now; `fetched` counts network bytes by served name."""
-
-    plan: HostPlan
-    before: dict[str, tuple[str, str]]
-    fetched: dict[str, int]
-    warnings: tuple[str, ...] = ()
 
 
 def converge(request: Request, tools: Tools) -> Outcome:
@@ -119,59 +61,29 @@ def converge(request: Request, tools: Tools) -> Outcome:
 
 
 def _converge_locked(request: Request, tools: Tools) -> Outcome:
-    early = None if request.store.exists() else plan_host(request, tools)
-    request.store.mkdir(parents=True, exist_ok=early is None)
+    if not request.store.exists():
+        plan = plan_host(request, tools)  # refuses before the store is made
+        if request.absent:
+            return _outcome(request, plan, {})
+        request.store.mkdir(parents=True)
     with store_lock(request.store, tools.sleep):
-        plan = early or plan_host(request, tools)
+        plan = plan_host(request, tools)
         outcome = _outcome(request, plan, {})
-        fetched = _apply(request, plan, tools) if plan.changes else {}
-        return replace(outcome, fetched=fetched)
-
-
-def plan_host(request: Request, tools: Tools) -> HostPlan:
-    served = observe_links(request.serve_dir, request.store)
-    links = plan_links(request.wants, served, str(request.serve_dir))
-    models = tuple(_plan_model(request, tools, want) for want in request.wants)
-    free = free_bytes(request.store)
-    check_space(models, free, request.reserve, str(request.store))
-    if not request.check_mode and any(_jobs(request, model) for model in models):
-        tools.carry()  # says what it lacks before anything is touched
-    return HostPlan(models, links, served, free)
-
-
-def _plan_model(request: Request, tools: Tools, want: ModelWant) -> ModelPlan:
-    folder = request.store / want.repo
-    have = observe_model(folder, want.repo, request.verify, request.connections)
-    before = have.manifest
-    step = next_step(want, have, request.follow)
-    revision = before.revision if before and step is not Step.ASK else want.revision
-    try:
-        if step is Step.ASK:
-            revision = tools.ask().resolve(want.repo, want.revision)
-        if before is not None and before.revision == revision:
-            entries = before.files
-        else:
-            entries = choose_files(want, tools.ask().tree(want.repo, revision))
-    except HubUnreachableError:
-        if not request.check_mode:
-            raise
-        return ModelPlan(want, revision, before, None)
-    files = file_states(folder, have, entries)
-    same = before is not None and before.revision == revision
-    plan = ModelPlan(
-        want,
-        revision,
-        before,
-        files,
-        stale=() if same else stale_files(before, entries),
-        record=same and before is not None and not needs_no_record(want, before),
-    )
-    return replace(plan, leftovers=tuple(leftovers(folder, files, plan.incomplete)))
+        if not request.fetch and any(jobs_of(request, model) for model in plan.models):
+            return replace(outcome, pending=True)
+        if not plan.changes:
+            return outcome
+        fetched = _apply(request, plan, tools)
+        return replace(outcome, fetched=fetched, from_peers=tools.peers.lent)
 
 
 def _apply(request: Request, plan: HostPlan, tools: Tools) -> dict[str, int]:
-    progress = Progress(request.progress_path, tools.wall, tools.clock)
+    path = request.progress_path or progress_file(request.store)
+    works = any(model.incomplete for model in plan.models)
+    progress = Progress(path if works else None, tools.wall, tools.clock)
     progress.begin(plan.models)
+    apply_removal(plan.removal, request.store, request.serve_dir)
+    remove_files(Path("/"), [name for name, _size in plan.remains])
     for model in plan.models:
         folder = request.store / model.want.repo
         remove_files(folder, [name for name, _size in model.leftovers])
@@ -182,6 +94,8 @@ def _apply(request: Request, plan: HostPlan, tools: Tools) -> dict[str, int]:
         progress.enter("failed")
         raise
     progress.enter("done")
+    if request.progress_path is None:
+        path.unlink(missing_ok=True)
     return {model.want.name: progress.fetched(model.want.name) for model in plan.models}
 
 
@@ -189,46 +103,30 @@ def _bring_in(
     request: Request, models: Sequence[ModelPlan], tools: Tools, progress: Progress
 ) -> None:
     """Shard indexes of all models first: they tell whether a repository is whole."""
-    hub: Hub | None = None
-    if any(_jobs(request, model) for model in models):
-        hub = tools.carry()
+    jobs = {model: jobs_of(request, model) for model in models}
+    if not any(jobs.values()):
+        _finish(request, models)
+        return
+    hub = tools.carry()
     try:
-        indexes = [
-            job for model in models for job in _jobs(request, model) if is_index(job.entry.path)
-        ]
-        _fetch(request, hub, progress, indexes)
+        fetcher = Fetcher(hub, request.connections, progress, tools.peers)
+        fetcher.fetch([job for some in jobs.values() for job in some if is_index(job.entry.path)])
         for model in models:
             if model.incomplete:
                 _check_shards(request, model)
-        for model in models:
-            rest = [job for job in _jobs(request, model) if not is_index(job.entry.path)]
-            _fetch(request, hub, progress, rest)
-            if model.incomplete or model.record:
-                commit(request.store / model.want.repo, model)
+        for model, some in jobs.items():
+            fetcher.fetch([job for job in some if not is_index(job.entry.path)])
+            _finish(request, [model])
     finally:
-        if hub is not None:
-            hub.close()
+        hub.close()
 
 
-def _fetch(request: Request, hub: Hub | None, progress: Progress, jobs: Sequence[FileJob]) -> None:
-    if jobs and hub is not None:
-        Fetcher(hub, request.connections, progress).fetch(jobs)
-
-
-def _jobs(request: Request, model: ModelPlan) -> list[FileJob]:
-    folder = request.store / model.want.repo
-    return [
-        FileJob(
-            model.want.name,
-            model.want.repo,
-            model.revision,
-            file.entry,
-            folder / file.entry.path,
-            file.claimed,
-        )
-        for file in model.fetch
-        if file.have is not Have.STAGED
-    ]
+def _finish(request: Request, models: Sequence[ModelPlan]) -> None:
+    for model in models:
+        if model.incomplete:
+            _check_shards(request, model)
+        if model.incomplete or model.record:
+            commit(request.store / model.want.repo, model)
 
 
 def _check_shards(request: Request, model: ModelPlan) -> None:
@@ -262,9 +160,18 @@ def _warnings(request: Request, plan: HostPlan) -> tuple[str, ...]:
     lines = []
     if unknown:
         lines.append(f"the hub was not reached, sizes are unknown: {', '.join(unknown)}.")
-    if plan.served.foreign:
+    if plan.served.foreign and not request.absent:
         names = ", ".join(plan.served.foreign)
         lines.append(
             f"{request.serve_dir} also holds what is not ours and was left alone: {names}."
         )
+    going = plan.removal.going
+    if going and not plan.removal.confirmed:
+        sizes = ", ".join(f"{one.repo} {in_gb(one.size)}" for one in going)
+        lines.append(
+            f"these would be removed: {sizes}; nothing was, since it is not confirmed (confirmed)."
+        )
+    kept = [f"{one.repo} ({one.reason})" for one in plan.removal.candidates if one.reason]
+    if kept:
+        lines.append(f"these stay: {', '.join(kept)}.")
     return tuple(lines)

@@ -20,7 +20,7 @@ class Crew:
     """Threads that work through a queue to which the tasks themselves add."""
 
     def __init__(self, size: int) -> None:
-        self._size = size
+        self.size = size
         self._tasks: deque[Task] = deque()
         self._changed = threading.Condition()
         self._active = 0
@@ -40,14 +40,14 @@ class Crew:
 
     def run(self) -> None:
         """Until the queue is empty and nobody works; raises the first error."""
-        threads = [threading.Thread(target=self._work, daemon=True) for _n in range(self._size)]
+        threads = [threading.Thread(target=self._work, daemon=True) for _n in range(self.size)]
         for thread in threads:
             thread.start()
         try:
             for thread in threads:
                 thread.join()
         except BaseException as error:
-            self._fail(error)
+            self.fail(error)
             raise
         if self._error is not None:
             raise self._error
@@ -62,7 +62,7 @@ class Crew:
             except StoppedError:
                 pass
             except BaseException as error:
-                self._fail(error)
+                self.fail(error)
             with self._changed:
                 self._active -= 1
                 self._changed.notify_all()
@@ -76,7 +76,8 @@ class Crew:
             self._active += 1
             return self._tasks.popleft()
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """Everybody leaves, and run() raises this unless something was wrong before."""
         with self._changed:
             self._error = self._error or error
             self._changed.notify_all()

@@ -20,6 +20,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.crew impor
     StoppedError,
     Task,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.durable import Keeper
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Body, Hub
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
     PIECE_BYTES,
@@ -35,6 +36,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.patience i
     Backoff,
     HubTroubleError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peer, Peers
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 
@@ -56,35 +58,70 @@ class FileJob:
 
 
 class Fetcher:
-    def __init__(self, hub: Hub, connections: int, progress: Progress) -> None:
+    def __init__(
+        self, hub: Hub, connections: int, progress: Progress, peers: Peers | None = None
+    ) -> None:
         self._hub = hub
         self._connections = connections
         self._progress = progress
+        self._peers = peers or Peers()
 
     def fetch(self, jobs: Sequence[FileJob]) -> None:
         """Every file is staged (`<final>.part`, verified) afterwards, or ModelError or OSError."""
         crew = Crew(min(self._connections, max(1, len(jobs) * 4)))
-        pulls = [FilePull(job, self._hub, crew, self._progress, self._connections) for job in jobs]
+        pulls = [self._pull(job, crew) for job in jobs]
         crew.add([pull.begin for pull in pulls])
         try:
-            crew.run()
+            with Keeper([pull.part for pull in pulls], crew.fail):
+                crew.run()
         finally:
             for pull in pulls:
                 pull.part.close()
+
+    def _pull(self, job: FileJob, crew: Crew) -> FilePull:
+        return FilePull(job, Sources(self._hub, self._peers, job), crew, self._progress)
+
+
+class Sources:
+    """Where the bytes of one file come from: a peer that has it, else the hub."""
+
+    def __init__(self, hub: Hub, peers: Peers, job: FileJob) -> None:
+        self.hub = hub
+        self._peers = peers
+        self._job = job
+        self._hub_only = False
+
+    def open(self, start: int, end: int) -> tuple[Body, Peer | None]:
+        job = self._job
+        while not self._hub_only:
+            peer = self._peers.holder(job.repo, job.entry)
+            if peer is None:
+                break
+            try:
+                return peer.open(job.repo, job.entry, start, end), peer
+            except HubTroubleError:
+                peer.blame()
+        return self.hub.open(job.repo, job.revision, job.entry, start, end), None
+
+    def count(self, peer: Peer | None, size: int) -> None:
+        if peer is not None:
+            self._peers.count(size)
+
+    def distrust(self) -> None:
+        """The content was wrong: nobody but the hub itself is believed now."""
+        self._hub_only = True
 
 
 class FilePull:
     """One file: opened, cut into segments, verified, and once more if the hash is wrong."""
 
-    def __init__(
-        self, job: FileJob, hub: Hub, crew: Crew, progress: Progress, connections: int
-    ) -> None:
+    def __init__(self, job: FileJob, sources: Sources, crew: Crew, progress: Progress) -> None:
         self.job = job
-        self.hub = hub
+        self.sources = sources
+        self.hub = sources.hub
         self.crew = crew
         self.part = Part(job.final, job.entry)
         self._progress = progress
-        self._connections = connections
         self._finishing = threading.Lock()
         self._wrong_hashes = 0
         self._ignored_ranges = 0
@@ -118,7 +155,7 @@ class FilePull:
 
     def _add_segments(self) -> None:
         generation = self.part.generation
-        spans = split(self.part.missing(), self._connections)
+        spans = split(self.part.missing(), self.crew.size)
         if not spans:
             self.finish()
             return
@@ -138,6 +175,7 @@ class FilePull:
                 self.part.close()
                 return
             self._wrong_hashes += 1
+            self.sources.distrust()
             self.start_over(self.part.generation)
             if self._wrong_hashes >= MOST_WRONG_HASHES:
                 raise self._wrong_content()
@@ -183,7 +221,7 @@ class Segment:
 
     def _receive(self, backoff: Backoff) -> None:
         job = self._pull.job
-        body = self._pull.hub.open(job.repo, job.revision, job.entry, self._at, self._end)
+        body, peer = self._pull.sources.open(self._at, self._end)
         try:
             if body.start != self._at or body.end > self._end:
                 self._start_over(body)
@@ -191,12 +229,17 @@ class Segment:
             for chunk in body.chunks():
                 if chunk:
                     backoff.progressed()
+                self._pull.sources.count(peer, len(chunk))
                 if self._take(chunk):
                     break
             if self._at == before:
                 raise HubTroubleError(
                     f"{self._pull.hub.endpoint} sent no byte of {job.entry.path}."
                 )
+        except HubTroubleError:
+            if peer is not None:
+                peer.blame()
+            raise
         finally:
             body.close()
 

@@ -9,6 +9,7 @@ resolve, and the Link header that pages through a tree.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -38,9 +39,9 @@ from ansible_collections.closet.inference.plugins.module_utils.models.transport 
     Reply,
     Transport,
     TransportError,
+    read_all,
 )
 
-LARGEST_ANSWER = 64 << 20
 MOST_PAGES = 1000
 QUESTION_TRIES = 5  # nothing is at stake yet: say soon that a hub cannot be reached
 NEXT_PAGE = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
@@ -162,7 +163,7 @@ class Hub:
         sent = reply.headers.get("content-range", "")
         match = CONTENT_RANGE.fullmatch(sent.strip())
         total_fits = match is not None and match[3] in {"*", str(entry.size)}
-        if match is None or not total_fits or not _fits(reply, match, start):
+        if match is None or not total_fits or not fits(reply, match, start):
             raise HubTroubleError(
                 f"{entry.path} of {what}: bytes {start}-{end - 1} of {entry.size} were asked for "
                 f"and {self.endpoint} sent {sent or 'a part without saying which'!r}."
@@ -181,7 +182,7 @@ class Hub:
         reply = self._get(url, {"Accept": "application/json", "Accept-Encoding": "identity"})
         try:
             self._check_status(reply, what, None)
-            body = _read_all(reply)
+            body = read_all(reply)
         except TransportError as error:
             raise HubTroubleError(f"{self.endpoint} did not finish its answer: {error}.") from error
         finally:
@@ -212,8 +213,19 @@ class Hub:
             )
         repo, _at, revision = what.partition("@")
         code = reply.headers.get("x-error-code", "")
-        refused = Refused(self.endpoint, bool(self._token), repo, revision, path)
+        with_token = bool(self._token)
+        public = reply.status == 401 and with_token and self._is_public(repo)
+        refused = Refused(self.endpoint, with_token, repo, revision, path, public)
         raise ModelError(refused.sentence(reply.status, code))
+
+    def _is_public(self, repo: str) -> bool:
+        """Whether a refused token is the only thing in the way."""
+        try:
+            reply = self._transport.get(f"{self.endpoint}/api/models/{repo}", {})
+            with contextlib.closing(reply):
+                return reply.status == 200 and not json.loads(read_all(reply)).get("gated")
+        except (TransportError, ModelError, ValueError, AttributeError):
+            return False
 
     def _next_page(self, url: str, link: str) -> str | None:
         match = NEXT_PAGE.search(link)
@@ -259,7 +271,7 @@ def _named_content(reply: Reply) -> str | None:
     return bare if HASH.fullmatch(bare) else None
 
 
-def _fits(reply: Reply, sent: re.Match[str], start: int) -> bool:
+def fits(reply: Reply, sent: re.Match[str], start: int) -> bool:
     """Whether a Content-Range begins where it should, and agrees with the length of the body."""
     first, last = int(sent[1]), int(sent[2])
     length = reply.headers.get("content-length")
@@ -269,12 +281,3 @@ def _fits(reply: Reply, sent: re.Match[str], start: int) -> bool:
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc
-
-
-def _read_all(reply: Reply) -> bytes:
-    body = bytearray()
-    for chunk in reply.chunks():
-        body += chunk
-        if len(body) > LARGEST_ANSWER:
-            raise ModelError(f"an answer of more than {LARGEST_ANSWER >> 20} MiB was not read.")
-    return bytes(body)

@@ -21,7 +21,8 @@ from typing import Any
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import FileEntry
 
 VERSION = 1
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 256 << 10
+LARGEST_PIECE = 1 << 20
 LARGEST_SEGMENT = 256 << 20
 SMALLEST_SEGMENT = 16 << 20
 VERIFIED = "verified"
@@ -152,7 +153,7 @@ def _piece(value: Any, size: int) -> Piece | None:
     if not all(isinstance(number, int) for number in value):
         return None
     piece = Piece(*value)
-    inside = piece.offset >= 0 and 0 < piece.length <= PIECE_BYTES
+    inside = piece.offset >= 0 and 0 < piece.length <= LARGEST_PIECE
     return piece if inside and piece.offset + piece.length <= size else None
 
 

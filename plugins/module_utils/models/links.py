@@ -23,11 +23,17 @@ TEMPORARY_PREFIX = ".closet-link."
 
 @dataclass(frozen=True)
 class Served:
-    """What stands in the served folder: our links (name to repository) and everything else."""
+    """What stands in the served folder: our links (name to repository) and everything else.
+
+    `foreign_models` are the ids that omlx gives to models one folder deeper (its own downloads
+    lie in owner/name), each with its path.
+    """
 
     links: Mapping[str, str]
     foreign: tuple[str, ...] = ()
     remains: tuple[str, ...] = ()
+    foreign_models: tuple[tuple[str, str], ...] = ()
+    foreign_links: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,21 @@ def observe_links(serve_dir: Path, store: Path) -> Served:
                 foreign.append(entry.name)
             else:
                 links[entry.name] = repo
-    return Served(links, tuple(foreign), tuple(remains))
+    return Served(
+        links,
+        tuple(foreign),
+        tuple(remains),
+        tuple(found for name in foreign for found in _models_below(serve_dir / name)),
+        tuple(serve_dir / name for name in foreign if (serve_dir / name).is_symlink()),
+    )
+
+
+def _models_below(folder: Path) -> list[tuple[str, str]]:
+    """Models that omlx finds inside a folder that is none itself (model_discovery.py)."""
+    if not folder.is_dir() or (folder / "config.json").exists():
+        return []
+    children = [child for child in folder.iterdir() if not child.name.startswith(".")]
+    return [(child.name, str(child)) for child in children if (child / "config.json").exists()]
 
 
 def linked_repo(entry: Path, store: Path) -> str | None:
@@ -83,6 +103,13 @@ def plan_links(wants: Sequence[ModelWant], served: Served, serve_dir: str) -> Li
             raise ModelError(
                 f"{serve_dir}/{name} is in the way of the model of that name: it is not a link "
                 "into the store, so it is left alone. Move it away and run again."
+            )
+    for name, path in served.foreign_models:
+        if name.casefold() in by_folded:
+            raise ModelError(
+                f"{path} would be served as {name}, and so would "
+                f"{wanted[by_folded[name.casefold()]]}: omlx shows only the first of two models of "
+                "one name. Move that folder away or give the model another name, and run again."
             )
     stale = tuple(name for name in served.links if name not in wanted)
     make = tuple((name, repo) for name, repo in wanted.items() if served.links.get(name) != repo)

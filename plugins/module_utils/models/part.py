@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.models.crew import StoppedError
+from ansible_collections.closet.inference.plugins.module_utils.models.durable import to_the_disk
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
     Span,
     gaps,
@@ -28,7 +29,6 @@ from ansible_collections.closet.inference.plugins.module_utils.models.store impo
     read_journal,
 )
 
-SYNC_EVERY_BYTES = 64 << 20
 HASH_AHEAD = 2  # bytes hashed per byte written, so that a backlog shrinks while bytes come in
 
 
@@ -51,6 +51,7 @@ class Part:
         self._hash_lock = threading.Lock()
         self._hasher: Any = entry.hasher()
         self._hashed = 0
+        self._sync_lock = threading.Lock()
         self._unsynced = 0
         self._part = -1
         self._journal = -1
@@ -90,15 +91,20 @@ class Part:
             os.write(self._journal, piece_line(offset, data))
             self._have = merge([*self._have, Span(offset, offset + len(data))])
             self._unsynced += len(data)
-            sync = self._unsynced >= SYNC_EVERY_BYTES
-            self._unsynced = 0 if sync else self._unsynced
-        if sync:
-            os.fsync(self._part)
         if self._hash_lock.acquire(blocking=False):
             try:
                 self._hash_some(HASH_AHEAD * len(data))
             finally:
                 self._hash_lock.release()
+
+    def sync(self) -> None:
+        """What was written is there after a power cut too. Called beside the writers."""
+        with self._sync_lock:
+            with self._lock:
+                unsynced, self._unsynced = self._unsynced, 0
+            if unsynced and self._part >= 0:
+                to_the_disk(self._part)
+                to_the_disk(self._journal)
 
     def start_over(self, generation: int) -> int:
         """Forget every byte; returns the new generation."""
@@ -121,13 +127,13 @@ class Part:
             if self._hashed != self.entry.size or self._hasher.hexdigest() != self.entry.digest:
                 return False
             os.ftruncate(self._part, self.entry.size)  # nothing after what was hashed
-            os.fsync(self._part)
+            to_the_disk(self._part)
             os.write(self._journal, verified_line())
-            os.fsync(self._journal)
+            to_the_disk(self._journal)
             return True
 
     def close(self) -> None:
-        with self._hash_lock, self._lock:
+        with self._hash_lock, self._sync_lock, self._lock:
             for descriptor in (self._part, self._journal):
                 if descriptor >= 0:
                     os.close(descriptor)

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.files import write_atomic
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import ModelPlan
+from ansible_collections.closet.inference.plugins.module_utils.models.record import VERSION
 
 EVERY_S = 1.0
-VERSION = 1
+RATE_OVER_S = 15.0  # long enough to be calm, short enough to notice a line that went dead
 
 Clock = Callable[[], float]
 
@@ -29,7 +32,7 @@ class Progress:
         self._clock = clock
         self._lock = threading.Lock()
         self._written_at = float("-inf")
-        self._began = clock()
+        self._seen: deque[tuple[float, int]] = deque()
         self._state = "planning"
         self._models: dict[str, dict[str, object]] = {}
         self._done: dict[str, int] = {}
@@ -37,7 +40,7 @@ class Progress:
 
     def begin(self, plans: Sequence[ModelPlan]) -> None:
         with self._lock:
-            self._began = self._clock()
+            self._seen.append((self._clock(), 0))
             for plan in plans:
                 name = plan.want.name
                 self._models[name] = {"repo": plan.want.repo, "bytes": plan.size}
@@ -70,8 +73,7 @@ class Progress:
             write_atomic(self._path, (json.dumps(self._record()) + "\n").encode())
 
     def _record(self) -> dict[str, object]:
-        seconds = self._clock() - self._began
-        rate = sum(self._fetched.values()) / seconds if seconds > 0 else 0.0
+        rate = self._rate()
         total = sum(
             size for model in self._models.values() if isinstance(size := model["bytes"], int)
         )
@@ -83,6 +85,7 @@ class Progress:
         return {
             "version": VERSION,
             "state": self._state,
+            "pid": os.getpid(),
             "updated": round(self._wall(), 3),
             "bytes": total,
             "done": done,
@@ -90,3 +93,12 @@ class Progress:
             "left_s": round((total - done) / rate) if rate > 0 else None,
             "models": models,
         }
+
+    def _rate(self) -> float:
+        """Bytes per second over the last moments; called once per record."""
+        now, fetched = self._clock(), sum(self._fetched.values())
+        self._seen.append((now, fetched))
+        while len(self._seen) > 2 and now - self._seen[1][0] >= RATE_OVER_S:
+            self._seen.popleft()
+        then, before = self._seen[0]
+        return (fetched - before) / (now - then) if now > then else 0.0

@@ -17,6 +17,7 @@ class Refused:
     repo: str
     revision: str
     path: str | None
+    public: bool = False  # a look without the token found it
 
     def sentence(self, status: int, code: str) -> str:
         """`code` is the X-Error-Code header, which the hub sends and mirrors may not."""
@@ -29,11 +30,17 @@ class Refused:
                 f"{self.repo}@{self.revision} lists {self.path} and {self.endpoint} does not "
                 "have it."
             )
+        if status == 401 and self.public:
+            return (
+                f"{self.repo} is public, and {self.endpoint} refuses it because of the token alone "
+                "(401): a wrong or expired token blocks public repositories too. Take the token "
+                "out, or renew it."
+            )
         if status == 401 and self.with_token:
             return (
                 f"{self.endpoint} refused the token for {self.repo} (401): it is wrong or "
-                "expired, or the repository is not there for it. A refused token blocks public "
-                "repositories too; leave token out for those."
+                "expired, or the repository is not there for it. Without the token it is not to "
+                "be had either."
             )
         if code == "RepoNotFound" or status == 401:
             hint = "" if self.with_token else " A private repository needs a token."

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -85,29 +85,39 @@ def read_wants(entries: Iterable[Mapping[str, object]]) -> tuple[ModelWant, ...]
     """The wanted models, checked alone and against each other."""
     wants = tuple(_read_want(entry) for entry in entries)
     # macOS volumes fold case, and so does omlx when it looks up a model by name
-    _refuse_twins([(want.name.casefold(), want) for want in wants], "served name")
-    _refuse_twins([(want.repo.casefold(), want) for want in wants], "repository")
+    for first, second in _twins([(want.repo.casefold(), want) for want in wants]):
+        if first.revision != second.revision:
+            raise ModelError(
+                f"{first.repo} is asked for at two revisions, {first.revision} and "
+                f"{second.revision}; a host keeps one. Take one of them out."
+            )
+        raise ModelError(
+            f"{first.repo} is listed twice, as {first.name} and as {second.name}; a host keeps a "
+            "repository under one name."
+        )
+    for first, second in _twins([(want.name.casefold(), want) for want in wants]):
+        raise ModelError(
+            f"{first.title} and {second.title} would be served under one name, and omlx shows only "
+            "the first of two such models. Give one of them another name."
+        )
     return wants
 
 
 def _read_want(entry: Mapping[str, object]) -> ModelWant:
     repo = str(entry.get("repo") or "")
     revision = str(entry.get("revision") or "main")
-    name = str(entry.get("name") or "")
     check_repo(repo)
     check_revision(repo, revision)
+    name = str(entry.get("name") or repo.partition("/")[2])  # omlx's own id of such a folder
     check_name(name, repo)
     return ModelWant(repo=repo, revision=revision, name=name)
 
 
-def _refuse_twins(keyed: Sequence[tuple[str, ModelWant]], what: str) -> None:
+def _twins(keyed: Sequence[tuple[str, ModelWant]]) -> Iterator[tuple[ModelWant, ModelWant]]:
     seen: dict[str, ModelWant] = {}
     for key, want in keyed:
         if key in seen:
-            raise ModelError(
-                f"two models share one {what}: {seen[key].title} and {want.title}; "
-                "a host keeps one revision of a repository, under one name."
-            )
+            yield seen[key], want
         seen[key] = want
 
 

@@ -8,21 +8,34 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.models.converge import (
-    Outcome,
-    Request,
-)
 from ansible_collections.closet.inference.plugins.module_utils.models.links import (
     Served,
     observe_links,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import ModelPlan
+from ansible_collections.closet.inference.plugins.module_utils.models.preflight import weight_bytes
+from ansible_collections.closet.inference.plugins.module_utils.models.record import (
+    describe_record,
+    read_record,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.remains import (
+    cache_leftovers,
+    leftovers,
+    size_on_disk,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.removal import Removal
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import digest_of
+from ansible_collections.closet.inference.plugins.module_utils.models.request import (
+    HostPlan,
+    Outcome,
+    Request,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     free_bytes,
-    leftovers,
+    lock_is_held,
     models_in,
     observe_model,
+    progress_file,
 )
 
 
@@ -31,32 +44,84 @@ def describe(request: Request, outcome: Outcome) -> dict[str, Any]:
     plan = outcome.plan
     after = {model.want.name: (model.want.repo, model.revision) for model in plan.models}
     missing = [model.missing for model in plan.models]
-    remains = [size for model in plan.models for _name, size in model.leftovers]
+    gone = {name for one in plan.removal.going for name in one.names if plan.removal.confirmed}
+    lines = {name: kept for name, kept in outcome.before.items() if name not in gone}
     return {
-        "changed": plan.changes,
+        "changed": plan.changes and not outcome.pending,
+        "pending": outcome.pending,
         "models": [_model(request, outcome, model) for model in plan.models],
         "digest": digest_of((name, repo, commit) for name, (repo, commit) in after.items()),
         "missing_bytes": None if None in missing else sum(size or 0 for size in missing),
+        "peer_bytes": outcome.from_peers,
         "free_bytes": plan.free,
-        "leftovers": {"count": len(remains), "bytes": sum(remains)},
+        "leftovers": {
+            "count": len(plan.leftovers),
+            "bytes": sum(size for _name, size in plan.leftovers),
+        },
         "links": {
             "made": [name for name, _target in plan.links.make],
             "removed": list(plan.links.remove),
             "foreign": list(plan.served.foreign),
         },
-        "diff": {"before": _lines(outcome.before), "after": _lines(after)},
+        "removal": describe_removal(plan.removal),
+        "diff": {
+            "before": _lines(outcome.before),
+            "after": _lines(lines if request.absent else after),
+        },
     }
 
 
-def survey(store: Path, serve_dir: Path | None, verify: str) -> dict[str, Any]:
+def describe_removal(removal: Removal) -> dict[str, Any]:
+    return {
+        "confirmed": removal.confirmed,
+        "models": [
+            {
+                "repo": one.repo,
+                "path": str(one.folder),
+                "names": list(one.names),
+                "bytes": one.size,
+                "loaded": one.loaded,
+                "stays_because": one.reason or None,
+            }
+            for one in removal.candidates
+        ],
+    }
+
+
+def weights_of(plan: HostPlan) -> dict[str, int]:
+    """Bytes of weights by served name, as the server will count them."""
+    return {model.want.name: weight_bytes(model) for model in plan.models}
+
+
+def survey(
+    store: Path, serve_dir: Path | None, verify: str, hub_cache: Path | None, now: float
+) -> dict[str, Any]:
     """The result of omlx_model_info."""
     served = observe_links(serve_dir, store) if serve_dir else Served({})
     models = [_held(repo, folder, served, verify) for repo, folder in models_in(store)]
-    return {"models": models, "foreign": list(served.foreign), "free_bytes": free_bytes(store)}
+    orphans = cache_leftovers(hub_cache, now)
+    return {
+        "models": models,
+        "names": dict(served.links),
+        "foreign": list(served.foreign),
+        "free_bytes": free_bytes(store),
+        "bytes": sum(model["disk_bytes"] for model in models),
+        "leftovers": {"count": len(orphans), "bytes": sum(size for _path, size in orphans)},
+        "running": running(store),
+    }
+
+
+def running(store: Path) -> dict[str, Any] | None:
+    """How far a run is that works on the store at this moment; None when none does."""
+    if not lock_is_held(store):
+        return None
+    record = read_record(progress_file(store))
+    return {"sentence": describe_record(record), "record": dict(record) if record else None}
 
 
 def _model(request: Request, outcome: Outcome, model: ModelPlan) -> dict[str, Any]:
-    state = "would_pull" if request.check_mode and model.incomplete else model.state
+    planned = request.check_mode or outcome.pending
+    state = "would_pull" if planned and model.incomplete else model.state
     return {
         "name": model.want.name,
         "repo": model.want.repo,
@@ -64,6 +129,7 @@ def _model(request: Request, outcome: Outcome, model: ModelPlan) -> dict[str, An
         "requested": model.want.revision,
         "path": str(request.store / model.want.repo),
         "bytes": model.size,
+        "missing_bytes": model.missing,
         "fetched_bytes": outcome.fetched.get(model.want.name, 0),
         "state": state,
     }
@@ -72,6 +138,7 @@ def _model(request: Request, outcome: Outcome, model: ModelPlan) -> dict[str, An
 def _held(repo: str, folder: Path, served: Served, verify: str) -> dict[str, Any]:
     state = observe_model(folder, repo, verify, connections=4)
     manifest = state.manifest
+    remains = leftovers(folder, (), pending=False)
     return {
         "repo": repo,
         "names": sorted(name for name, linked in served.links.items() if linked == repo),
@@ -79,9 +146,11 @@ def _held(repo: str, folder: Path, served: Served, verify: str) -> dict[str, Any
         "requested": manifest.requested if manifest else None,
         "path": str(folder),
         "bytes": manifest.size if manifest else None,
+        "disk_bytes": size_on_disk(folder),
         "complete": state.complete,
         "broken": list(state.broken),
-        "unfinished_bytes": sum(size for _name, size in leftovers(folder, (), pending=False)),
+        "unfinished_bytes": sum(size for _name, size in remains),
+        "unfinished_files": len(remains),
     }
 
 

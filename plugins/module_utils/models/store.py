@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,17 +30,20 @@ from ansible_collections.closet.inference.plugins.module_utils.models.plan impor
     ModelState,
     in_gb,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.record import (
+    describe_record,
+    read_record,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     JOURNAL_SUFFIX,
-    MANIFEST_NAME,
     PART_SUFFIX,
     ModelError,
 )
 
 LOCK_NAME = ".closet.lock"
+PROGRESS_NAME = ".closet.progress.json"
 LOCK_WAIT_S = 30
 READ_BYTES = 1 << 20
-INCOMPLETE_SUFFIX = ".incomplete"  # huggingface_hub's own leftovers, never picked up again
 
 
 def part_path(final: Path) -> Path:
@@ -49,6 +52,11 @@ def part_path(final: Path) -> Path:
 
 def journal_path(final: Path) -> Path:
     return final.with_name(final.name + JOURNAL_SUFFIX)
+
+
+def progress_file(store: Path) -> Path:
+    """Where a run tells how far it is, unless it was told another place."""
+    return store / PROGRESS_NAME
 
 
 def observe_model(folder: Path, repo: str, verify: str, connections: int) -> ModelState:
@@ -99,39 +107,6 @@ def read_journal(final: Path, entry: FileEntry) -> Journal | None:
         return None
 
 
-def leftovers(folder: Path, states: Iterable[FileState], pending: bool) -> list[tuple[str, int]]:
-    """Remains of downloads that nothing will continue: (path in the folder, bytes on the disk)."""
-    alive: set[str] = set()
-    for state in states:
-        if state.have in {Have.STAGED, Have.PARTIAL}:
-            alive.add(state.entry.path + PART_SUFFIX)
-        if pending:
-            alive.add(state.entry.path + JOURNAL_SUFFIX)
-    found = []
-    for path in _walk(folder):
-        name = path.relative_to(folder).as_posix()
-        if name not in alive and _is_remains(name):
-            found.append((name, path.lstat().st_blocks * 512))
-    return sorted(found)
-
-
-def _is_remains(name: str) -> bool:
-    unfinished = name.endswith((PART_SUFFIX, JOURNAL_SUFFIX, INCOMPLETE_SUFFIX))
-    return unfinished or name.startswith(f".{MANIFEST_NAME}.")
-
-
-def remove_files(folder: Path, names: Iterable[str]) -> None:
-    """Remove files of ours inside a model's folder, and folders that became empty by it."""
-    for name in names:
-        path = folder / name
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        parent = path.parent
-        while parent != folder and parent.is_dir() and not any(parent.iterdir()):
-            parent.rmdir()
-            parent = parent.parent
-
-
 def hash_file(path: Path, entry: FileEntry) -> str:
     hasher = entry.hasher()
     buffer = memoryview(bytearray(READ_BYTES))
@@ -175,6 +150,21 @@ def store_lock(store: Path, sleep: Sleep) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def lock_is_held(store: Path) -> bool:
+    """Whether a run works on the store right now."""
+    try:
+        descriptor = os.open(store / LOCK_NAME, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _take(descriptor: int, store: Path, sleep: Sleep) -> bool:
     for attempt in range(LOCK_WAIT_S + 1):
         try:
@@ -185,9 +175,10 @@ def _take(descriptor: int, store: Path, sleep: Sleep) -> bool:
         else:
             return attempt == 0
     holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+    far = describe_record(read_record(progress_file(store)))
     raise ModelError(
-        f"another run is working on {store} (process {holder}, for more than {LOCK_WAIT_S} "
-        "seconds). Let it end and run again: what it has fetched counts."
+        f"another run is working on {store} (process {holder}{f', {far}' if far else ''}). Let it "
+        "end and run again: what it has fetched counts."
     )
 
 
@@ -225,11 +216,6 @@ def _file_size(path: Path) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_size if stat.S_ISREG(found.st_mode) else None
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for directory, _subfolders, names in os.walk(folder):
-        yield from (Path(directory, name) for name in names)
 
 
 def _folders(parent: Path) -> list[Path]:

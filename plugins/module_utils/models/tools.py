@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.models.converge import Tools
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
+from ansible_collections.closet.inference.plugins.module_utils.models.loaded import (
+    Loaded,
+    ask_loaded,
+    nobody_to_ask,
+    nothing_runs,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.patience import MOST_TRIES
+from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peers
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.models.request import Tools
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,
     Transport,
@@ -23,23 +32,27 @@ from ansible_collections.closet.inference.plugins.module_utils.models.transport 
 CHECK_MODE_TRIES = 2
 
 
-def make_tools(endpoint: str, token: str | None, connections: int, check_mode: bool) -> Tools:
-    """Nothing is imported or connected before a hub is asked for."""
+def make_tools(params: Mapping[str, Any], check_mode: bool) -> Tools:
+    """From the arguments of the module. Nothing is imported or connected before it is needed."""
+    endpoint, token = params["endpoint"], params["token"] or None
+    proxy, connections = params["proxy"] or None, params["max_connections"]
     tries = CHECK_MODE_TRIES if check_mode else MOST_TRIES
 
     def hub(transport: Transport) -> Hub:
-        return Hub(endpoint, token or None, transport, time.sleep, tries)
+        return Hub(endpoint, token, transport, time.sleep, tries)
 
     @cache  # one client for the whole run: each costs a TLS context
     def strong() -> Hub:
         try:
-            return hub(HttpxTransport(connections))
+            return hub(HttpxTransport(connections, proxy))
         except (ImportError, ValueError) as error:  # a SOCKS or malformed proxy, a bad CA file
             raise ModelError(
                 f"httpx does not start with this environment's proxy or CA settings: {error}."
             ) from error
 
-    simple = hub(UrllibTransport())  # also refuses a bad endpoint that nobody would be asked at
+    simple = hub(
+        UrllibTransport(proxy)
+    )  # also refuses a bad endpoint that nobody would be asked at
 
     def ask() -> Hub:
         return strong() if have_httpx() else simple
@@ -53,4 +66,18 @@ def make_tools(endpoint: str, token: str | None, connections: int, check_mode: b
             )
         return strong()
 
-    return Tools(ask, carry, time.sleep)
+    peers = Peers(params["peers"], cache(lambda: _near(connections)))
+    return Tools(ask, carry, time.sleep, peers, _loaded(params))
+
+
+def _near(connections: int) -> Transport:
+    """For other hosts of the LAN: no proxy, and no long wait for one that sleeps."""
+    return HttpxTransport(connections, near=True) if have_httpx() else UrllibTransport(near=True)
+
+
+def _loaded(params: Mapping[str, Any]) -> Callable[[], Loaded]:
+    if params["server_stopped"]:
+        return nothing_runs
+    if not params["server_url"]:
+        return nobody_to_ask
+    return lambda: ask_loaded(params["server_url"], params["server_key"] or None)

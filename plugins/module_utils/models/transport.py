@@ -19,8 +19,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 CONNECT_TIMEOUT_S = 15.0
+CONNECT_NEAR_S = 3.0
 SILENCE_TIMEOUT_S = 30.0
 USER_AGENT = "closet.inference"
+LARGEST_ANSWER = 64 << 20
 
 
 class TransportError(Exception):
@@ -74,18 +76,28 @@ class HttpxReply:
 
 
 class HttpxTransport:
-    """One connection pool for all threads. Proxies come from the environment (trust_env)."""
+    """One connection pool for all threads. Without `proxy`, the environment's are used."""
 
-    def __init__(self, connections: int) -> None:
+    def __init__(
+        self,
+        connections: int,
+        proxy: str | None = None,
+        *,
+        near: bool = False,
+    ) -> None:
+        """`near` is for hosts of the LAN: no proxy, and no long wait for one that is asleep."""
         import httpx
 
         self._httpx: Any = httpx
         self._client: Any = httpx.Client(
-            timeout=httpx.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S, pool=None),
+            timeout=httpx.Timeout(
+                SILENCE_TIMEOUT_S, connect=CONNECT_NEAR_S if near else CONNECT_TIMEOUT_S, pool=None
+            ),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             headers={"User-Agent": USER_AGENT},
             follow_redirects=True,
-            trust_env=True,
+            trust_env=not near,
+            proxy=proxy,
         )
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply:
@@ -123,6 +135,11 @@ class UrllibReply:
 
 
 class UrllibTransport:
+    def __init__(self, proxy: str | None = None, *, near: bool = False) -> None:
+        ways = {"http": proxy, "https": proxy} if proxy else None  # None: the environment's
+        ways = {} if near else ways
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler(ways))
+
     def get(self, url: str, headers: Mapping[str, str]) -> Reply:
         try:
             request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
@@ -131,8 +148,7 @@ class UrllibTransport:
                     request.add_unredirected_header(name, value)
                 else:
                     request.add_header(name, value)
-            opener = urllib.request.build_opener()
-            return UrllibReply(opener.open(request, timeout=SILENCE_TIMEOUT_S))
+            return UrllibReply(self._opener.open(request, timeout=SILENCE_TIMEOUT_S))
         except urllib.error.HTTPError as error:
             return UrllibReply(error)
         except urllib.error.URLError as error:
@@ -142,6 +158,16 @@ class UrllibTransport:
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+def read_all(reply: Reply) -> bytes:
+    """A short answer as a whole."""
+    body = bytearray()
+    for chunk in reply.chunks():
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            raise TransportError(f"an answer of more than {LARGEST_ANSWER >> 20} MiB was not read")
+    return bytes(body)
 
 
 def _lower(headers: Any) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The simulated Macs that the tests of the Mac commands run on."""
+"""The simulated Macs that the tests of the Mac commands run on, and the lab's hub."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.lab.hub_bench import Lab, running_hub
 from tests.unit.lab.simulated_mac import AIR, STUDIO, SimulatedMac
 
 
@@ -33,3 +34,10 @@ def air() -> Iterator[SimulatedMac]:
     folder = _temporary()
     yield SimulatedMac(folder, AIR)
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """The lab's hub and its package index, over one small repository."""
+    with running_hub(tmp_path) as running:
+        yield running

@@ -2,106 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import http.client
 import json
 import math
 import random
 import struct
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from lab.hub import bpe, configs, models, safetensors, weights
+from lab.hub.describe import model_info, tree_entries
 from lab.hub.faults import Asked, Fault, Faults, fault_from
-from lab.hub.hf import model_info, tree_entries
 from lab.hub.lineup import LINEUP, SPECIALS, Model
 from lab.hub.repository import Repositories
 from lab.hub.server import open_servers
 from lab.hub.web import Span, requested_span
 from lab.parts.cache import write_json
-
-REPO = "acme/tiny-mlx"
-CONFIG = b'{"model_type": "qwen3"}\n'
-WEIGHTS = bytes(range(256)) * 40
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a server answered; `body` is short when it hung up."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass(frozen=True)
-class Client:
-    """Asks one server; a new connection each time, so that a cut one harms no other."""
-
-    port: int
-
-    def __call__(self, path: str, method: str = "GET", body: Any = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        with contextlib.closing(connection):
-            sent = None if body is None else json.dumps(body)
-            named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, sent, named)
-            response = connection.getresponse()
-            try:
-                content = response.read()
-            except http.client.IncompleteRead as cut:
-                content = cut.partial
-            found = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, found, content)
-
-
-@dataclass(frozen=True)
-class Lab:
-    """Both servers on free ports, their cache and their log."""
-
-    hub: Client
-    packages: Client
-    cache: Path
-    log: Path
-
-    def last_request(self, path: str) -> dict[str, Any]:
-        """The newest line about `path`; a file's is written a moment after its last byte."""
-        for _ in range(100):
-            lines = self.log.read_text(encoding="utf-8").splitlines()
-            entries = [json.loads(line) for line in lines]
-            if entries and entries[-1]["path"] == path:
-                return dict(entries[-1])
-            time.sleep(0.01)
-        raise AssertionError(f"no request of {path} in the log: {lines}")
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    cache = tmp_path / "cache"
-    folder = cache / "hub" / REPO
-    (folder / "sub").mkdir(parents=True)
-    (folder / "config.json").write_bytes(CONFIG)
-    (folder / "model.safetensors").write_bytes(WEIGHTS)
-    (folder / "sub" / "notes.txt").write_bytes(b"n")
-    servers = open_servers("127.0.0.1", cache, tmp_path / "log", hub_port=0, packages_port=0)
-    for server in servers:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    hub, packages = (Client(server.server_address[1]) for server in servers)
-    yield Lab(hub, packages, cache, tmp_path / "log")
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+from tests.unit.lab.hub_bench import CONFIG, REPO, WEIGHTS, Lab
 
 
 def commit_of(lab: Lab) -> str:
@@ -184,15 +107,20 @@ def test_the_tree_comes_in_pages_and_by_folder(lab: Lab) -> None:
 def test_resolve_has_the_headers_clients_cannot_do_without(
     lab: Lab, file: str, content: bytes, linked: bool
 ) -> None:
-    head = lab.hub(f"/{REPO}/resolve/{commit_of(lab)}/{file}", "HEAD")
+    head = lab.hub(f"/{REPO}/resolve/{commit_of(lab)}/{file}", "HEAD", follow=False)
     got = lab.hub(f"/{REPO}/resolve/main/{file}")
-    assert (head.status, head.body, got.status, got.body) == (200, b"", 200, content)
-    for answer in (head, got):
+    redirect = 302 if linked else 307
+    assert (head.status, head.body, got.status, got.body) == (redirect, b"", 200, content)
+    assert got.headers["content-length"] == str(len(content))
+    assert got.headers["accept-ranges"] == "bytes"
+    asked = lab.hub(f"/{REPO}/resolve/main/{file}", follow=False)
+    for answer in (head, asked):
         assert answer.headers["x-repo-commit"] == commit_of(lab)
-        assert answer.headers["content-length"] == str(len(content))
-        assert answer.headers["accept-ranges"] == "bytes"
         assert answer.headers.get("x-linked-size") == (str(len(content)) if linked else None)
-        assert answer.headers.get("x-linked-etag", answer.headers["etag"]) == answer.headers["etag"]
+        etag = answer.headers["x-linked-etag" if linked else "etag"].strip('"')
+        sha256 = hashlib.sha256(content).hexdigest()
+        git = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        assert etag == (sha256 if linked else git)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +173,7 @@ def test_any_list_of_ranges_rebuilds_the_file() -> None:
 def test_refusals_carry_the_code_that_clients_read(
     lab: Lab, path: str, token: str | None, status: int, code: str | None
 ) -> None:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers: dict[str, Any] = {"Authorization": f"Bearer {token}"} if token else {}
     answer = lab.hub(path, **headers)
     assert (answer.status, answer.headers.get("x-error-code")) == (status, code)
     assert answer.json["error"]
@@ -262,7 +190,9 @@ def test_the_log_tells_who_asked_for_what_and_no_token(lab: Lab) -> None:
     lab.hub(path, Range="bytes=0-99", Authorization="Bearer hf_secret")
     entry = lab.last_request(path)
     assert (entry["method"], entry["range"], entry["status"]) == ("GET", "bytes=0-99", 206)
-    assert (entry["bytes"], entry["client"], entry["authorized"]) == (100, "127.0.0.1", True)
+    assert (entry["bytes"], entry["client"], entry["server"]) == (100, "127.0.0.1", "storage")
+    lines = [json.loads(line) for line in lab.log.read_text(encoding="utf-8").splitlines()]
+    assert [line["authorized"] for line in lines] == [True, False], "not sent on to the storage"
     assert "hf_secret" not in lab.log.read_text(encoding="utf-8")
 
 
@@ -271,8 +201,9 @@ def test_a_client_that_goes_away_is_logged_with_what_it_was_sent(lab: Lab) -> No
     with large.open("wb") as handle:
         handle.truncate(64 << 20)
     path = f"/{REPO}/resolve/main/large.safetensors"
-    connection = http.client.HTTPConnection("127.0.0.1", lab.hub.port, timeout=10)
-    connection.request("GET", path)
+    signed = urlsplit(lab.hub(path, follow=False).headers["location"])
+    connection = http.client.HTTPConnection("127.0.0.1", lab.storage.port, timeout=10)
+    connection.request("GET", f"{signed.path}?{signed.query}")
     response = connection.getresponse()
     response.read(1000)
     response.close()

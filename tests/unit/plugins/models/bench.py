@@ -10,14 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.models.converge import (
-    Request,
-    Tools,
-    converge,
-)
+from ansible_collections.closet.inference.plugins.module_utils.models.arguments import ARGUMENTS
+from ansible_collections.closet.inference.plugins.module_utils.models.converge import converge
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import read_wants
 from ansible_collections.closet.inference.plugins.module_utils.models.report import describe
+from ansible_collections.closet.inference.plugins.module_utils.models.request import (
+    Request,
+    Tools,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,
 )
@@ -43,6 +44,14 @@ def tiny_model(seed: int = 0, size: int = 5000) -> dict[str, bytes]:
     }
 
 
+def arguments(**given: Any) -> dict[str, Any]:
+    """What AnsibleModule hands on: every argument, with its default."""
+    defaults = {name: option.get("default") for name, option in ARGUMENTS.items()}
+    unknown = set(given) - set(defaults)
+    assert not unknown, unknown
+    return {**defaults, **given}
+
+
 SERVED = tuple(
     sorted(["config.json", "model.safetensors.index.json", "sub/tokenizer.json", *SHARDS])
 )
@@ -64,6 +73,7 @@ class Bench:
         token = options.pop("token", None)
         tries = options.pop("tries", 9)
         carry = options.pop("carry", None)
+        reach = {name: options.pop(name) for name in ("peers", "loaded") if name in options}
         values: dict[str, Any] = {
             "reserve": 0,
             "verify": "size",
@@ -81,7 +91,8 @@ class Bench:
             transport = HttpxTransport(request.connections)
             return Hub(self.hub.endpoint, token, transport, self.slept.append, tries)
 
-        outcome = converge(request, Tools(hub, carry or hub, self.slept.append))
+        tools = Tools(hub, carry or hub, self.slept.append, **reach)
+        outcome = converge(request, tools)
         return describe(request, outcome)
 
     def files(self) -> dict[str, bytes]:

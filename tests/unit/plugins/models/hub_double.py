@@ -129,6 +129,10 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, self.hub.api_text.encode(), (("Content-Type", "text/html"),))
         elif match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/(.+)", path):
             self._revision(match[1], match[2])
+        elif (match := re.fullmatch(r"/api/models/([^/]+/[^/]+)", path)) and match[1] in (
+            self.hub.repos
+        ):
+            self._json({"id": match[1], "gated": "auto" if match[1] in self.hub.gated else False})
         elif match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/tree/(.+)", path):
             self._tree(match[1], match[2], int(query.get("cursor", ["0"])[0]))
         else:

@@ -59,8 +59,18 @@ def test_token_without_the_terms_accepted(bench: Bench) -> None:
 def test_refused_token_on_a_public_repository(bench: Bench) -> None:
     bench.hub.publish(REPO, tiny_model())
     text = sentence(bench, token=TOKEN)
+    assert f"{REPO} is public, and {bench.hub.endpoint} refuses it because of the token" in text
+    assert TOKEN not in text
+
+
+@pytest.mark.parametrize("gated", [True, False], ids=["gated", "not there"])
+def test_refused_token_where_it_would_be_needed(bench: Bench, gated: bool) -> None:
+    if gated:
+        bench.hub.publish(REPO, tiny_model())
+        bench.hub.gated.add(REPO)
+    text = sentence(bench, token=TOKEN)
     assert f"refused the token for {REPO} (401)" in text
-    assert "leave token out" in text
+    assert TOKEN not in text
 
 
 def test_a_good_token_opens_a_gated_repository_and_stays_at_the_hub(bench: Bench) -> None:

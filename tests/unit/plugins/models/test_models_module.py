@@ -10,19 +10,18 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.closet.inference.plugins.module_utils.models.arguments import (
+    read_request,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
-from ansible_collections.closet.inference.plugins.modules.omlx_model import read_request
+from tests.unit.plugins.models.bench import arguments
 
-PARAMS: dict[str, Any] = {
-    "models": [{"repo": "acme/tiny", "revision": "main", "name": "tiny"}],
-    "store": "/Users/admin/.omlx/store",
-    "serve_dir": "/Users/admin/.omlx/models",
-    "reserve_gb": 1.5,
-    "verify": "size",
-    "follow": False,
-    "progress_path": None,
-    "max_connections": 4,
-}
+PARAMS = arguments(
+    models=[{"repo": "acme/tiny", "revision": "main", "name": "tiny"}],
+    store="/Users/admin/.omlx/store",
+    serve_dir="/Users/admin/.omlx/models",
+    reserve_gb=1.5,
+)
 
 
 def test_arguments_become_a_request_in_bytes() -> None:
@@ -38,6 +37,10 @@ def test_arguments_become_a_request_in_bytes() -> None:
         ({"max_connections": 0}, "max_connections is 0"),
         ({"max_connections": 33}, "max_connections is 33"),
         ({"reserve_gb": -1}, "reserve_gb is -1"),
+        ({"memory_ceiling_bytes": 0}, "memory_ceiling_bytes is 0"),
+        ({"server_idle_wait_s": -1}, "server_idle_wait_s is -1"),
+        ({"via": "server"}, "via: server needs server_url"),
+        ({"state": "absent", "exclusive": True}, "exclusive goes with state: present"),
         ({"serve_dir": "/Users/admin/.omlx/store"}, "must not lie in each other"),
         ({"serve_dir": "/Users/admin/.omlx/store/served"}, "must not lie in each other"),
         ({"store": "/Users/admin/.omlx/models/store"}, "must not lie in each other"),

@@ -66,7 +66,6 @@ HERE = Manifest("acme/tiny", "main", A, (CONFIG, SHARD))
         ({"repo": "a/b", "name": "t", "revision": "-x"}, "'-x' is not a revision of a/b"),
         ({"repo": "a/b", "name": "t", "revision": "a..b"}, "is not a revision"),
         ({"repo": "a/b", "name": "t", "revision": "a b"}, "is not a revision"),
-        ({"repo": "a/b", "name": ""}, "'' cannot be the served name of a/b"),
         ({"repo": "a/b", "name": ".hidden"}, "cannot be the served name"),
         ({"repo": "a/b", "name": "x/y"}, "cannot be the served name"),
         ({"repo": "a/b", "name": "q:8b"}, "cannot be the served name"),
@@ -82,13 +81,21 @@ def test_a_want_that_cannot_be(entry: dict[str, str], words: str) -> None:
 @pytest.mark.parametrize(
     ("entries", "words"),
     [
-        ([("a/b", "x"), ("a/c", "X")], "two models share one served name"),
-        ([("a/b", "x"), ("A/b", "y")], "two models share one repository"),
+        (["a/b main x", "a/c main X"], "would be served under one name"),
+        (["a/Foo main", "b/foo main"], "would be served under one name"),
+        (["a/b main x", "A/b main y"], "a/b is listed twice, as x and as y"),
+        (["a/b main x", "a/b v2 y"], "asked for at two revisions, main and v2"),
+        (["a/b main", "a/b v2"], "asked for at two revisions, main and v2"),
     ],
 )
-def test_wants_that_collide(entries: list[tuple[str, str]], words: str) -> None:
+def test_wants_that_collide(entries: list[str], words: str) -> None:
+    keys = ("repo", "revision", "name")
     with pytest.raises(ModelError, match=words):
-        read_wants([{"repo": repo, "name": name} for repo, name in entries])
+        read_wants([dict(zip(keys, entry.split())) for entry in entries])
+
+
+def test_a_name_that_is_not_given_is_the_one_omlx_would_take() -> None:
+    assert read_wants([{"repo": "acme/tiny", "name": None}])[0].name == "tiny"
 
 
 def test_a_good_want() -> None:

@@ -27,7 +27,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.transport 
     Transport,
     UrllibTransport,
 )
-from tests.unit.plugins.models.bench import REPO, SHARDS, Bench, tiny_model
+from tests.unit.plugins.models.bench import REPO, SHARDS, Bench, arguments, tiny_model
 from tests.unit.plugins.models.hub_double import Fault, HubDouble
 
 TOKEN = "hf_secretsecretsecret"
@@ -36,7 +36,7 @@ TOKEN = "hf_secretsecretsecret"
 @pytest.mark.parametrize("endpoint", ["hub.local", "ftp://hub", "http://", "https://me:pw@hub"])
 def test_an_endpoint_that_is_none(endpoint: str) -> None:
     with pytest.raises(ModelError, match="endpoint must be") as raised:
-        make_tools(endpoint, None, 4, check_mode=False)
+        make_tools(arguments(endpoint=endpoint), check_mode=False)
     assert "pw" not in str(raised.value)
 
 
@@ -74,7 +74,7 @@ def test_no_httpx_stops_only_where_bytes_have_to_move(
 
     monkeypatch.setattr(tools, "have_httpx", lambda: False)
     commit = hub.publish(REPO, tiny_model())
-    made = make_tools(hub.endpoint, None, 4, check_mode=True)
+    made = make_tools(arguments(endpoint=hub.endpoint), check_mode=True)
     assert made.ask().resolve(REPO, "main") == commit
     with pytest.raises(ModelError, match="has no httpx"):
         made.carry()

@@ -1,0 +1,226 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs omlx_model so that a playbook shows how far each host is while it fetches.
+
+The module is run once as any other is. Only when it says that bytes are missing does it run again,
+as a background job of the host by ansible-core's own async_wrapper, and its progress record is
+read over the connection until the job has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.closet.inference.plugins.module_utils.models.record import (
+    Record,
+    describe_record,
+    in_units,
+    parse_record,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.telling import Teller
+
+MODULE = "closet.inference.omlx_model"
+JOB_LIMIT_S = 7 * 24 * 3600
+POLL_S = 1.0
+OUT_OF_SIGHT_S = 600.0
+SILENT_S = 30.0  # a job that neither runs nor has left a result for so long will leave none
+MARK = "--closet--"
+
+# This file is first read by the process that owns the terminal; the workers have none.
+ON_TERMINAL = sys.stdout.isatty()
+display = Display()
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one poll saw. `alive` is None while the job has not told its process yet."""
+
+    record: Record | None
+    result: dict[str, Any] | None
+    alive: bool | None
+
+
+class ActionModule(ActionBase):
+    """Plan in the foreground, fetch in the background, show what happens."""
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        args = dict(self._task.args)
+        host = str(variables.get("inventory_hostname", "host"))
+        if self._task.async_val:  # the playbook wants its own background job
+            native = self._connection.has_native_async
+            result.update(self._module(args, variables, wrap_async=not native))
+            return result
+        show = self._shown(args)
+        planning = show and not self._task.check_mode
+        first = self._module({**args, "fetch": False} if planning else args, variables)
+        if show and self._task.check_mode:
+            self._tell_plan(host, first, "would pull")
+        if not planning or first.get("failed") or not first.get("pending"):
+            result.update(first)
+            return result
+        self._tell_plan(host, first, "pulls")
+        result.update(self._in_background(host, args, variables))
+        return result
+
+    def _shown(self, args: dict[str, Any]) -> bool:
+        """`progress: false` and a caller's own `fetch: false` keep this plugin out of the way."""
+        texts = [str(args.get(name, True)).lower() for name in ("progress", "fetch")]
+        return not any(text in {"false", "no", "off", "0", "n", "f"} for text in texts)
+
+    def _module(
+        self, args: dict[str, Any], variables: dict[str, Any], wrap_async: bool = False
+    ) -> dict[str, Any]:
+        done: dict[str, Any] = self._execute_module(
+            module_name=MODULE, module_args=args, task_vars=variables, wrap_async=wrap_async
+        )
+        return done
+
+    def _tell_plan(self, host: str, first: dict[str, Any], verb: str) -> None:
+        """One line per model of which something is missing."""
+        for model in first.get("models") or ():
+            if model["state"] == "would_pull" or (first.get("pending") and model["missing_bytes"]):
+                missing, size = model["missing_bytes"], model["bytes"]
+                what = "size unknown" if missing is None else f"{in_units(missing)}"
+                whole = f" of {in_units(size)}" if size and missing != size else ""
+                display.display(f"{host}: {verb} {model['name']}, {what}{whole}")
+
+    def _in_background(
+        self, host: str, args: dict[str, Any], variables: dict[str, Any]
+    ) -> dict[str, Any]:
+        with self._as_async():
+            job = self._module(args, variables, wrap_async=True)
+        path = job.get("results_file")
+        if job.get("failed") or not path:
+            return job
+        record_path = self._record_path(args)
+        teller = Teller(host, ON_TERMINAL, display.columns, constants.DEFAULT_LOCAL_TMP)
+        last: list[Record | None] = [None]
+        try:
+            return self._follow(host, str(path), record_path, teller, last)
+        except BaseException:  # a task timeout and Ctrl-C too: nobody wants it to go on then
+            self._end_job(last[0])
+            raise
+        finally:
+            self._say(teller.close())
+
+    @contextmanager
+    def _as_async(self) -> Iterator[None]:
+        """ansible-core takes the limit of a background job from the task."""
+        before = self._task.async_val
+        self._task.async_val = JOB_LIMIT_S
+        try:
+            yield
+        finally:
+            self._task.async_val = before
+
+    def _record_path(self, args: dict[str, Any]) -> str:
+        if args.get("progress_path"):
+            return str(args["progress_path"])
+        folder = args["serve_dir"] if args.get("via") == "server" else args["store"]
+        return f"{str(folder).rstrip('/')}/.closet.progress.json"
+
+    def _follow(
+        self,
+        host: str,
+        result_path: str,
+        record_path: str,
+        teller: Teller,
+        last: list[Record | None],
+    ) -> dict[str, Any]:
+        """Until the job has left its result, or has ended without one."""
+        seen_at = moved_at = time.monotonic()
+        while True:
+            time.sleep(POLL_S)
+            now = time.monotonic()
+            try:
+                look = self._look(result_path, record_path, last[0])
+            except AnsibleConnectionFailure as error:
+                if now - seen_at > OUT_OF_SIGHT_S:
+                    raise AnsibleError(self._lost(host)) from error
+                continue
+            seen_at = now
+            if look.result is not None:
+                self._remove(result_path)
+                return look.result
+            if look.alive:
+                moved_at = now
+            if now - moved_at > SILENT_S:
+                return {"failed": True, "msg": self._gone(last[0])}
+            if look.record is not None:
+                last[0] = look.record
+                self._say(teller.tell(describe_record(look.record), now))
+
+    def _look(self, result_path: str, record_path: str, last: Record | None) -> Look:
+        pid = int(last["pid"]) if last else 0
+        alive = f"kill -0 {pid} 2>/dev/null && echo yes || echo no" if pid else "echo starting"
+        words = [
+            f"cat {shlex.quote(record_path)} 2>/dev/null",
+            f"echo {MARK}",
+            f"cat {shlex.quote(result_path)} 2>/dev/null",
+            f"echo {MARK}",
+            alive,
+        ]
+        done = self._low_level_execute_command("; ".join(words))
+        parts = str(done.get("stdout", "")).split(MARK)
+        if len(parts) != 3:
+            return Look(None, None, None)
+        state = parts[2].strip()
+        return Look(
+            parse_record(parts[0]), _result(parts[1]), {"yes": True, "no": False}.get(state)
+        )
+
+    def _say(self, words: tuple[str, bool] | None) -> None:
+        if words is not None:
+            text, newline = words
+            display.display(text, newline=newline, screen_only=not newline)
+
+    def _remove(self, path: str) -> None:
+        self._low_level_execute_command(f"rm -f {shlex.quote(path)}")
+
+    def _end_job(self, record: Record | None) -> None:
+        """What has arrived stays; the next run goes on from there."""
+        if record is None:
+            return
+        try:
+            self._low_level_execute_command(f"kill -TERM {int(record['pid'])} 2>/dev/null")
+        except AnsibleError as error:
+            display.warning(f"the pull could not be told to end: {error}")
+
+    def _lost(self, host: str) -> str:
+        return (
+            f"{host} has not answered for {OUT_OF_SIGHT_S / 60:.0f} minutes. If it runs, its pull "
+            "goes on; run again to see how far it is."
+        )
+
+    def _gone(self, record: Record | None) -> str:
+        far = describe_record(record)
+        return (
+            f"the pull ended without a result{f' ({far})' if far else ''}: the host was restarted, "
+            "or the process was ended. Run again; it goes on from the byte it had reached."
+        )
+
+
+def _result(text: str) -> dict[str, Any] | None:
+    """The module's result, once the job file holds it."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return None if not isinstance(found, dict) or "started" in found else found

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a task asks for, what reaches outside, and what comes of it: values only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
+from ansible_collections.closet.inference.plugins.module_utils.models.links import LinkPlan, Served
+from ansible_collections.closet.inference.plugins.module_utils.models.loaded import (
+    Loaded,
+    nobody_to_ask,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.patience import Sleep
+from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peers
+from ansible_collections.closet.inference.plugins.module_utils.models.plan import ModelPlan
+from ansible_collections.closet.inference.plugins.module_utils.models.remains import Remains
+from ansible_collections.closet.inference.plugins.module_utils.models.removal import Removal
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelWant
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a task asks for; sizes in bytes.
+
+    `absent`: the models listed are to go, instead of to come. `fetch` False plans and does
+    everything but fetch. `ceiling` is the memory that the models of the host may use.
+    """
+
+    wants: tuple[ModelWant, ...]
+    store: Path
+    serve_dir: Path
+    reserve: int
+    verify: str
+    follow: bool
+    check_mode: bool
+    connections: int
+    progress_path: Path | None
+    absent: bool = False
+    exclusive: bool = False
+    confirmed: bool = False
+    fetch: bool = True
+    ceiling: int | None = None
+    hub_cache: Path | None = None
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What reaches outside: hubs (for questions, and for bytes), peers, the server, the clock."""
+
+    ask: Callable[[], Hub]
+    carry: Callable[[], Hub]
+    sleep: Sleep
+    peers: Peers = field(default_factory=Peers)
+    loaded: Callable[[], Loaded] = nobody_to_ask
+    wall: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """Everything that one run is going to do. `remains`: orphans in the hub cache."""
+
+    models: tuple[ModelPlan, ...]
+    links: LinkPlan
+    served: Served
+    free: int
+    removal: Removal = field(default_factory=Removal)
+    remains: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        models = any(model.changes for model in self.models)
+        return models or self.links.changes or self.removal.changes or bool(self.remains)
+
+    @property
+    def leftovers(self) -> Remains:
+        here = [found for model in self.models for found in model.leftovers]
+        return [*here, *self.remains, *self.removal.halfway]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was there, and what is now; `fetched` counts network bytes by served name.
+
+    `pending`: bytes are missing, and the request was not to fetch them; nothing was done.
+    """
+
+    plan: HostPlan
+    before: dict[str, tuple[str, str]]
+    fetched: dict[str, int]
+    warnings: tuple[str, ...] = ()
+    pending: bool = False
+    from_peers: int = 0

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of omlx_model without Ansible: the models, and then the server that serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.closet.inference.plugins.module_utils.models.arguments import (
+    read_request,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.converge import converge
+from ansible_collections.closet.inference.plugins.module_utils.models.download import PullLimits
+from ansible_collections.closet.inference.plugins.module_utils.models.report import (
+    describe,
+    weights_of,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.request import (
+    Outcome,
+    Request,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.server import (
+    BUSY,
+    Server,
+    Told,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.tools import make_tools
+from ansible_collections.closet.inference.plugins.module_utils.models.via_server import (
+    Heard,
+    converge_via_server,
+)
+from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
+
+
+@dataclass(frozen=True)
+class Done:
+    """What to tell of a run: the module's result, and what to warn of."""
+
+    result: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def run(params: Mapping[str, Any], check_mode: bool) -> Done:
+    """Raises ModelError, whose sentence holds no secret."""
+    request = read_request(params, check_mode)
+    tools = make_tools(params, check_mode)
+    url = params["server_url"]
+    server = Server(url, params["server_key"] or None, Runner()) if url else None
+    if params["via"] == "server" and server is not None:
+        outcome = converge_via_server(request, tools, _puller(server, params))
+    else:
+        outcome = converge(request, tools)
+    told = _tell(request, outcome, server, params)
+    result = {**describe(request, outcome), "server": None}
+    warnings = list(outcome.warnings)
+    if told is not None:
+        result["server"] = {"state": told.state, "sentence": told.sentence}
+        warnings += [told.sentence] if told.state == BUSY else []
+    return Done(result, tuple(warnings))
+
+
+def _puller(server: Server, params: Mapping[str, Any]) -> Any:
+    limits = PullLimits(overall_s=params["server_pull_limit_s"])
+
+    def pull(repo: str, heard: Heard) -> object:
+        return server.pull(repo, limits, params["token"] or None, heard)
+
+    return pull
+
+
+def _tell(
+    request: Request, outcome: Outcome, server: Server | None, params: Mapping[str, Any]
+) -> Told | None:
+    """The server hears of it last, when everything is in place; and is left alone when told not."""
+    if server is None or request.check_mode or outcome.pending or params["server_stopped"]:
+        return None
+    plan = outcome.plan
+    if request.absent and not plan.removal.changes:
+        return None
+    moved = any(model.incomplete for model in plan.models) or plan.links.changes
+    # what omlx fetched itself it has found already
+    changed = (moved and params["via"] == "hub") or plan.removal.changes
+    return server.tell(weights_of(plan), changed, params["server_idle_wait_s"])

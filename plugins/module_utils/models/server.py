@@ -1,0 +1,171 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell a running omlx of models on its disk, or let it fetch one itself.
+
+    server = Server(url, key, Runner())
+    told = server.tell({"qwen3": weight_bytes}, changed=True)
+    pulled = server.pull("mlx-community/Qwen3-4B-4bit", PullLimits(), token)
+
+Whatever goes wrong is a ModelError whose sentence holds neither key nor token. A server that is
+down is no error for `tell`: it looks for its models when it starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.closet.inference.plugins.module_utils.models.admin import (
+    Admin,
+    Request,
+    ServerDownError,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.download import (
+    Download,
+    Pulled,
+    PullLimits,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
+
+IDLE_WAIT_S = 120.0
+IDLE_LOOK_S = 1.0
+RELOAD_S = 900.0  # it preloads the pinned models before it answers
+
+DOWN = "down"
+CURRENT = "current"
+RELOADED = "reloaded"
+BUSY = "busy"
+
+Heard = Callable[[int, int], None]
+"""Bytes done and bytes in all (0: unknown), as the server counts them: a hint, no proof."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of it: `state` is down, current, reloaded or busy; `sentence` says it."""
+
+    state: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the server has: bytes of weights by model id, and whether it is doing something."""
+
+    models: Mapping[str, int]
+    busy: str | None
+
+
+class Server:
+    """One omlx. `url` is its address (http://127.0.0.1:8000), `key` its main key."""
+
+    def __init__(self, url: str, key: str | None, runner: Runner) -> None:
+        self._admin = Admin(url, key)
+        self._runner = runner
+
+    def tell(
+        self, models: Mapping[str, int], changed: bool, idle_wait_s: float = IDLE_WAIT_S
+    ) -> Told:
+        """Make sure that the server offers these models: served name to bytes of its weights.
+
+        A reload unloads everything, so it happens only when files `changed` or a model is not
+        listed whole, and only while nobody is being answered: the server gets `idle_wait_s` to
+        come to rest. ModelError when a model does not appear afterwards.
+        """
+        try:
+            return self._tell(models, changed, idle_wait_s)
+        except ServerDownError as down:
+            return Told(DOWN, f"{down}. It will find the models when it starts.")
+
+    def pull(
+        self,
+        repo: str,
+        limits: PullLimits | None = None,
+        token: str | None = None,
+        heard: Heard | None = None,
+    ) -> Pulled:
+        """Have the server fetch a repository at main into its own model folder, and wait.
+
+        A running download of it is adopted, one that a restart of the server lost is asked for
+        again. The caller proves the files: the server checks no hash.
+        """
+        download = Download(self._admin, self._runner, repo, limits or PullLimits(), token)
+        return download.run(heard)
+
+    def _tell(self, models: Mapping[str, int], changed: bool, idle_wait_s: float) -> Told:
+        lacking = missing(models, self._status().models)
+        if not changed and not lacking:
+            return Told(CURRENT, f"{self._admin.place} offers all of them.")
+        busy = self._wait_for_rest(idle_wait_s)
+        if busy:
+            return Told(
+                BUSY,
+                f"{self._admin.place} {busy}, and did not come to rest within {idle_wait_s:g} s; "
+                "it was left alone. Run again to make it read its models anew.",
+            )
+        self._admin.admin_json(Request("POST", "/admin/api/reload", answer_s=RELOAD_S))
+        lacking = missing(models, self._status().models)
+        if lacking:
+            raise ModelError(
+                f"{self._admin.place} read its models anew and {lacking[0]}"
+                f"{f' (and {len(lacking) - 1} more)' if len(lacking) > 1 else ''}. Look at its "
+                "log, and whether its model_dirs holds the folder of served names."
+            )
+        return Told(RELOADED, f"{self._admin.place} read its models anew.")
+
+    def _wait_for_rest(self, idle_wait_s: float) -> str | None:
+        """Until it rests in two looks running; otherwise what it is doing."""
+        until = self._runner.now() + idle_wait_s
+        rested = 0
+        while True:
+            busy = self._status().busy
+            rested = 0 if busy else rested + 1
+            if rested == 2:
+                return None
+            if self._runner.now() >= until and busy:
+                return busy
+            self._runner.sleep(IDLE_LOOK_S)
+
+    def _status(self) -> Status:
+        listed = self._admin.public("/v1/models/status")
+        return read_status(listed, self._admin.public("/api/status"))
+
+
+def missing(wanted: Mapping[str, int], offered: Mapping[str, int]) -> list[str]:
+    """What is wrong with each wanted model that is not offered whole."""
+    problems = []
+    for name, weights in sorted(wanted.items()):
+        if name not in offered:
+            problems.append(f"does not list {name}")
+        elif offered[name] < weights:
+            problems.append(
+                f"lists {name} with {offered[name]} bytes of weights instead of {weights}"
+            )
+    return problems
+
+
+def read_status(listed: Any, status: Any) -> Status:
+    """From the JSON of /v1/models/status and /api/status; what is lacking counts as nothing."""
+    models = listed.get("models") if isinstance(listed, dict) else None
+    found = {
+        str(model["id"]): _number(model, "estimated_size")
+        for model in models or ()
+        if isinstance(model, dict) and "id" in model
+    }
+    return Status(found, _business(status if isinstance(status, dict) else {}))
+
+
+def _business(status: Mapping[str, Any]) -> str | None:
+    answering = _number(status, "active_requests") + _number(status, "waiting_requests")
+    if answering:
+        return f"is answering {answering} request{'' if answering == 1 else 's'}"
+    # a reload while a model loads leaks its memory (omlx issue 3446)
+    return "is loading a model" if _number(status, "models_loading") else None
+
+
+def _number(record: Mapping[str, Any], key: str) -> int:
+    value = record.get(key)
+    return int(value) if isinstance(value, (int, float)) else 0
