@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.models import preflight
 from ansible_collections.closet.inference.plugins.module_utils.models.preflight import (
     check_writable,
 )
@@ -42,7 +41,7 @@ def test_a_model_that_no_server_here_could_load(
     if fits:
         published.run(ceiling=ceiling)
         return
-    with pytest.raises(ModelError, match="needs 0.01 MB of memory"):
+    with pytest.raises(ModelError, match=r"needs 0\.01 MB of memory"):
         published.run(ceiling=ceiling)
     assert published.hub.bodies == []
 
@@ -74,8 +73,8 @@ def test_a_folder_that_may_not_be_written(
     def access(path: Path, mode: int, **options: bool) -> bool:
         return Path(path) != locked and real(path, mode, **options)
 
-    monkeypatch.setattr(preflight.os, "access", access)
-    monkeypatch.setattr(preflight.os, "supports_effective_ids", {access})
+    monkeypatch.setattr(os, "access", access)
+    monkeypatch.setattr(os, "supports_effective_ids", {access})
     with pytest.raises(ModelError, match=f"may not write into {locked}"):
         published.run()
     assert published.hub.bodies == []
@@ -85,7 +84,7 @@ def test_a_complete_model_is_fine_in_a_folder_that_is_read_only(
     published: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published.run()
-    monkeypatch.setattr(preflight.os, "access", lambda *_args, **_options: False)
+    monkeypatch.setattr(os, "access", lambda *_args, **_options: False)
     assert not published.run()["changed"]
 
 
