@@ -17,7 +17,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.closet.inference.plugins.module_utils.house import names, offer
+from ansible_collections.closet.inference.plugins.module_utils.house import catalogue, names, offer
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # libyaml's, where there is one: eight files in two milliseconds instead of thirty
@@ -143,7 +143,7 @@ class _House:
             }
             try:
                 made[host] = offer.plan(host, wanted, models, profiles)
-            except offer.OfferError as err:
+            except catalogue.OfferError as err:
                 problems.append(str(err))
         return made, problems
 
