@@ -8,6 +8,8 @@ Pure: values in, an offer or a list of sentences out.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -88,13 +90,20 @@ class Offer:
         """Memory of all weights together, 10^9 bytes."""
         return round(sum(model.size_gb for model in self.models), 1)
 
+    @property
+    def digest(self) -> str:
+        """Moves when a switch is needed: another backend, model, revision or served name."""
+        parts = [[m.name, m.repo, m.tag, m.revision] for m in self.models]
+        text = json.dumps([self.backend, sorted(parts)])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for playbooks."""
         models = [
             {**asdict(model), "sampling": dict(model.sampling), "source": model.source}
             for model in self.models
         ]
-        return {**asdict(self), "models": models, "size_gb": self.size_gb}
+        return {**asdict(self), "models": models, "size_gb": self.size_gb, "digest": self.digest}
 
 
 def plan(
