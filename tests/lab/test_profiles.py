@@ -33,7 +33,10 @@ CHOICE = ROOT / "inventories/lab/.closet/attic.json"
 DEFAULT = {"qwen3-coder-next", "qwen3.6-35b", "qwen3-embedding", "qwen3-reranker", "qwen3-vl-8b"}
 LEAN = {"qwen3-coder-30b", "qwen3.6-35b", "qwen3-embedding", "qwen3-reranker"}
 KEY = "$(cat ~/.config/closet/key)"
-ASK = f'curl -s -m 20 -H "Authorization: Bearer {KEY}" http://attic.local:8000'
+ASK = (
+    f'curl -s -m 20 -H "Authorization: Bearer {KEY}" -H "Content-Type: application/json" '
+    "http://attic.local:8000"
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -96,6 +99,7 @@ def test_the_laptops_requests_during_a_switch_are_counted() -> None:
     asking = ["python", "-m", "lab", "shell", "air", COUNT]
     with subprocess.Popen(asking, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL) as laptop:
         try:
+            time.sleep(3)
             done = switch("lean")
             time.sleep(2)
         finally:
