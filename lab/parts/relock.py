@@ -1,4 +1,4 @@
-"""Resolve the .in files of this folder, and those of the roles, into hash-locked requirements again.
+"""Resolve the .in files of this folder and of the roles into hash-locked requirements again.
 
 Run it as `python -m lab.parts.relock` after editing a .in file, then `python -m lab.parts.fetch`.
 omlx.lock is two resolutions in one file: omlx-nodeps.in names what is installed without its own
