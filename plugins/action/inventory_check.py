@@ -17,7 +17,12 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.closet.inference.plugins.module_utils.house import names, offer
+from ansible_collections.closet.inference.plugins.module_utils.house import (
+    catalogue,
+    choice,
+    names,
+    offer,
+)
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # libyaml's, where there is one: eight files in two milliseconds instead of thirty
@@ -30,7 +35,7 @@ class ActionModule(ActionBase):
 
     _supports_check_mode = True
     _requires_connection = False
-    _VALID_ARGS = frozenset(("models", "profiles"))
+    _VALID_ARGS = frozenset(("models", "profiles", "profile", "closet"))
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -43,6 +48,7 @@ class ActionModule(ActionBase):
             *house.problems_of_groups(),
             *house.problems_of_names(),
             *house.problems_of_values(),
+            *house.problems_of_choice(),
         ]
         offers, more = house.offers()
         problems += more
@@ -53,7 +59,8 @@ class ActionModule(ActionBase):
             return result
         result.update(
             changed=False,
-            offers={host: made.as_dict() for host, made in offers.items()},
+            offers={host: house.described(host, made) for host, made in offers.items()},
+            candidates={host: house.candidates(host) for host in offers},
             closet_of=closet_of,
         )
         return result
@@ -72,6 +79,9 @@ class _House:
         self.options = _options()
         self.models = args.get("models") or {}
         self.profiles = args.get("profiles") or {}
+        # what this run asks for: playbooks/profile.yml -e profile=lean -e closet=attic
+        self.asked = str(args.get("profile") or "")
+        self.asked_for = str(args.get("closet") or "")
 
     @property
     def closets(self) -> list[str]:
@@ -126,26 +136,72 @@ class _House:
                 for error in ArgumentSpecValidator(spec).validate({name: value}).error_messages:
                     yield f"{place} (host {host}): {error}"
 
+    def problems_of_choice(self) -> Iterator[str]:
+        """A profile was asked for, and nobody can tell for which closet."""
+        if self.asked_for and self.asked_for not in self.closets:
+            hint = names.suggestion(self.asked_for, self.closets)
+            yield f"-e closet={self.asked_for} is not in the group closet{hint}"
+        elif self.asked and not self.asked_for and len(self.closets) > 1:
+            yield (
+                f"there are {len(self.closets)} closets ({', '.join(self.closets)}): say which one "
+                f"shall have profile {self.asked} with -e closet=NAME"
+            )
+
+    def wanted_profile(self, host: str) -> choice.Wanted:
+        """The profile that a closet shall have: asked for, chosen before, or the inventory's."""
+        said = str(self._value(host, "closet_profile", "default"))
+        asked = self.asked if self.asked_for in ("", host) else ""
+        folder = self._value(host, "inventory_dir", None)
+        kept = choice.read(choice.path_of(folder, host)) if folder else None
+        return choice.settle(said, asked, kept)
+
+    def described(self, host: str, made: offer.Offer) -> dict[str, Any]:
+        """An offer with who wants it."""
+        wanted = self.wanted_profile(host)
+        return {
+            **made.as_dict(),
+            "url_host": str(self._url_host(host)),
+            "chosen": wanted.chosen,
+            "remembered": wanted.remembered,
+            "inventory_profile": str(self._value(host, "closet_profile", "default")),
+        }
+
+    def candidates(self, host: str) -> list[dict[str, Any]]:
+        """Every profile that can be offered, to name one that fits when the wanted does not."""
+        found = []
+        for name in self._profiles(host):
+            try:
+                found.append(self._offer(host, name).as_dict())
+            except catalogue.OfferError:
+                continue  # a profile that nobody asked for may wait to be mended
+        return found
+
     def offers(self) -> tuple[dict[str, offer.Offer], list[str]]:
         made: dict[str, offer.Offer] = {}
         problems: list[str] = []
         for host in self.closets:
-            models = {**self.models, **self._value(host, "closet_models", {})}
-            profiles = {**self.profiles, **self._value(host, "closet_profiles", {})}
-            wanted = {
-                "profile": self._value(host, "closet_profile", "default"),
-                "exposure": self._value(host, "closet_exposure", "loopback"),
-                "port": self._value(host, "closet_port", 8000),
-                "url_host": self._value(
-                    host, "closet_url_host", self._value(host, "ansible_host", host)
-                ),
-                "revisions": self._value(host, "closet_revisions", {}),
-            }
             try:
-                made[host] = offer.plan(host, wanted, models, profiles)
-            except offer.OfferError as err:
+                made[host] = self._offer(host, self.wanted_profile(host).profile)
+            except catalogue.OfferError as err:
                 problems.append(str(err))
         return made, problems
+
+    def _offer(self, host: str, profile: str) -> offer.Offer:
+        wanted = {
+            "profile": profile,
+            "exposure": self._value(host, "closet_exposure", "loopback"),
+            "port": self._value(host, "closet_port", 8000),
+            "url_host": self._url_host(host),
+            "revisions": self._value(host, "closet_revisions", {}),
+        }
+        models = {**self.models, **self._value(host, "closet_models", {})}
+        return offer.plan(host, wanted, models, self._profiles(host))
+
+    def _profiles(self, host: str) -> dict[str, Any]:
+        return {**self.profiles, **self._value(host, "closet_profiles", {})}
+
+    def _url_host(self, host: str) -> Any:
+        return self._value(host, "closet_url_host", self._value(host, "ansible_host", host))
 
     def closet_of(self, offers: Mapping[str, offer.Offer]) -> tuple[dict[str, str], list[str]]:
         chosen: dict[str, str] = {}

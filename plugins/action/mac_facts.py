@@ -10,19 +10,26 @@ Documentation: plugins/modules/mac_facts.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.closet.inference.plugins.module_utils.house import mac
+from ansible_collections.closet.inference.plugins.module_utils.house import (
+    choice,
+    look,
+    mac,
+    memory,
+    memory_plan,
+)
 
 
 class ActionModule(ActionBase):
     """Gathers, judges, changes nothing."""
 
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("minimum_macos", "offer", "needs_npm"))
+    _VALID_ARGS = frozenset(("minimum_macos", "offer", "candidates", "wired", "hub", "needs_npm"))
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -32,8 +39,10 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         name = str(variables["inventory_hostname"])
         address = str(variables.get("ansible_host", name))
+        offer = self._task.args.get("offer") or {}
+        command = look.text(offer, str(self._task.args.get("hub") or ""))
         try:
-            done = self._low_level_execute_command(mac.LOOK, sudoable=False, executable="/bin/sh")
+            done = self._low_level_execute_command(command, sudoable=False, executable="/bin/sh")
         except AnsibleConnectionFailure as err:
             sentence = mac.unreachable(name, address, str(err.message))
             result.update(unreachable=True, msg=sentence)
@@ -51,11 +60,44 @@ class ActionModule(ActionBase):
             has_password,
             bool(self._task.args.get("needs_npm", False)),
         )
-        offer = self._task.args.get("offer") or {}
-        if offer and facts.memory_mb is not None:
-            weights = {model["name"]: model["size_gb"] for model in offer["models"]}
-            problems += filter(
-                None, [mac.too_small(name, facts.memory_mb, offer["profile"], weights)]
-            )
-        result.update(changed=False, problems=problems, **mac.plain(facts))
+        told = {}
+        if offer and facts.complete and facts.memory_mb is not None:
+            told = _sizes(facts, offer)
+            found, lines = self._closet(name, facts, offer, told)
+            problems += found
+            result["memory"] = lines
+        result.update(changed=False, problems=problems, sizes_gb=told, **mac.plain(facts))
         return result
+
+    def _closet(
+        self, name: str, facts: mac.Mac, offer: Mapping[str, Any], told: Mapping[str, float]
+    ) -> tuple[list[str], list[str]]:
+        """What keeps this Mac from serving the offer, and the sums of its memory as a table."""
+        wired = self._task.args.get("wired") or {}
+        memory_mb = facts.memory_mb or 0
+        reserve_gb = float(wired.get("reserve_gb") or 0)
+        limit_mb = int(wired.get("limit_mb") or 0) or memory.wired_limit_mb(
+            memory_mb, reserve_gb, facts.macos
+        )
+        wrong = memory.objection(
+            name, memory_mb, limit_mb, bool(wired.get("may_be_lower")), reserve_gb, facts.macos
+        )
+        found = mac.closet_problems(name, facts, offer, str(offer.get("url_host", "")))
+        found += filter(None, [wrong, choice.objection(name, facts.record, offer)])
+        if wrong:
+            return found, []  # sums under a limit that is not set would mean nothing
+        need = memory_plan.needs(offer, memory_mb, limit_mb, told)
+        if not need.fits:
+            others = [
+                memory_plan.needs(one, memory_mb, limit_mb, told)
+                for one in self._task.args.get("candidates") or []
+            ]
+            found.append(memory_plan.refusal(name, memory_mb, need, others, len(told)))
+        return found, memory_plan.table(name, memory_mb, need, len(told))
+
+
+def _sizes(facts: mac.Mac, offer: Mapping[str, Any]) -> dict[str, float]:
+    """Sizes of the offer's weights that the hub told, now or when they were first served."""
+    known = {**facts.record.get("sizes_gb", {}), **look.hub_sizes(facts.hub, offer["models"])}
+    sources = {memory_plan.source_of(model) for model in offer["models"]}
+    return {source: float(size) for source, size in sorted(known.items()) if source in sources}

@@ -10,8 +10,14 @@ from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.house.memory import (
     default_limit_mb,
+    objection,
     wired_limit_mb,
 )
+
+
+def wired_limit_objection(name: str, *given: Any) -> str:
+    """Why a limit must not be set, or nothing."""
+    return objection(name, *given) or ""
 
 
 class FilterModule:
@@ -22,4 +28,5 @@ class FilterModule:
         return {
             "wired_limit_mb": wired_limit_mb,
             "wired_limit_default_mb": default_limit_mb,
+            "wired_limit_objection": wired_limit_objection,
         }

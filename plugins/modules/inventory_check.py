@@ -15,6 +15,10 @@ description:
   - Refuses an inventory without a closet, two hosts with one address, a misspelled variable of
     this collection, an unknown profile or model, and a laptop whose closet is not one. All problems
     are reported together, each with its place and what to do.
+  - Reads profiles and models strictly. A model that is named twice, a role that is none, a size
+    without a unit or a limit that the model does not have is refused.
+  - A profile that was chosen earlier with M(closet.inference.profile_choice) holds as long as the
+    inventory's own line stays what it was.
   - Works out what each closet offers, for the plays that follow.
 options:
   models:
@@ -25,6 +29,15 @@ options:
     description: The profiles by name, as in the C(preflight) role's C(vars).
     type: dict
     required: true
+  profile:
+    description:
+      - The profile that this run asks for, with C(-e profile=lean). It goes before the inventory's.
+    type: str
+    default: ""
+  closet:
+    description: The closet that O(profile) is for. Needed only when there are several.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Can run in check mode and predict what would change without changing it.
@@ -55,6 +68,10 @@ offers:
       exposure: lan
       profile: default
       models: []
+candidates:
+  description: Everything that each closet could offer, one entry per profile, by host name.
+  returned: always
+  type: dict
 closet_of:
   description: The closet that each laptop uses, by host name.
   returned: always

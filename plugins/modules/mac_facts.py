@@ -27,8 +27,28 @@ options:
   offer:
     description:
       - What this host shall serve, from RV(closet.inference.inventory_check#module:offers). A Mac
-        that cannot hold the weights is a problem.
+        that cannot hold it is a problem, and so are a port that another program uses, an address
+        that is not this Mac's, and sudo rules that were broken before.
     type: dict
+  candidates:
+    description:
+      - Every profile that could be offered, from
+        RV(closet.inference.inventory_check#module:candidates), to name the largest that fits.
+    type: list
+    elements: dict
+    default: []
+  hub:
+    description:
+      - Address of the hub that is asked how large the weights are, in the same command. Sizes that
+        an earlier run recorded are not asked again. Without it those of the lineup count.
+    type: str
+    default: ""
+  wired:
+    description:
+      - What the owner says of the wired limit, with the keys C(limit_mb), C(reserve_gb) (0 is
+        computed) and C(may_be_lower).
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Can run in check mode and predict what would change without changing it.
@@ -85,6 +105,20 @@ npm:
   returned: when the host was reached
   type: str
   sample: /opt/homebrew/bin/npm
+memory:
+  description: The sums of the memory that the offer needs, as lines of a table.
+  returned: for a closet
+  type: list
+  elements: str
+sizes_gb:
+  description: Weights in 10^9 bytes that the hub told, by C(repo@revision).
+  returned: when the host was reached
+  type: dict
+  sample: {"mlx-community/Qwen3-Coder-Next-4bit@main": 44.8}
+record:
+  description: What the closet was last seen to serve, C({}) when nothing is recorded.
+  returned: when the host was reached
+  type: dict
 installed:
   description: Complete installations of ours, as C(program/version).
   returned: when the host was reached

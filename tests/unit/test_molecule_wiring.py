@@ -15,16 +15,28 @@ CONVERGES = sorted(MOLECULE.glob("*/converge.yml"))
 
 
 def imports(playbook: Path) -> Iterator[tuple[tuple[str, str], Any]]:
-    """Each role that a playbook imports and runs, with the variables it gets."""
-    for play in yaml.safe_load(playbook.read_text()):
-        for task in play.get("tasks", []):
+    """Each role that a playbook or a file of tasks imports and runs, with the variables it gets."""
+    for entry in yaml.safe_load(playbook.read_text()):
+        for task in tasks(entry):
             role = task.get("ansible.builtin.import_role")
             if role and task.get("when") is not False:
                 yield (role["name"], role.get("tasks_from", "main")), task.get("vars", {})
 
 
+def tasks(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A task, or what is in a play or a block."""
+    inside = [*entry.get("tasks", []), *entry.get("block", [])]
+    if not inside:
+        yield entry
+    for task in inside:
+        yield from tasks(task)
+
+
 WIRED = {
-    role: given for playbook in sorted(PLAYBOOKS.glob("*.yml")) for role, given in imports(playbook)
+    role: given
+    for playbook in sorted(PLAYBOOKS.rglob("*.yml"))
+    if playbook.parent.name != "vars"
+    for role, given in imports(playbook)
 }
 
 

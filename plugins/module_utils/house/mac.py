@@ -3,39 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What one look at a Mac tells, and whether it is a Mac we can work with.
 
-Pure but for the text of the look itself, a POSIX shell command that needs nothing but what every
-macOS ships. Facts that could not be read are None, never a guess.
+Pure. Facts that could not be read are None, never a guess; look.py has the command itself.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.house.memory import wired_limit_mb
-
-# One `key=value` line per fact; a command that is missing leaves its value empty.
-LOOK = r"""
-export PATH=/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C
-say() { printf '%s=%s\n' "$1" "$2"; }
-say look begin
-say kernel "$(uname -s 2>/dev/null)"
-say machine "$(uname -m 2>/dev/null)"
-say macos "$(sw_vers -productVersion 2>/dev/null)"
-say sysctl "$(sysctl -n hw.memsize hw.model iogpu.wired_limit_mb 2>/dev/null | tr '\n' ' ')"
-say user "$(id -un)"
-say group "$(id -gn)"
-say home "$HOME"
-say sudo "$(sudo -n true >/dev/null 2>&1 && echo yes || echo no)"
-say tools "$(xcode-select -p 2>/dev/null)"
-link=$(route -n get default 2>/dev/null | sed -n 's/.*interface: //p')
-say address "$(ipconfig getifaddr "$link" 2>/dev/null)"
-say npm "$(PATH=/opt/homebrew/bin:/usr/local/bin:$PATH command -v npm)"
-for mark in /opt/closet/*/*/.complete; do
-  [ -f "$mark" ] && mark=${mark#/opt/closet/} && say installed "${mark%/.complete}"
-done
-say look end
-"""
+# The one file of sudo rules that is ours.
+SUDOERS = "closet-wired-memory"
 
 
 @dataclass(frozen=True)
@@ -56,6 +36,15 @@ class Mac:
     address: str | None = None
     npm: str | None = None
     installed: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
+    """Programs that listen on the closet's port and are none of ours."""
+    sudoers: str | None = None
+    """What visudo says is wrong with the sudo rules as they are."""
+    sysctl_conf_odd: bool = False
+    record: Mapping[str, Any] = field(default_factory=dict)
+    """What the closet last was seen to serve; empty when nothing readable is there."""
+    hub: tuple[str, ...] = ()
     complete: bool = False
     """Whether the look came to its end; without it nothing above is to be trusted."""
 
@@ -63,11 +52,11 @@ class Mac:
 def parse(text: str) -> Mac:
     """Read what LOOK printed; lines that are not ours (a banner, a motd) are skipped."""
     values: dict[str, str] = {}
-    installed: list[str] = []
+    many: dict[str, list[str]] = {"installed": [], "listener": [], "ours": [], "hub_line": []}
     for line in text.splitlines():
         key, _sign, value = line.strip().partition("=")
-        if key == "installed":
-            installed.append(value)
+        if key in many:
+            many[key].append(value)
         elif key == "look" and value == "end":
             values["end"] = "yes"
         else:
@@ -90,14 +79,24 @@ def parse(text: str) -> Mac:
         tools=values.get("tools") or None,
         address=values.get("address") or None,
         npm=values.get("npm") or None,
-        installed=tuple(installed),
+        installed=tuple(many["installed"]),
+        addresses=tuple(values.get("addresses", "").split()),
+        strangers=_strangers(many["listener"], many["ours"]),
+        sudoers=values.get("sudoers") or None,
+        sysctl_conf_odd=bool(values.get("sysctl_conf")),
+        record=_record(values.get("record", "")),
+        hub=tuple(many["hub_line"]),
         complete="end" in values,
     )
 
 
 def plain(facts: Mac) -> dict[str, Any]:
     """Return the facts as values for playbooks."""
-    return {**asdict(facts), "installed": list(facts.installed)}
+    values = {**asdict(facts), "record": dict(facts.record)}
+    del values["hub"]  # long, and said in sizes
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
+    }
 
 
 def problems(
@@ -137,20 +136,33 @@ def problems(
     return found
 
 
-def too_small(name: str, memory_mb: int, profile: str, weights: dict[str, float]) -> str | None:
-    """Return why a Mac cannot hold a profile, with the sums, or None when it can.
-
-    `weights` is the memory of each model's weights in 10^9 bytes, by served name.
-    """
-    room_gb = wired_limit_mb(memory_mb) * 1024 * 1024 / 1e9
-    if sum(weights.values()) < room_gb:
-        return None
-    terms = " + ".join(f"{model} {size:g}" for model, size in weights.items())
-    return (
-        f"{name}: profile {profile} needs {sum(weights.values()):.1f} GB for its weights "
-        f"({terms}), and of its {memory_mb // 1024} GB the GPU may wire {room_gb:.1f}: "
-        "set closet_profile to a smaller one (lean, mlx-coding, mlx-knowledge) or make your own"
-    )
+def closet_problems(name: str, facts: Mac, offer: Mapping[str, Any], url_host: str) -> list[str]:
+    """Return a sentence for each reason why this Mac cannot serve an offer, but for its memory."""
+    found = []
+    if facts.strangers:
+        found.append(
+            f"{name}: port {offer['port']} is in use by {', '.join(facts.strangers)}, which is "
+            f"not ours: end it (sudo lsof -nP -iTCP:{offer['port']} -sTCP:LISTEN shows it), or set "
+            "closet_port to another one"
+        )
+    if _is_elsewhere(url_host, facts.addresses):
+        found.append(
+            f"{name}: closet_url_host is {url_host}, and this Mac has "
+            f"{', '.join(facts.addresses)}: the laptops would ask somebody else. "
+            "Set it to one of these, or to a name"
+        )
+    # a broken file of ours is written anew by the role
+    if facts.sudoers and SUDOERS not in facts.sudoers:
+        found.append(
+            f"{name}: its sudo rules were broken before us ({facts.sudoers}), and another file "
+            "would not mend them: run `sudo visudo` on it, or `sudo visudo -f` with that file"
+        )
+    if facts.sysctl_conf_odd:
+        found.append(
+            f"{name}: /etc/sysctl.conf is not a file, and our line belongs into it: look at it "
+            "with `ls -l /etc/sysctl.conf` and move it away"
+        )
+    return found
 
 
 def unreachable(name: str, address: str, message: str) -> str:
@@ -160,6 +172,35 @@ def unreachable(name: str, address: str, message: str) -> str:
         f"{name} does not answer by ssh at {address} ({reason}): wake it, look at System Settings "
         f"> General > Sharing > Remote Login, then try `ssh {address}`"
     )
+
+
+def _strangers(listeners: list[str], ours: list[str]) -> tuple[str, ...]:
+    """Listeners whose process, parent and grandparent launchd does not run for us."""
+    pids = {pid for pid in ours if pid}
+    found = []
+    for line in listeners:
+        pid, parent, grandparent, *words = [*line.split(), "", "", ""]
+        if not pids & {pid, parent, grandparent}:
+            found.append(f"{' '.join(words).strip() or 'a program'} (pid {pid})")
+    return tuple(dict.fromkeys(found))
+
+
+def _record(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    whole = isinstance(found, dict) and isinstance(found.get("offer"), dict)
+    return found if whole and found.get("serve_dir") else {}
+
+
+def _is_elsewhere(url_host: str, addresses: tuple[str, ...]) -> bool:
+    """An address, not a name, that none of the Mac's interfaces has."""
+    try:
+        address = ipaddress.ip_address(url_host)
+    except ValueError:
+        return False
+    return address.version == 4 and bool(addresses) and url_host not in addresses
 
 
 def _older(version: str, minimum: str) -> bool:

@@ -105,20 +105,65 @@ def test_a_silent_host_is_named_with_its_address_and_the_reason() -> None:
         assert word in sentence
 
 
+SERVING = """\
+addresses=127.0.0.1 10.77.31.10
+listener=412 1 0 omlx-server
+listener=413 412 1 omlx-runtime
+ours=412
+record={"version": 1, "offer": {"profile": "lean"}, "serve_dir": "/x", "sizes_gb": {"o/m@main": 4}}
+"""
+OFFER = {"port": 8000}
+
+
+def serving(text: str) -> mac.Mac:
+    return mac.parse(LOOK.replace("look=end", f"{text}look=end"))
+
+
+def test_what_launchd_runs_for_us_is_no_stranger_on_the_port() -> None:
+    seen = serving(SERVING)
+    assert seen.strangers == ()
+    assert seen.record["offer"] == {"profile": "lean"}
+    assert mac.closet_problems("attic", seen, OFFER, "attic.local") == []
+    assert "hub" not in mac.plain(seen)
+
+
 @pytest.mark.parametrize(
-    ("memory_gb", "weights", "fits"),
+    ("text", "url_host", "words"),
     [
-        (128, {"coder": 42.0, "chat": 18.0}, True),
-        (64, {"coder": 42.0, "chat": 18.0}, True),
-        (48, {"coder": 42.0, "chat": 18.0}, False),
-        (16, {"coder": 17.0}, False),
+        (
+            "listener=99 1 0 /usr/bin/python3\nours=412\n",
+            "attic.local",
+            ["port 8000 is in use by /usr/bin/python3 (pid 99)", "closet_port"],
+        ),
+        (
+            "addresses=127.0.0.1 10.77.31.10\n",
+            "10.77.31.99",
+            ["closet_url_host is 10.77.31.99", "10.77.31.10", "somebody else"],
+        ),
+        (
+            "sudoers=/etc/sudoers.d/mine:1:9: syntax error\n",
+            "attic.local",
+            ["broken before us", "/etc/sudoers.d/mine:1:9", "sudo visudo -f"],
+        ),
+        ("sysctl_conf=no file\n", "attic.local", ["/etc/sysctl.conf is not a file"]),
     ],
 )
-def test_a_profile_is_held_against_the_memory(
-    memory_gb: int, weights: dict[str, float], fits: bool
+def test_each_reason_of_a_closet_has_its_sentence(
+    text: str, url_host: str, words: list[str]
 ) -> None:
-    answer = mac.too_small("attic", memory_gb * 1024, "default", weights)
-    assert (answer is None) == fits
-    if answer is not None:
-        assert f"of its {memory_gb} GB" in answer
-        assert "closet_profile" in answer
+    found = mac.closet_problems("attic", serving(text), OFFER, url_host)
+    assert len(found) == 1
+    for word in ["attic", *words]:
+        assert word in found[0]
+
+
+def test_broken_rules_of_our_own_are_the_roles_to_mend() -> None:
+    seen = serving("sudoers=/etc/sudoers.d/closet-wired-memory:2: syntax error\n")
+    assert mac.closet_problems("attic", seen, OFFER, "attic.local") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"offer": 3, "serve_dir": "/x"}', '{"offer": {}}']
+)
+def test_a_record_that_is_broken_is_none(text: str) -> None:
+    assert serving(f"record={text}\n").record == {}

@@ -1,0 +1,130 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The text of the one look at a Mac: a POSIX shell command that needs only what macOS ships.
+
+It prints one `key=value` line per fact; a command that is missing leaves its value empty.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+RECORD = "/opt/closet/state/serving.json"
+# Weights as servers load them; what a repository holds besides is not memory.
+WEIGHTS = (".safetensors", ".bin", ".gguf")
+
+LOOK = r"""
+export PATH=/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C
+say() { printf '%s=%s\n' "$1" "$2"; }
+say look begin
+say kernel "$(uname -s 2>/dev/null)"
+say machine "$(uname -m 2>/dev/null)"
+say macos "$(sw_vers -productVersion 2>/dev/null)"
+say sysctl "$(sysctl -n hw.memsize hw.model iogpu.wired_limit_mb 2>/dev/null | tr '\n' ' ')"
+say user "$(id -un)"
+say group "$(id -gn)"
+say home "$HOME"
+say sudo "$(sudo -n true >/dev/null 2>&1 && echo yes || echo no)"
+say tools "$(xcode-select -p 2>/dev/null)"
+link=$(route -n get default 2>/dev/null | sed -n 's/.*interface: //p')
+say address "$(ipconfig getifaddr "$link" 2>/dev/null)"
+say npm "$(PATH=/opt/homebrew/bin:/usr/local/bin:$PATH command -v npm)"
+for mark in /opt/closet/*/*/.complete; do
+  [ -f "$mark" ] && mark=${mark#/opt/closet/} && say installed "${mark%/.complete}"
+done
+"""
+# Who listens on the port, and which processes launchd runs for us: pid, parent, grandparent.
+CLOSET = r"""
+say addresses "$(ifconfig -a 2>/dev/null | sed -n 's/.*inet \([0-9.]*\).*/\1/p' | tr '\n' ' ')"
+say record "$(tr -d '\n' <RECORD 2>/dev/null)"
+parent() { ps -o ppid= -p "$1" 2>/dev/null | tr -d ' '; }
+pids=$(sudo -n lsof -nP -t -iTCP:PORT -sTCP:LISTEN 2>/dev/null ||
+       lsof -nP -t -iTCP:PORT -sTCP:LISTEN 2>/dev/null)
+for pid in $pids; do
+  up=$(parent "$pid")
+  say listener "$pid ${up:-0} $(parent "${up:-0}") $(ps -o comm= -p "$pid" 2>/dev/null)"
+done
+for job in /Library/LaunchDaemons/inference.closet.*.plist; do
+  [ -f "$job" ] || continue
+  job=${job##*/}
+  say ours "$(launchctl print "system/${job%.plist}" 2>/dev/null |
+    sed -n 's/^[[:space:]]*pid = \([0-9]*\)$/\1/p')"
+done
+if sudo -n true >/dev/null 2>&1; then
+  told=$(sudo -n visudo -c 2>&1 >/dev/null) || say sudoers "$(printf '%s' "$told" | head -n 1)"
+fi
+[ ! -e /etc/sysctl.conf ] || [ -f /etc/sysctl.conf ] || say sysctl_conf "no file"
+"""
+# One curl for all repositories whose size the record does not hold; nothing is asked twice.
+HUB = r"""
+urls=
+ask() { grep -qsF "\"$1\"" RECORD || urls="$urls $2"; }
+ASKS
+[ -z "$urls" ] || curl -sSL --fail-early --connect-timeout 4 -m 15 -w '\nhub=%{http_code}\n' \
+  $urls 2>&1 | sed 's/^/hub_line=/'
+"""
+END = "\nsay look end\n"
+
+
+def text(offer: Mapping[str, Any] | None, endpoint: str = "") -> str:
+    """The look at a laptop, or at the closet that shall serve `offer`."""
+    if not offer:
+        return LOOK + END
+    closet = CLOSET.replace("RECORD", RECORD).replace("PORT", str(int(offer["port"])))
+    asks = [
+        f"ask {shlex.quote(source)} {shlex.quote(url)}"
+        for source, url in questions(offer["models"], endpoint)
+    ]
+    hub = HUB.replace("RECORD", RECORD).replace("ASKS", "\n".join(asks)) if asks else ""
+    return LOOK + closet + hub + END
+
+
+def questions(models: Iterable[Mapping[str, Any]], endpoint: str) -> list[tuple[str, str]]:
+    """(repo@revision, URL of the hub that tells its files' sizes) of each model of the hub."""
+    if not endpoint:
+        return []
+    base = endpoint.rstrip("/")
+    return [
+        (
+            f"{model['repo']}@{model['revision']}",
+            f"{base}/api/models/{quote(model['repo'])}/revision/"
+            f"{quote(model['revision'], safe='')}?blobs=true",
+        )
+        for model in models
+        if model["repo"]
+    ]
+
+
+def hub_sizes(lines: Iterable[str], models: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Weights in 10^9 bytes by repo@revision, as far as the hub answered."""
+    told: dict[str, float] = {}
+    for line in lines:
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            continue  # the status line of curl, or words of a proxy
+        if isinstance(answer, dict) and answer.get("siblings"):
+            size = _weights(answer["siblings"])
+            if size:
+                told[str(answer.get("id", ""))] = size
+    return {
+        f"{model['repo']}@{model['revision']}": told[model["repo"]]
+        for model in models
+        if model["repo"] in told
+    }
+
+
+def _weights(files: Iterable[Mapping[str, Any]]) -> float:
+    sizes: dict[str, int] = dict.fromkeys(WEIGHTS, 0)
+    for file in files:
+        name, size = str(file.get("rfilename", "")), file.get("size")
+        for kind in WEIGHTS:
+            if name.endswith(kind) and isinstance(size, int):
+                sizes[kind] += size
+    # a repository that has its weights twice is served from the first kind
+    return next((sizes[kind] / 1e9 for kind in WEIGHTS if sizes[kind]), 0.0)
