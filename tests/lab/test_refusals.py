@@ -77,8 +77,16 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {
             f"{CLOSET}.attic.ansible_host": "10.77.31.21",
             f"{CLIENTS}.air.ansible_host": "10.77.31.10",
+            # nothing listens there: the sizes are those of the lineup
+            f"{CLOSET}.attic.models_endpoint": "http://hub.local:9",
         },
-        ["attic: profile default needs 74.7 GB", "qwen3-coder-next 42 +", "of its 16 GB"],
+        [
+            "attic: profile default needs 8",
+            "of its 16 GB models may take 12.9",
+            "weights 74.7 GB sizes from the lineup",
+            "42.0 qwen3-coder-next",
+            "No profile fits this Mac",
+        ],
     ),
     "a closet that does not answer": (
         {f"{CLOSET}.attic.ansible_host": "10.77.31.99"},

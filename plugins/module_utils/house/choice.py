@@ -76,9 +76,10 @@ def objection(name: str, record: Mapping[str, Any], wanted: Mapping[str, Any]) -
         return None
     if served.get("inventory_profile") != wanted["inventory_profile"]:
         return None  # the line was edited since: the inventory spoke last
+    theirs, ours = served["profile"], wanted["profile"]
+    command = "ansible-playbook playbooks/profile.yml -e profile="
     return (
-        f"{name} serves profile {served['profile']}, which was chosen with "
-        f"playbooks/profile.yml from another checkout, and this inventory says "
-        f"{wanted['profile']}: run `ansible-playbook playbooks/profile.yml -e profile={served['profile']}` here to stay with it, or with "
-        f"`-e profile={wanted['profile']}` to switch"
+        f"{name} serves profile {theirs}, which was chosen with playbooks/profile.yml from another "
+        f"checkout, and this inventory says {ours}: run `{command}{theirs}` here to stay with it, "
+        f"or `{command}{ours}` to switch"
     )

@@ -138,10 +138,9 @@ def table(host: str, memory_mb: int, need: Needs, told: int) -> list[str]:
     )
     spare = need.ceiling_gb - need.total_gb
     verdict = f"fits, {spare:.1f} GB to spare" if need.fits else "does not fit"
-    terms = " + ".join(f"{name} {size:.1f}" for name, size in need.weights.items())
     guard = "where omlx refuses to load more" if need.guard_gb else f"{need.backend} has none"
     rows = [
-        ("weights", need.weights_gb, f"{terms} ({origin})"),
+        ("weights", need.weights_gb, origin),
         (
             "requests",
             need.requests_gb,
@@ -154,7 +153,8 @@ def table(host: str, memory_mb: int, need: Needs, told: int) -> list[str]:
     ]
     head = f"{host}, {memory_mb // 1024} GB, profile {need.profile} ({need.backend}): {verdict}"
     lines = [f"  {name:<15}{value:>7.1f} GB  {note}".rstrip() for name, value, note in rows]
-    return [head, *lines]
+    terms = [f"{size:>24.1f}     {name}" for name, size in need.weights.items()]
+    return [head, lines[0], *terms, *lines[1:]]
 
 
 def refusal(host: str, memory_mb: int, need: Needs, others: Sequence[Needs], told: int) -> str:

@@ -67,7 +67,7 @@ def test_a_refusal_has_the_sums_and_the_way_out() -> None:
     for words in (
         "attic: profile default needs 84.",
         "of its 64 GB models may take 61.8",
-        "qwen3-coder-next 42.0 + qwen3.6-35b 18.0",
+        "42.0     qwen3-coder-next\n",
         "2 at once, each 131072 tokens of qwen3-coder-next",
         "closet_profile: mlx-coding",
         "the hub was not asked or did not answer",

@@ -1,0 +1,370 @@
+"""A closet changes its profile: there and back, and by itself when the new one fails."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.conftest import (
+    CLIENTS,
+    ENVIRONMENT,
+    HOSTS,
+    ROOT,
+    Done,
+    as_root,
+    lab,
+    on,
+    provisioned,
+    run,
+    site,
+)
+from tests.lab.test_refusals import CLOSET, inventory
+from tests.lab.test_site import disk
+
+CHOICE = ROOT / "inventories/lab/.closet/attic.json"
+DEFAULT = {"qwen3-coder-next", "qwen3.6-35b", "qwen3-embedding", "qwen3-reranker", "qwen3-vl-8b"}
+LEAN = {"qwen3-coder-30b", "qwen3.6-35b", "qwen3-embedding", "qwen3-reranker"}
+KEY = "$(cat ~/.config/closet/key)"
+ASK = f'curl -s -m 20 -H "Authorization: Bearer {KEY}" http://attic.local:8000'
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closet(fresh_lab: None) -> Iterator[None]:
+    """A closet that serves its default profile, and a choice that ends with these tests."""
+    CHOICE.unlink(missing_ok=True)
+    provisioned(site())
+    yield
+    shutil.rmtree(CHOICE.parent, ignore_errors=True)
+
+
+def switch(profile: str, *words: str, limit_s: float = 600) -> Done:
+    """Switch as an owner does."""
+    return run("ansible-playbook", "playbooks/profile.yml", "-e", f"profile={profile}", *words,
+               limit_s=limit_s)  # fmt: skip
+
+
+def words_of(done: Done) -> str:
+    return " ".join(done.output.split())
+
+
+def served() -> set[str]:
+    """What a laptop sees."""
+    asked = on("air", f"{ASK}/v1/models")
+    return {model["id"] for model in json.loads(asked.output)["data"]}
+
+
+def record() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(on("attic", "cat /opt/closet/state/serving.json").output)
+    return found
+
+
+def says(model: str) -> str:
+    body = {"model": model, "messages": [{"role": "user", "content": "Who?"}], "max_tokens": 20}
+    return on("air", f"{ASK}/v1/chat/completions -d '{json.dumps(body)}'", limit_s=60).output
+
+
+def omlx_pid() -> str:
+    done = on("attic", "sudo launchctl print system/inference.closet.omlx")
+    found = re.search(r"^\tpid = (\d+)$", done.output, re.MULTILINE)
+    assert found, done.output
+    return found[1]
+
+
+def unchanged(done: Done) -> None:
+    assert {host: done.changed()[host] for host in HOSTS} == dict.fromkeys(HOSTS, 0), done.output
+
+
+COUNT = f"""
+rm -f /tmp/asked /tmp/enough; while [ ! -e /tmp/enough ]; do
+  code=$({ASK}/v1/chat/completions -o /dev/null -w '%{{http_code}}' -d \
+'{{"model":"qwen3.6-35b","messages":[{{"role":"user","content":"Who?"}}],"max_tokens":4}}')
+  echo "$(date +%s.%N) $code" >> /tmp/asked; sleep 0.2
+done
+"""
+
+
+def test_the_laptops_requests_during_a_switch_are_counted() -> None:
+    """The chat model is in both profiles: what fails is what the restart costs."""
+    asking = ["python", "-m", "lab", "shell", "air", COUNT]
+    with subprocess.Popen(asking, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL) as laptop:
+        try:
+            done = switch("lean")
+            time.sleep(2)
+        finally:
+            on("air", "touch /tmp/enough")
+            laptop.wait(timeout=60)
+    provisioned(done)
+    asked = [line.split() for line in on("air", "cat /tmp/asked").output.splitlines()]
+    failed = [float(when) for when, code in asked if code != "200"]
+    before = [float(when) for when, code in asked if code == "200" and float(when) < failed[0]]
+    after = [float(when) for when, code in asked if code == "200" and float(when) > failed[-1]]
+    assert before
+    assert after, "the last requests must be answered again"
+    print(
+        f"\nswitch default -> lean: {len(asked)} requests asked, {len(failed)} failed, "
+        f"{after[0] - before[-1]:.1f} s between the last answer before and the first after"
+    )
+    assert served() == LEAN
+    assert "lean" in record()["offer"]["profile"]
+
+
+def test_the_laptops_followed_in_the_same_run() -> None:
+    for laptop in CLIENTS:
+        listed = on(laptop, "timeout 60 opencode models", limit_s=90)
+        assert set(listed.output.split()) == {"closet/qwen3-coder-30b", "closet/qwen3.6-35b"}
+    lock = on("air", "cat '/Library/Application Support/opencode/opencode.json'").output
+    models = json.loads(lock)["provider"]["closet"]["models"]
+    assert models["qwen3-coder-30b"]["limit"] == {"context": 65536, "output": 32768}
+    mine = json.loads(on("air", "cat ~/.config/opencode/opencode.json").output)
+    assert mine["agent"]["build"]["temperature"] == 0.7
+    assert mine["agent"]["plan"]["top_p"] == 0.95
+
+
+def test_limits_and_sampling_reached_the_server() -> None:
+    told = json.loads(on("air", f"{ASK}/v1/models/status").output)["models"]
+    assert {m["id"]: m["max_context_window"] for m in told}["qwen3-coder-30b"] == 65536
+    stored = json.loads(on("attic", "cat ~/.omlx/model_settings.json").output)["models"]
+    assert stored["qwen3-coder-30b"]["repetition_penalty"] == 1.05
+
+
+def test_site_stays_with_what_was_chosen_and_has_nothing_to_do() -> None:
+    unchanged(provisioned(site()))
+    unchanged(provisioned(site("--check", "--diff")))
+    unchanged(provisioned(switch("lean")))
+    assert served() == LEAN
+
+
+def test_another_checkout_is_told_before_it_would_switch_back(tmp_path: Path) -> None:
+    elsewhere = inventory(tmp_path, {})
+    shutil.rmtree(elsewhere / ".closet")
+    shutil.copytree(ROOT / "inventories/lab/.secrets", elsewhere / ".secrets")
+    done = site("-i", str(elsewhere))
+    assert done.code != 0
+    assert "attic serves profile lean, which was chosen" in words_of(done)
+    assert served() == LEAN
+
+
+def test_a_check_of_a_switch_tells_the_truth_and_changes_nothing() -> None:
+    pid, before = omlx_pid(), {host: disk(host) for host in HOSTS}
+    done = provisioned(switch("default", "--check", "--diff"))
+    assert done.changed()["attic"] >= 4
+    assert all(done.changed()[laptop] == 1 for laptop in CLIENTS)
+    assert "qwen3-coder-next" in done.output
+    assert omlx_pid() == pid
+    assert {host: disk(host) for host in HOSTS} == before
+    assert json.loads(CHOICE.read_text())["profile"] == "lean"
+
+
+def test_and_back_again() -> None:
+    provisioned(switch("default"))
+    assert served() == DEFAULT
+    assert "qwen3-coder-next" in says("qwen3-coder-next")
+    unchanged(provisioned(site()))
+
+
+def spoil(repo: str) -> str:
+    """Damage a model's weights and keep size and times, which only a hash would notice."""
+    file = f"/Users/admin/.omlx/store/{repo}/model.safetensors"
+    return (
+        f"cp -p {file} /tmp/kept && printf 'XXXXXXXXXXXXXXXX' | "
+        f"dd of={file} conv=notrunc status=none && touch -r /tmp/kept {file}"
+    )
+
+
+def test_a_profile_whose_model_is_corrupt_is_taken_back() -> None:
+    repo = "mlx-community/Qwen3-Coder-30B-A3B-Instruct-4bit"
+    as_root("attic", spoil(repo))
+    before = record()
+    done = switch("lean", "-e", "omlx_start_timeout_s=40")
+    as_root("attic", f"cp -p /tmp/kept /Users/admin/.omlx/store/{repo}/model.safetensors")
+    assert done.code != 0
+    text = words_of(done)
+    assert "attic: the switch to profile lean was taken back. default answers again" in text
+    assert "lean did not serve: http://127.0.0.1:8000/v1: step 'answer' failed" in text
+    assert served() == DEFAULT
+    assert "qwen3-coder-next" in says("qwen3-coder-next")
+    assert record() == before
+    # the laptops never left
+    assert all(done.changed()[laptop] == 0 for laptop in CLIENTS)
+    unchanged(provisioned(site()))
+
+
+MUTE = {
+    "closet_models": {
+        "mute": {
+            # an embedder lists well and never answers a chat
+            "name": "mute",
+            "repo": "mlx-community/Qwen3-Embedding-8B-4bit-DWQ",
+            "title": "Mute",
+            "kind": "chat",
+            "size_gb": 5,
+            "context": 4096,
+            "output": 64,
+        }
+    },
+    "closet_profiles": {"mute": {"models": ["mute"], "build": "mute", "chat": "mute"}},
+}
+
+
+def test_an_inventory_edit_that_never_answers_is_taken_back(tmp_path: Path) -> None:
+    edits = {f"{CLOSET}.attic.{name}": value for name, value in MUTE.items()}
+    home = inventory(tmp_path, {**edits, f"{CLOSET}.attic.closet_profile": "mute"})
+    shutil.copytree(ROOT / "inventories/lab/.secrets", home / ".secrets")
+    done = site("-i", str(home), "-e", "omlx_start_timeout_s=30")
+    assert done.code != 0
+    text = words_of(done)
+    assert "the switch to profile mute was taken back. default answers again" in text
+    assert "set closet_profile back" in text
+    assert served() == DEFAULT
+    unchanged(provisioned(site()))
+
+
+def test_the_power_fails_in_the_middle_of_a_switch() -> None:
+    argv = ["ansible-playbook", "playbooks/profile.yml", "-e", "profile=lean"]
+    with subprocess.Popen(
+        argv, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+    ) as switching:  # fmt: skip
+        assert switching.stdout is not None
+        for line in switching.stdout:
+            if line.startswith("TASK") and "Run omlx at boot" in line:
+                break
+        time.sleep(0.5)
+        lab("power-cut", "attic")
+        switching.stdout.read()
+        switching.wait(timeout=300)
+    # whatever it came to, the choice was made: the next run of site.yml finishes it
+    provisioned(site())
+    assert served() == LEAN
+    assert record()["offer"]["profile"] == "lean"
+    unchanged(provisioned(site()))
+
+
+def mine(**changes: Any) -> dict[str, Any]:
+    """A profile of the owner's, as it stands in an inventory."""
+    one = {
+        "models": ["qwen3-coder-next", "qwen3.6-35b"],
+        "pinned": ["qwen3-coder-next"],
+        "build": "qwen3-coder-next",
+        "chat": "qwen3.6-35b",
+    }
+    return {f"{CLOSET}.attic.closet_profile": "mine",
+            f"{CLOSET}.attic.closet_profiles": {"mine": {**one, **changes}}}  # fmt: skip
+
+
+def at_home(folder: Path, edits: dict[str, Any]) -> str:
+    home = inventory(folder, edits)
+    shutil.copytree(ROOT / "inventories/lab/.secrets", home / ".secrets", dirs_exist_ok=True)
+    shutil.rmtree(home / ".closet", ignore_errors=True)
+    return str(home)
+
+
+def test_an_edit_of_the_profile_that_serves_reaches_the_server_without_a_restart(
+    tmp_path: Path,
+) -> None:
+    provisioned(site("-i", at_home(tmp_path / "1", mine())))
+    pid = omlx_pid()
+    edited = mine(
+        sampling={"qwen3.6-35b": {"temperature": 0.1}}, context={"qwen3.6-35b": 65536},
+        pinned=["qwen3-coder-next", "qwen3.6-35b"],
+    )  # fmt: skip
+    home = at_home(tmp_path / "2", edited)
+    checked = provisioned(site("-i", home, "--check", "--diff"))
+    assert "temperature" in checked.output
+    done = provisioned(site("-i", home))
+    assert omlx_pid() == pid
+    assert done.changed()["attic"] >= 1
+    told = {m["id"]: m for m in json.loads(on("air", f"{ASK}/v1/models/status").output)["models"]}
+    assert told["qwen3.6-35b"]["max_context_window"] == 65536
+    assert told["qwen3.6-35b"]["pinned"] is True
+    unchanged(provisioned(site("-i", home)))
+
+
+BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "a model twice": (
+        mine(models=["qwen3.6-35b", "qwen3.6-35b"]),
+        ["attic: profile mine names the model qwen3.6-35b twice"],
+    ),
+    "an unknown role": (
+        mine(embedder="qwen3-embedding"),
+        ["profile mine has 'embedder', which is no role of a model"],
+    ),
+    "a size without a unit": (
+        mine(hot_cache="8"),
+        ["hot_cache of profile mine is 8, without a unit: write 8GB"],
+    ),
+    "a reserve larger than the memory": (
+        {f"{CLOSET}.attic.wired_memory_reserve_gb": 200},
+        ["attic: wired_memory_reserve_gb is 200, and the Mac has 137.4 GB in all"],
+    ),
+    "the limit of the article": (
+        {f"{CLOSET}.attic.wired_memory_limit_mb": 98304},
+        ["wired_memory_limit_mb is 98304, and that would lower the limit: macOS 26.5.1 gives"],
+    ),
+    "an address of somebody else": (
+        {f"{CLOSET}.attic.closet_url_host": "10.77.31.77"},
+        ["closet_url_host is 10.77.31.77, and this Mac has", "10.77.31.10"],
+    ),
+    "sudo rules that were broken before": (
+        {},
+        ["attic: its sudo rules were broken before us", "/etc/sudoers.d/mine"],
+    ),
+    "a port that another program uses": (
+        {f"{CLOSET}.attic.closet_port": 8123},
+        ["attic: port 8123 is in use by", "closet_port"],
+    ),
+}
+BEFORE = {
+    "sudo rules that were broken before": (
+        "printf 'admin ALL=(root NOPASSWD: ALL\\n' > /etc/sudoers.d/mine; "
+        "chmod 440 /etc/sudoers.d/mine",
+        "rm /etc/sudoers.d/mine",
+    ),
+    "a port that another program uses": (
+        "nohup python3 -m http.server 8123 >/dev/null 2>&1 & echo $! >/tmp/stranger; sleep 2",
+        "kill $(cat /tmp/stranger)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_changes_nothing(case: str, tmp_path: Path) -> None:
+    edits, sentences = BAD[case]
+    begin, end = BEFORE.get(case, ("true", "true"))
+    as_root("attic", begin)
+    before = {host: disk(host) for host in HOSTS}
+    done = site("-i", at_home(tmp_path, edits))
+    after = {host: disk(host) for host in HOSTS}
+    as_root("attic", end)
+    assert done.code != 0, done.output
+    text = words_of(done)
+    for sentence in [*sentences, "Nothing was changed."]:
+        assert sentence in text
+    assert after == before
+
+
+def test_somebody_elses_lines_in_sysctl_conf_stay_whatever_they_are(tmp_path: Path) -> None:
+    """Nothing reads this file; a line that makes no sense there is not ours to judge."""
+    as_root("attic", "printf '%s\\n%s' 'kern.maxfiles=9' 'no sense' >> /etc/sysctl.conf")
+    home = at_home(tmp_path, {f"{CLOSET}.attic.wired_memory_reserve_gb": 12})
+    provisioned(site("-i", home))
+    lines = on("attic", "cat /etc/sysctl.conf").output.splitlines()
+    assert lines == ["iogpu.wired_limit_mb=119628", "kern.maxfiles=9", "no sense"]
+    unchanged(provisioned(site("-i", home)))
+    assert on("attic", "sysctl -n iogpu.wired_limit_mb").output.strip() == "119628"
+
+
+def test_after_a_reboot_the_limit_was_set_by_the_job_and_not_by_us() -> None:
+    lab("reboot", "attic")
+    state = on("attic", "sudo launchctl print system/inference.closet.wired-memory").output
+    assert "last exit code = 0" in state
+    assert "runs = 1" in state
+    assert on("attic", "sysctl -n iogpu.wired_limit_mb").output.strip() == "119628"
