@@ -16,7 +16,7 @@ WHO = ("--limit", "attic,air,localhost")
 URL = "http://attic.local:8000/v1"
 MODEL = "qwen3-coder-next"
 KEY = '-H "Authorization: Bearer $(cat ~/.config/closet/key)"'
-PROFILES = {"omlx": "mlx-coding", "mlx_lm": "coding-mlx-lm", "ollama": "ollama"}
+PROFILES = {"omlx": "coding-omlx", "mlx_lm": "coding-mlx-lm", "ollama": "ollama"}
 JOBS = {
     "omlx": {"inference.closet.omlx"},
     "mlx_lm": {"inference.closet.mlx-lm", "inference.closet.gateway"},
