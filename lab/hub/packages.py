@@ -1,4 +1,7 @@
-"""A Python package index (PEP 503) and an npm registry, both read only, over the parts' cache."""
+"""A Python package index (PEP 503) and an npm registry, read only, over the parts' cache.
+
+And ollama's release archive and registry, which are made on the spot (`lab.hub.ollama`).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from lab.hub import ollama
 from lab.hub.web import Journal, WebHandler, WebServer
 
 INDEX_NAME = "index.json"
@@ -71,7 +75,11 @@ class PackageHandler(WebHandler):
                 return route(path.removeprefix(prefix))
         if path == "/simple":
             return self._redirect("/simple/")
-        return self._refuse(HTTPStatus.NOT_FOUND, "there are /simple/ and /npm/ here")
+        if path.startswith(("/ollama/", "/v2/")) and (found := ollama.find(path)):
+            return self.send_bytes(*found)
+        return self._refuse(
+            HTTPStatus.NOT_FOUND, "there are /simple/, /npm/, /ollama/ and /v2/ here"
+        )
 
     def _refuse(self, status: int, message: str) -> None:
         self.send_json({"error": message}, status)

@@ -18,7 +18,7 @@ from lab.parts.cache import PartsError, read_json, write_json
 
 HERE = Path(__file__).resolve().parent
 #: what the simulated Macs install from the lab's index
-SERVED_LOCKS = ("omlx.lock", "installer.lock")
+SERVED_LOCKS = ("omlx.lock", "mlx_lm.lock", "installer.lock", "../../roles/gateway/files/caddy.txt")
 INDEX_NAME = "index.json"
 DOWNLOADS_AT_ONCE = 4
 DOWNLOAD_TIMEOUT_S = 900
@@ -54,7 +54,9 @@ def parse_lock(text: str) -> tuple[Pin, ...]:
 def served_pins(folder: Path = HERE) -> tuple[Pin, ...]:
     """Every pin that the lab's index has to offer."""
     texts = ((folder / name).read_text(encoding="utf-8") for name in SERVED_LOCKS)
-    return tuple(pin for text in texts for pin in parse_lock(text))
+    # a version that two locks name is one download
+    pins = {(pin.name, pin.version): pin for text in texts for pin in parse_lock(text)}
+    return tuple(pins.values())
 
 
 def missing(pins: Iterable[Pin], index: Mapping[str, Any], folder: Path) -> tuple[Pin, ...]:
