@@ -15,7 +15,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.closet.inference.plugins.module_utils.house import mac
+from ansible_collections.closet.inference.plugins.module_utils.house import consent, mac
 
 
 class ActionModule(ActionBase):
@@ -57,5 +57,16 @@ class ActionModule(ActionBase):
             problems += filter(
                 None, [mac.too_small(name, facts.memory_mb, offer["profile"], weights)]
             )
-        result.update(changed=False, problems=problems, **mac.plain(facts))
+        objection = consent.objection(name, facts.consent_modes, facts.consent)
+        wants_lan = offer.get("exposure") == "lan"
+        result.update(
+            changed=False,
+            problems=problems,
+            # apart from the others: the playbook that asks for consent has to get past it
+            consent_problems=(
+                [consent.sentence(name, objection)] if objection and wants_lan else []
+            ),
+            lan_confirmed=objection is None,
+            **mac.plain(facts),
+        )
         return result

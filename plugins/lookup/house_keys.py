@@ -40,7 +40,9 @@ options:
 EXAMPLES = r"""
 - name: Use the keys
   ansible.builtin.set_fact:
-    keys: "{{ query('closet.inference.house_keys', 'main', 'air', closet='attic', folder='/x/.secrets') }}"
+    keys: >-
+      {{ query('closet.inference.house_keys', 'main', 'air', closet='attic',
+               folder=inventory_dir ~ '/.secrets') }}
   no_log: true
 """
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The keys of one closet: its main one, and one for each laptop; pure.
 
-They are kept on the controller, beside the inventory: `<closet>.key` is the main one, which logs in
-to the server's admin pages, `<closet>/<laptop>.key` is a laptop's. A key that is taken from somebody
+They are kept on the controller, beside the inventory: `<closet>.key` is the main one, which logs
+in to the server's admin pages, `<closet>/<laptop>.key` a laptop's. One that is taken from somebody
 moves to `<closet>/revoked/` and stays there until a run has proven that it opens nothing.
 """
 

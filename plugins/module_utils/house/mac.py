@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.house import consent
 from ansible_collections.closet.inference.plugins.module_utils.house.memory import wired_limit_mb
 
 # One `key=value` line per fact; a command that is missing leaves its value empty.
@@ -34,8 +35,12 @@ say npm "$(PATH=/opt/homebrew/bin:/usr/local/bin:$PATH command -v npm)"
 for mark in /opt/closet/*/*/.complete; do
   [ -f "$mark" ] && mark=${mark#/opt/closet/} && say installed "${mark%/.complete}"
 done
+modes=$(ls -ldn CONSENT CONSENT/lan.json 2>/dev/null | awk '{print $1, $3}' | tr '\n' ' ')
+say consent_modes "$modes"
+say consent "$(head -n 1 CONSENT/lan.json 2>/dev/null)"
+say firewall "$(ls /opt/closet/firewall 2>/dev/null | tr '\n' ' ')"
 say look end
-"""
+""".replace("CONSENT", consent.FOLDER)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,9 @@ class Mac:
     address: str | None = None
     npm: str | None = None
     installed: tuple[str, ...] = ()
+    consent_modes: str = ""
+    consent: str = ""
+    firewall: tuple[str, ...] = ()
     complete: bool = False
     """Whether the look came to its end; without it nothing above is to be trusted."""
 
@@ -91,13 +99,17 @@ def parse(text: str) -> Mac:
         address=values.get("address") or None,
         npm=values.get("npm") or None,
         installed=tuple(installed),
+        consent_modes=values.get("consent_modes", ""),
+        consent=values.get("consent", ""),
+        firewall=tuple(values.get("firewall", "").split()),
         complete="end" in values,
     )
 
 
 def plain(facts: Mac) -> dict[str, Any]:
     """Return the facts as values for playbooks."""
-    return {**asdict(facts), "installed": list(facts.installed)}
+    lists = {"installed": list(facts.installed), "firewall": list(facts.firewall)}
+    return {**asdict(facts), **lists}
 
 
 def problems(
