@@ -52,8 +52,8 @@ class ActionModule(ActionBase):
             given = self._typed(host, addresses, url, WORD in (task_vars or {}))
         if given != host:
             raise AnsibleActionFail(
-                f"'{given}' is not the name of the closet that the LAN shall reach, which is {host}. "
-                "Nothing was changed"
+                f"'{given}' is not the name of the closet that the LAN shall reach, which is "
+                f"{host}. Nothing was changed"
             )
         at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         by = f"{getpass.getuser()}@{socket.gethostname()}"
@@ -70,9 +70,9 @@ class ActionModule(ActionBase):
         )
         try:
             return bytes(Display().prompt_until(words)).decode("utf-8", "replace").strip()
-        except AnsiblePromptInterrupt as error:
-            raise AnsibleActionFail("It was not confirmed. Nothing was changed") from error
-        except AnsiblePromptNoninteractive as error:
+        except AnsiblePromptInterrupt:
+            raise AnsibleActionFail("It was not confirmed. Nothing was changed") from None
+        except AnsiblePromptNoninteractive:
             ignored = (
                 f"{WORD} is set by a file or the inventory, which does not count. "
                 if elsewhere
@@ -82,7 +82,7 @@ class ActionModule(ActionBase):
                 f"{ignored}Nobody can type the name of the closet here, since this is not a "
                 f"terminal. Run it in one, or add `-e {WORD}={host}` to the command. Nothing was "
                 "changed"
-            ) from error
+            ) from None
 
 
 def on_command_line(name: str, extra_vars: Iterable[str]) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils.files import write_atomic
+from ansible_collections.closet.inference.plugins.module_utils.house import consent
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings import run
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import Told
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
@@ -31,7 +32,7 @@ OLD_KEY = "sk-older-secret-987654321"
 @pytest.fixture(autouse=True)
 def confirmed_and_not_running(monkeypatch: pytest.MonkeyPatch) -> None:
     """The LAN was confirmed, and no omlx runs: what this machine has is none of the tests'."""
-    monkeypatch.setattr(run.consent, "on_this_host", lambda: None)
+    monkeypatch.setattr(consent, "on_this_host", lambda: None)
     monkeypatch.setattr(run, "settle", lambda *_: Told())
 
 
