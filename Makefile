@@ -12,7 +12,8 @@ READY := $(VENV)/.ready
 help:
 	@echo 'make demo      everything from nothing: the lab, site.yml, a question from a laptop, a second run'
 	@echo 'make test      everything that checks the project, from nothing'
-	@echo 'make lab       bring the simulated LAN up; then: . .venv/bin/activate && ansible-playbook site.yml'
+	@echo 'make lab       bring the simulated LAN up; then . .venv/bin/activate and:'
+	@echo '                 ansible-playbook playbooks/expose.yml -e scope=lan, ansible-playbook site.yml'
 	@echo 'make lab-down  take it down      make lab-status  what is up'
 
 .PHONY: demo
@@ -67,5 +68,6 @@ linux:
 	@[ "$$(uname -s)" = Linux ] || { \
 	    echo 'The lab simulates Macs with Linux namespaces, so it needs Linux. To provision real Macs from here:'; \
 	    echo '  cp -r inventories/example inventories/home'; \
+	    echo '  ansible-playbook -i inventories/home playbooks/expose.yml -e scope=lan'; \
 	    echo '  ansible-playbook -i inventories/home site.yml'; exit 1; }
 	@[ "$$(id -u)" = 0 ] || { echo 'The lab makes network namespaces and mounts: run this as root.'; exit 1; }

@@ -28,6 +28,11 @@ class Controller:
         """Run site.yml."""
         return self._run(["ansible-playbook", "-i", str(inventory), "site.yml"], environment)
 
+    def confirm(self, inventory: Path) -> Sample:
+        """Let the LAN reach the closet, as an owner does once, before the first run."""
+        playbook = ["ansible-playbook", "-i", str(inventory), "playbooks/expose.yml"]
+        return self._run([*playbook, "-e", "scope=lan", "-e", "confirm=attic"])
+
     def ping(self, inventory: Path) -> Sample:
         """Run the module that does nothing, on every host."""
         return self._run(["ansible", "-i", str(inventory), "all", "-m", "ansible.builtin.ping"])

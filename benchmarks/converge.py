@@ -87,6 +87,7 @@ def _series(laptops: int, wanted: Plan, lan: BenchmarkLan, controller: Controlle
     for turn in range(wanted.first_runs):
         _say(f"1+{laptops}: first run {turn + 1} of {wanted.first_runs}, on a fresh lab")
         with lan.up(laptops) as inventory:
+            controller.confirm(inventory)
             first.append(controller.site(inventory))
             if turn + 1 < wanted.first_runs:
                 continue

@@ -20,13 +20,16 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.closet.inference.plugins.module_utils.house import (
     catalogue,
     choice,
+    keys,
     names,
     offer,
 )
+from ansible_collections.closet.inference.plugins.module_utils.house.keystore import KeyStore
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # libyaml's, where there is one: eight files in two milliseconds instead of thirty
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SECRETS = ".secrets"
 INVENTORY_SUFFIXES = (".yml", ".yaml", ".ini", "")
 
 
@@ -54,6 +57,7 @@ class ActionModule(ActionBase):
         problems += more
         closet_of, more = house.closet_of(offers)
         problems += more
+        problems += house.problems_of_keys(closet_of)
         if problems:
             result.update(failed=True, msg="\n".join(["Nothing was changed.", *problems]))
             return result
@@ -202,6 +206,28 @@ class _House:
 
     def _url_host(self, host: str) -> Any:
         return self._value(host, "closet_url_host", self._value(host, "ansible_host", host))
+    def problems_of_keys(self, closet_of: Mapping[str, str]) -> list[str]:
+        """Keys that could not be used: the inventory's own, and those in their files."""
+        found: list[str] = []
+        for closet in self.closets:
+            laptops = [laptop for laptop, its in closet_of.items() if its == closet]
+            given = keys.given(self.hostvars, closet, laptops)
+            store = KeyStore(Path(str(self._value(closet, "inventory_dir", "."))) / SECRETS, closet)
+            exposure = self._value(closet, "closet_exposure", "loopback")
+            if exposure != "lan" and given.get(keys.MAIN) == "":
+                continue  # nobody but the closet itself can ask, so it may go without
+            found += keys.problems(
+                {
+                    **{keys.place(closet, name): key for name, key in given.items()},
+                    **{
+                        str(store.path(name)): key
+                        for name, key in store.stored().items()
+                        if name not in given and name in (keys.MAIN, *laptops)
+                    },
+                }
+            )
+            found += keys.unusable_names(closet, laptops)
+        return found
 
     def closet_of(self, offers: Mapping[str, offer.Offer]) -> tuple[dict[str, str], list[str]]:
         chosen: dict[str, str] = {}

@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.closet.inference.plugins.module_utils.house import (
     choice,
+    consent,
     look,
     mac,
     memory,
@@ -66,7 +67,19 @@ class ActionModule(ActionBase):
             found, lines = self._closet(name, facts, offer, told)
             problems += found
             result["memory"] = lines
-        result.update(changed=False, problems=problems, sizes_gb=told, **mac.plain(facts))
+        objection = consent.objection(name, facts.consent_modes, facts.consent)
+        wants_lan = offer.get("exposure") == "lan"
+        result.update(
+            changed=False,
+            problems=problems,
+            # apart from the others: the playbook that asks for consent has to get past it
+            consent_problems=(
+                [consent.sentence(name, objection)] if objection and wants_lan else []
+            ),
+            lan_confirmed=objection is None,
+            sizes_gb=told,
+            **mac.plain(facts),
+        )
         return result
 
     def _closet(

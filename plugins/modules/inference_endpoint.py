@@ -31,6 +31,11 @@ options:
   api_key:
     description: Key to show to the server.
     type: str
+  refused_keys:
+    description: Keys that the server has to refuse with 401, such as those of who left.
+    type: list
+    elements: str
+    default: []
   models:
     description: Model ids that have to be listed.
     type: list
@@ -139,6 +144,7 @@ from ansible_collections.closet.inference.plugins.module_utils.runner import Run
 ARGUMENTS = {
     "url": {"type": "str", "required": True},
     "api_key": {"type": "str", "no_log": True},
+    "refused_keys": {"type": "list", "elements": "str", "default": [], "no_log": True},
     "models": {"type": "list", "elements": "str", "default": []},
     "exact": {"type": "bool", "default": False},
     "answer": {"type": "str"},
@@ -172,6 +178,7 @@ def main() -> None:
     want = Want(
         base=base,
         api_key=given["api_key"],
+        refused_keys=tuple(given["refused_keys"]),
         models=tuple(given["models"]),
         exact=given["exact"],
         answer=given["answer"],

@@ -70,6 +70,20 @@ problems:
   returned: when the host was reached
   type: list
   elements: str
+consent_problems:
+  description: Why this Mac may not serve the LAN although its offer says so, as one sentence.
+  returned: when the host was reached
+  type: list
+  elements: str
+lan_confirmed:
+  description: Whether this Mac has a record of root's that it may serve the LAN.
+  returned: when the host was reached
+  type: bool
+firewall:
+  description: Which firewalls of this Mac hold something of ours, V(application) or V(packets).
+  returned: when the host was reached
+  type: list
+  elements: str
 macos:
   description: Version of macOS.
   returned: when the host was reached

@@ -17,8 +17,10 @@ description:
     API key) when it cannot read the file. So names and values are checked here, and an
     unreadable file is kept aside as C(<name>.broken-<n>) and replaced.
   - A running omlx does not read these files again, and its next save overwrites them. Restart
-    it when this reports a change, for instance by giving RV(digest) to
+    it when RV(digest) changes, for instance by giving that to
     O(closet.inference.launchd_job#module:restart_on).
+  - The keys are another matter. An omlx that runs on this host is told them over loopback, and
+    asked with each new and each old one whether it does as told; that needs no restart.
 author:
   - closet.inference contributors (@closet-inference)
 attributes:
@@ -39,7 +41,8 @@ options:
     description:
       - Sections of V(settings.json), each a dictionary of the keys to own. V(null) takes a key
         out, so that omlx uses its default.
-      - A server that others can reach needs an API key, given here or already in the file.
+      - A server that others can reach needs an API key, given here or already in the file, and the
+        consent that C(playbooks/expose.yml) records on the host.
     type: dict
     default: {}
   models:
@@ -50,8 +53,27 @@ options:
     type: dict
     default: {}
   api_key:
-    description: The main API key. Without it the one in the file stays, an empty one takes it out.
+    description:
+      - The main API key, which opens the admin pages too. Without it the one in the file stays, an
+        empty one takes it out.
     type: str
+  client_keys:
+    description:
+      - The keys that open C(/v1) and not the admin pages, omlx's sub keys. Those that an earlier
+        run made and that are not listed are taken away; those that somebody made in omlx's own
+        pages stay.
+      - Without it nothing is changed.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Whose key it is. Omlx shows it with C(closet:) in front.
+        type: str
+        required: true
+      key:
+        description: The key.
+        type: str
+        required: true
   unchecked:
     description: Also write sections and keys that omlx 0.5 does not have. Known ones are
       checked all the same.
@@ -97,15 +119,26 @@ changed_keys:
   elements: str
   sample: [server.port, auth.api_key, models.qwen3-coder.is_pinned]
 digest:
-  description: Changes when, and only when, a wanted value changes. The API key is in it as a
-    hash.
+  description: Changes when, and only when, a wanted value changes that omlx reads at its start. The
+    keys are not in it.
   returned: success
   type: str
   sample: 9b0c2c1c3d2f5e3f0f4f1c6f1b1d0a7f7f1e2d3c4b5a69788796a5b4c3d2e1f0
+restart_for_keys:
+  description: An omlx runs that takes none of our main keys, so only a restart brings it the wanted
+    ones.
+  returned: success
+  type: bool
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.keys import (
+    KeysUnusableError,
+)
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import (
+    KeysNotAppliedError,
+)
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
     SettingsRefusedError,
 )
@@ -123,6 +156,15 @@ def main() -> None:
             "settings": {"type": "dict", "default": {}},
             "models": {"type": "dict", "default": {}},
             "api_key": {"type": "str", "no_log": True},
+            "client_keys": {
+                "type": "list",
+                "elements": "dict",
+                "no_log": False,  # its names may be seen
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "key": {"type": "str", "required": True, "no_log": True},
+                },
+            },
             "unchecked": {"type": "bool", "default": False},
             "owner": {"type": "str"},
             "group": {"type": "str"},
@@ -131,7 +173,12 @@ def main() -> None:
     )
     try:
         result, warnings = execute(module.params, module.check_mode)
-    except (SettingsRefusedError, SettingsNotWrittenError) as error:
+    except (
+        KeysNotAppliedError,
+        KeysUnusableError,
+        SettingsNotWrittenError,
+        SettingsRefusedError,
+    ) as error:
         module.fail_json(msg=str(error))
     for warning in warnings:
         module.warn(warning)

@@ -97,6 +97,12 @@ def site(*words: str, limit_s: float = 600) -> Done:
     return run("ansible-playbook", "site.yml", *words, limit_s=limit_s)
 
 
+def expose(scope: str, *words: str, limit_s: float = 300) -> Done:
+    """Run expose.yml, with no terminal to type at."""
+    playbook = ("ansible-playbook", "playbooks/expose.yml", "-e", f"scope={scope}")
+    return run(*playbook, *words, limit_s=limit_s)
+
+
 def provisioned(done: Done) -> Done:
     """Assert that a run of site.yml went well; otherwise show what the closet knows about it."""
     if done.code != 0:
@@ -115,9 +121,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def fresh_lab() -> Iterator[None]:
-    """A lab that nobody has provisioned yet; one per test module."""
+def bare_lab() -> Iterator[None]:
+    """A lab that nobody has touched yet; one per test module."""
     lab("down")
     lab("up", limit_s=600)
     yield
     lab("down")
+
+
+@pytest.fixture(scope="module")
+def fresh_lab(bare_lab: None) -> None:
+    """A lab that nobody has provisioned yet, whose closet may serve the LAN."""
+    done = expose("lan", "-e", "confirm=attic")
+    assert done.code == 0, done.output

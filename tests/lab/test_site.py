@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -11,7 +12,8 @@ from tests.lab.conftest import CLIENTS, HOSTS, ROOT, UPPER, lab, on, provisioned
 
 pytestmark = pytest.mark.usefixtures("fresh_lab")
 
-KEY = ROOT / "inventories/lab/.secrets/attic.key"
+SECRETS = ROOT / "inventories/lab/.secrets"
+KEY = SECRETS / "attic.key"
 SERVED = {"qwen3-coder-next", "qwen3.6-35b", "qwen3-embedding", "qwen3-reranker", "qwen3-vl-8b"}
 # Ansible's own scratch folder and what logging in or looking writes; not ours, and not provisioning
 NOT_OURS = re.compile(
@@ -32,22 +34,24 @@ def disk(host: str) -> dict[str, tuple[int, int]]:
 
 
 def test_a_check_of_untouched_macs_completes_and_changes_nothing() -> None:
-    KEY.unlink(missing_ok=True)
+    shutil.rmtree(SECRETS, ignore_errors=True)
     before = {host: disk(host) for host in HOSTS}
     done = provisioned(site("--check", "--diff"))
     assert all(count > 0 for host, count in done.changed().items() if host in HOSTS)
     assert "iogpu.wired_limit_mb" in done.output
     assert {host: disk(host) for host in HOSTS} == before
-    assert not KEY.exists()
+    assert not SECRETS.exists()
 
 
 def test_the_first_run_provisions_everything() -> None:
     done = provisioned(site("-vvv", "--diff"))
     assert all(count > 0 for host, count in done.changed().items() if host in HOSTS)
-    key = KEY.read_text().strip()
-    assert len(key) == 40
-    assert key not in done.output, "the key is in the output of a verbose run"
-    assert KEY.stat().st_mode & 0o777 == 0o600
+    files = [KEY, *(SECRETS / "attic" / f"{laptop}.key" for laptop in CLIENTS)]
+    keys = [file.read_text().strip() for file in files]
+    assert len(set(keys)) == len(files)
+    assert {len(key) for key in keys} == {40}
+    assert [key for key in keys if key in done.output] == [], "in the output of a verbose run"
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
 
 
 def test_the_second_run_changes_nothing_anywhere() -> None:

@@ -38,6 +38,7 @@ class Want:
 
     base: Base
     api_key: str | None = None
+    refused_keys: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     exact: bool = False
     answer: str | None = None
@@ -51,7 +52,7 @@ class Want:
 class Step:
     """One rung: what was tried, whether it held, how long it took."""
 
-    step: str  # connect | models | answer | stream
+    step: str  # connect | models | keys | answer | stream
     ok: bool
     ms: int
     detail: str
@@ -122,6 +123,8 @@ class Ladder:
             if want.expect == "refused":
                 raise RungError("connect", "something listens there, and nothing should", True)
             self._models(wire, report)
+            if want.expect == "ok" and want.refused_keys:
+                self._keys(report)
             if want.expect == "ok" and want.answer:
                 self._answer(wire, want.answer, report)
             if want.expect == "ok" and want.answer and want.measure:
@@ -129,7 +132,7 @@ class Ladder:
         except _ClosedAsExpected as closed:
             self._held(report, "connect", str(closed))
         except (BrokenReplyError, NoConnectionError) as error:
-            step = _next_step(report.steps)
+            step = _next_step(want, report.steps)
             raise RungError(step, str(error), True) from error
         finally:
             wire.close()
@@ -169,6 +172,21 @@ class Ladder:
         key = "this key" if self._want.api_key else "no key"
         words = f"the server should refuse {key}, and answered {reply.status}"
         raise RungError("models", words, False)
+
+    def _keys(self, report: Report) -> None:
+        """Each of these keys has to be refused, on a connection of its own."""
+        for key in self._want.refused_keys:
+            wire = Wire(self._want.base, key, self._runner, self._deadline)
+            try:
+                reply = wire.get("/models")
+            finally:
+                wire.close()
+            if reply.status in BUSY:
+                _raise_unless_ok("keys", reply)
+            if reply.status not in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
+                words = f"a key that was taken away is answered with {reply.status}"
+                raise RungError("keys", words, False)
+        self._held(report, "keys", f"{len(self._want.refused_keys)} refused")
 
     def _answer(self, wire: Wire, model: str, report: Report) -> None:
         body = {
@@ -296,6 +314,6 @@ def _raise_unless_ok(step: str, reply: Reply) -> None:
     raise RungError(step, words, reply.status in BUSY and not (reply.status == 409 and latched))
 
 
-def _next_step(steps: Sequence[Step]) -> str:
-    names = ("connect", "models", "answer", "stream")
+def _next_step(want: Want, steps: Sequence[Step]) -> str:
+    names = ["connect", "models", *(["keys"] if want.refused_keys else []), "answer", "stream"]
     return names[min(len(steps), len(names) - 1)]

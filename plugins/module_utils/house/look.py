@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.closet.inference.plugins.module_utils.house import consent
+
 RECORD = "/opt/closet/state/serving.json"
 # Weights as servers load them; what a repository holds besides is not memory.
 WEIGHTS = (".safetensors", ".bin", ".gguf")
@@ -37,7 +39,11 @@ say npm "$(PATH=/opt/homebrew/bin:/usr/local/bin:$PATH command -v npm)"
 for mark in /opt/closet/*/*/.complete; do
   [ -f "$mark" ] && mark=${mark#/opt/closet/} && say installed "${mark%/.complete}"
 done
-"""
+modes=$(ls -ldn CONSENT CONSENT/lan.json 2>/dev/null | awk '{print $1, $3}' | tr '\n' ' ')
+say consent_modes "$modes"
+say consent "$(head -n 1 CONSENT/lan.json 2>/dev/null)"
+say firewall "$(ls /opt/closet/firewall 2>/dev/null | tr '\n' ' ')"
+""".replace("CONSENT", consent.FOLDER)
 # Who listens on the port, and which processes launchd runs for us: pid, parent, grandparent.
 CLOSET = r"""
 say addresses "$(ifconfig -a 2>/dev/null | sed -n 's/.*inet \([0-9.]*\).*/\1/p' | tr '\n' ' ')"

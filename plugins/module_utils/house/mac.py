@@ -45,6 +45,9 @@ class Mac:
     record: Mapping[str, Any] = field(default_factory=dict)
     """What the closet last was seen to serve; empty when nothing readable is there."""
     hub: tuple[str, ...] = ()
+    consent_modes: str = ""
+    consent: str = ""
+    firewall: tuple[str, ...] = ()
     complete: bool = False
     """Whether the look came to its end; without it nothing above is to be trusted."""
 
@@ -86,6 +89,9 @@ def parse(text: str) -> Mac:
         sysctl_conf_odd=bool(values.get("sysctl_conf")),
         record=_record(values.get("record", "")),
         hub=tuple(many["hub_line"]),
+        consent_modes=values.get("consent_modes", ""),
+        consent=values.get("consent", ""),
+        firewall=tuple(values.get("firewall", "").split()),
         complete="end" in values,
     )
 

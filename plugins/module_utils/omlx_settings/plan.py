@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import ipaddress
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings import exposure
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.keys import (
+    merged_subs,
+    problems,
+)
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.known import (
     EXCLUSIVE,
     MODEL,
@@ -24,7 +28,6 @@ Document = dict[str, Any]
 SETTINGS_VERSION = "1.0"
 MODELS_VERSION = 1
 NOT_OURS = ("secret_key", "sub_keys")
-SHORTEST_KEY = 4
 
 
 class SettingsRefusedError(ValueError):
@@ -36,12 +39,16 @@ class Want:
     """The keys a task owns. A value that is None takes its key out of the file.
 
     api_key: None leaves the one in the file, an empty one takes it out.
+    client_keys: the keys that only ask, by name; None leaves those in the file.
+    no_consent: why the LAN may not be served; None when it may.
     """
 
     settings: Mapping[str, Mapping[str, Any]]
     models: Mapping[str, Mapping[str, Any]]
     api_key: str | None = None
     unchecked: bool = False
+    client_keys: Mapping[str, str] | None = None
+    no_consent: str | None = None
 
     def sections(self) -> dict[str, dict[str, Any]]:
         """The owned settings with the key among them."""
@@ -50,9 +57,17 @@ class Want:
             owned.setdefault("auth", {})["api_key"] = self.api_key or None
         return owned
 
+    @property
+    def owns_settings(self) -> bool:
+        """Whether settings.json is any of this task's business."""
+        return bool(self.sections()) or self.client_keys is not None
+
     def digest(self) -> str:
-        """Changes when, and only when, something owned changes; the key is in it as a hash."""
-        owned = {**self.sections(), "models": self.models}
+        """Changes when, and only when, something changes that omlx reads at its start alone.
+
+        The keys are not in it: a running omlx is told those.
+        """
+        owned = {**self.settings, "models": self.models}
         return hashlib.sha256(json.dumps(owned, sort_keys=True).encode()).hexdigest()
 
 
@@ -73,9 +88,11 @@ def plan(want: Want, settings: Document | None, models: Document | None) -> Plan
     check_keys(want)
     changed: list[str] = []
     merged = _merged_settings(want, settings, changed)
-    if merged is not None and want.sections():
+    if merged is not None and want.owns_settings:
         _check_memory(want, merged)
-        _check_exposure(merged)
+        objection = exposure.objection(merged, want.no_consent)
+        if objection:
+            raise SettingsRefusedError(objection)
     merged_models = _merged_models(want, models, changed)
     return Planned(merged, merged_models, tuple(changed))
 
@@ -121,8 +138,8 @@ def check_keys(want: Want) -> None:
             raise SettingsRefusedError(f"section '{section}' needs keys, and is {keys!r}")
         for key, value in keys.items():
             _check_setting(want, section, key, value)
-    if want.api_key:
-        _check_api_key(want.api_key)
+    for problem in problems(want.api_key, want.client_keys):
+        raise SettingsRefusedError(problem)
     for model, keys in want.models.items():
         _check_model(want, model, keys)
     defaults = [model for model, keys in want.models.items() if keys.get("is_default")]
@@ -172,15 +189,6 @@ def _check_model(want: Want, model: str, keys: Any) -> None:
             raise SettingsRefusedError(f"{key} of model {model} {complaint}")
 
 
-def _check_api_key(key: str) -> None:
-    printable = all("!" <= letter <= "~" for letter in key)
-    if len(key) < SHORTEST_KEY or not printable:
-        raise SettingsRefusedError(
-            f"api_key cannot be used: omlx wants {SHORTEST_KEY} or more printable ASCII characters "
-            "and no space among them"
-        )
-
-
 def _hint(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     if near:
@@ -190,7 +198,7 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 def _merged_settings(want: Want, have: Document | None, changed: list[str]) -> Document | None:
     owned = want.sections()
-    if have is None and not owned:
+    if have is None and not want.owns_settings:
         return None
     merged: Document = dict(have) if have is not None else {"version": SETTINGS_VERSION}
     for section, keys in owned.items():
@@ -198,7 +206,19 @@ def _merged_settings(want: Want, have: Document | None, changed: list[str]) -> D
         made = _merged(old if isinstance(old, dict) else {}, keys, section, changed)
         if made or section in merged:
             merged[section] = made
+    if want.client_keys is not None:
+        _merge_subs(merged, want.client_keys, changed)
     return merged
+
+
+def _merge_subs(merged: Document, client_keys: Mapping[str, str], changed: list[str]) -> None:
+    auth = merged.get("auth")
+    auth = dict(auth) if isinstance(auth, dict) else {}
+    old = auth.get("sub_keys")
+    made = merged_subs(old, client_keys)
+    if not same(old or [], made):
+        changed.append("auth.sub_keys")
+        merged["auth"] = {**auth, "sub_keys": made}
 
 
 def _merged_models(want: Want, have: Document | None, changed: list[str]) -> Document | None:
@@ -260,39 +280,6 @@ def _check_memory(want: Want, merged: Document) -> None:
             f"memory.memory_guard_custom_ceiling_gb is ignored by omlx while memory_guard_tier is "
             f"'{tier}'; set the tier to custom as well"
         )
-
-
-def _check_exposure(merged: Document) -> None:
-    host = _get(merged, "server", "host")
-    open_to = [name for name in _hosts(host) if not is_loopback(name)]
-    if not open_to:
-        return
-    shown = ", ".join(open_to)
-    if not _get(merged, "auth", "api_key"):
-        raise SettingsRefusedError(
-            f"server.host is {shown}, which others can reach, and there is no API key; give "
-            "api_key or set server.host to 127.0.0.1"
-        )
-    if _get(merged, "auth", "skip_api_key_verification"):
-        raise SettingsRefusedError(
-            f"server.host is {shown}, which others can reach, and auth.skip_api_key_verification "
-            "lets everybody in, also as administrator; set it to false"
-        )
-
-
-def _hosts(host: Any) -> list[str]:
-    names = host if isinstance(host, list) else str(host or "127.0.0.1").split(",")
-    return [str(name).strip() for name in names]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to bind to is reached from this machine alone."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _get(document: Mapping[str, Any] | None, section: str, key: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,20 @@ from ansible_collections.closet.inference.plugins.module_utils.files import (
     sync_folder,
     write_atomic,
 )
+from ansible_collections.closet.inference.plugins.module_utils.house import consent
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.host import (
     group_id,
     user_id,
 )
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.admin import Admin
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.exposure import (
+    local_end,
+)
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.keys import (
+    by_name,
+    changed_names,
+)
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import settle
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
     Document,
     Planned,
@@ -68,39 +78,71 @@ class Owner:
 
 
 def execute(
-    params: Mapping[str, Any], check_mode: bool = False
+    params: Mapping[str, Any],
+    check_mode: bool = False,
+    admin: Callable[[str, int], Admin] = Admin,
 ) -> tuple[dict[str, Any], list[str]]:
-    """The result and the warnings; raises SettingsRefusedError before anything was touched."""
-    want = Want(
-        settings=params.get("settings") or {},
-        models=params.get("models") or {},
-        api_key=params.get("api_key"),
-        unchecked=bool(params.get("unchecked")),
-    )
+    """The result and the warnings.
+
+    Raises SettingsRefusedError before anything was touched, KeysNotAppliedError before any file.
+    """
+    want = _want(params)
     warnings: list[str] = []
     owner = _owner(params, check_mode, warnings)
     folder = _folder(params["base_path"], check_mode, warnings)
     folder_now = _attributes(folder)
     have = {name: _found(folder / name) for name in (SETTINGS, MODELS)}
     planned = plan(want, have[SETTINGS].document, have[MODELS].document)
-    wanted = {
-        SETTINGS: planned.settings if want.sections() else None,
-        MODELS: planned.models if want.models else None,
-    }
+    wanted = _wanted(want, planned)
     steps = [name for name, document in wanted.items() if _differs(have[name], document, owner)]
     folder_differs = _attributes_differ(folder_now, FOLDER_MODE, owner)
+    # a server that runs is told its keys first: it writes the file too, from what it has in memory
+    document = have[SETTINGS].document
+    differs = not {"auth.api_key", "auth.sub_keys"}.isdisjoint(planned.changed_keys)
+    told = settle(admin(*local_end(document)), document, want, differs, check_mode)
     for name in steps:
         if have[name].broken:
             warnings.append(_keep_aside(folder / name, have[name], owner, check_mode))
     if not check_mode:
-        _apply(folder, folder_differs, {name: wanted[name] for name in steps}, have, owner)
+        _write_what_differs(folder, folder_differs, want, owner)
+    names = [*planned.changed_keys, *changed_names(told.steps)]
     result = {
-        "changed": bool(steps) or folder_differs,
-        "changed_keys": list(planned.changed_keys),
+        "changed": bool(steps) or folder_differs or bool(told.steps),
+        "changed_keys": list(dict.fromkeys(names)),
         "digest": want.digest(),
+        "restart_for_keys": told.restart,
         "diff": _diffs(folder, folder_now, folder_differs, steps, have, planned, owner),
     }
     return result, warnings
+
+
+def _want(params: Mapping[str, Any]) -> Want:
+    client_keys = params.get("client_keys")
+    return Want(
+        settings=params.get("settings") or {},
+        models=params.get("models") or {},
+        api_key=params.get("api_key"),
+        unchecked=bool(params.get("unchecked")),
+        client_keys=None if client_keys is None else by_name(client_keys),
+        no_consent=consent.on_this_host(),
+    )
+
+
+def _wanted(want: Want, planned: Planned) -> dict[str, Document | None]:
+    return {
+        SETTINGS: planned.settings if want.owns_settings else None,
+        MODELS: planned.models if want.models else None,
+    }
+
+
+def _write_what_differs(folder: Path, folder_differs: bool, want: Want, owner: Owner) -> None:
+    """Look once more: omlx may have written settings.json since, when it was told its keys."""
+    have = {name: _found(folder / name) for name in (SETTINGS, MODELS)}
+    wanted = _wanted(want, plan(want, have[SETTINGS].document, have[MODELS].document))
+    documents = {
+        name: document for name, document in wanted.items() if _differs(have[name], document, owner)
+    }
+    _apply(folder, folder_differs, documents, have, owner)
 
 
 def _folder(base_path: str, check_mode: bool, warnings: list[str]) -> Path:

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils.files import write_atomic
+from ansible_collections.closet.inference.plugins.module_utils.house import consent
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings import run
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import Told
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
     SettingsRefusedError,
 )
@@ -25,6 +27,13 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.run
 
 KEY = "sk-very-secret-0123456789"
 OLD_KEY = "sk-older-secret-987654321"
+
+
+@pytest.fixture(autouse=True)
+def confirmed_and_not_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The LAN was confirmed, and no omlx runs: what this machine has is none of the tests'."""
+    monkeypatch.setattr(consent, "on_this_host", lambda: None)
+    monkeypatch.setattr(run, "settle", lambda *_: Told())
 
 
 @pytest.fixture
@@ -134,10 +143,10 @@ def test_power_cut_between_the_writes(
         count += 1
         real(*words)
 
-    monkeypatch.setattr(run, "write_atomic", until_the_cut)
-    with pytest.raises(KeyboardInterrupt):
-        execute(params(base))
-    monkeypatch.undo()
+    with monkeypatch.context() as power:
+        power.setattr(run, "write_atomic", until_the_cut)
+        with pytest.raises(KeyboardInterrupt):
+            execute(params(base))
     result, _ = execute(params(base))
     assert result["changed"] is True
     assert sorted(snapshot(base)) == [

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make, replace and put aside the keys of one closet, on the controller.
+
+Documentation: plugins/modules/house_keys.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.closet.inference.plugins.module_utils.house import keys
+from ansible_collections.closet.inference.plugins.module_utils.house.keystore import KeyStore
+
+PAST = {"create": "created", "rotate": "rotated", "retire": "retired"}
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller alone; its result holds names and no key."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+    _VALID_ARGS = frozenset(("closet", "folder", "laptops", "rotate", "forget_revoked"))
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Plan against the store, then do it."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        args = self._task.args
+        closet = str(args["closet"])
+        store = KeyStore(Path(str(args["folder"])), closet)
+        check = self._task.check_mode
+        if args.get("forget_revoked"):
+            forgotten = len(store.revoked()) if check else store.forget()
+            result.update(changed=forgotten > 0, forgotten=forgotten)
+            return result
+        laptops = [str(name) for name in args.get("laptops") or []]
+        given = keys.given((task_vars or {})["hostvars"], closet, laptops)
+        try:
+            steps = self._steps(store, laptops, given, str(args.get("rotate") or ""))
+            for step in [] if check else steps:
+                store.apply(step)
+        except keys.KeysRefusedError as error:
+            raise AnsibleActionFail(f"{closet}: {error}. No key was changed.") from error
+        except OSError as error:
+            raise AnsibleActionFail(
+                f"{closet}: the keys in {store.folder} could not be changed: {error}. Run it again "
+                "as who owns that folder; what was done so far is kept"
+            ) from error
+        names = {
+            past: [step.name for step in steps if step.verb == verb] for verb, past in PAST.items()
+        }
+        result.update(changed=bool(steps), **names)
+        if steps:
+            lines = [f"{PAST[step.verb]}: the key of {step.name}\n" for step in steps]
+            result["diff"] = {
+                "before": "",
+                "after": "".join(lines),
+                "after_header": f"keys of {closet}",
+            }
+        return result
+
+    def _steps(
+        self, store: KeyStore, laptops: list[str], given: dict[str, str], rotate: str
+    ) -> list[keys.Step]:
+        wanted = [keys.MAIN, *laptops]
+        for name in laptops:
+            store.path(name)  # raises for a name that cannot be a file's
+        chosen = keys.names_to_rotate(rotate, wanted, given)
+        return keys.plan(wanted, given, store.stored(), chosen)

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: house_keys
+short_description: Read the keys of a closet from beside the inventory
+version_added: "0.1.0"
+author:
+  - closet.inference contributors (@closet-inference)
+description:
+  - Reads what P(closet.inference.house_keys#module) made, or what the inventory brings
+    (C(closet_api_key) of a closet, C(closet_client_key) of a laptop). It makes nothing.
+  - In check mode a key that only a real run makes is a placeholder.
+options:
+  _terms:
+    description: Whose keys, V(main) or names of laptops.
+    type: list
+    elements: str
+  closet:
+    description: The closet that they open.
+    type: str
+    required: true
+  folder:
+    description: The folder of the keys.
+    type: str
+    required: true
+  rotate:
+    description: In check mode, whose keys a real run would replace.
+    type: str
+    default: ""
+  revoked:
+    description: Read the keys that shall open nothing any more instead, as plain texts.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Use the keys
+  ansible.builtin.set_fact:
+    keys: >-
+      {{ query('closet.inference.house_keys', 'main', 'air', closet='attic',
+               folder=inventory_dir ~ '/.secrets') }}
+  no_log: true
+"""
+
+RETURN = r"""
+_list:
+  description: One C(name) and C(key) for each term.
+  type: list
+  elements: dict
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.closet.inference.plugins.module_utils.house import keys
+from ansible_collections.closet.inference.plugins.module_utils.house.keystore import KeyStore
+
+
+class LookupModule(LookupBase):
+    """Reads; never writes."""
+
+    def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[Any]:
+        """Return the keys in the order of the terms."""
+        self.set_options(var_options=variables, direct=kwargs)
+        closet = str(self.get_option("closet"))
+        store = KeyStore(Path(str(self.get_option("folder"))), closet)
+        if self.get_option("revoked"):
+            active = {
+                *store.stored().values(),
+                *keys.given(variables["hostvars"], closet, terms).values(),
+            }
+            return [key for key in store.revoked().values() if key not in active]
+        check = bool(variables.get("ansible_check_mode"))
+        laptops = [term for term in terms if term != keys.MAIN]
+        given = keys.given(variables["hostvars"], closet, laptops)
+        fresh = self._fresh(terms, given) if check else []
+        return [{"name": term, "key": _key(term, given, store, fresh, check)} for term in terms]
+
+    def _fresh(self, terms: list[str], given: dict[str, str]) -> list[str]:
+        """Whose key a real run would replace; a name that it would refuse is told elsewhere."""
+        try:
+            return keys.names_to_rotate(str(self.get_option("rotate")), terms, given)
+        except keys.KeysRefusedError:
+            return []
+
+
+def _key(name: str, given: dict[str, str], store: KeyStore, fresh: list[str], check: bool) -> str:
+    if name in given:
+        return given[name]
+    path = store.path(name)
+    if path.is_file() and name not in fresh:
+        return path.read_text().strip()
+    if check:
+        return keys.placeholder(name)
+    raise AnsibleLookupError(
+        f"there is no key of {name} for {store.closet} ({path}): run site.yml without --limit, "
+        "which makes it and tells the closet"
+    )

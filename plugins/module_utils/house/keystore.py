@@ -1,0 +1,97 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files that hold one closet's keys on the controller: for their owner alone."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.closet.inference.plugins.module_utils.files import (
+    sync_folder,
+    write_atomic,
+)
+from ansible_collections.closet.inference.plugins.module_utils.house.keys import (
+    LENGTH,
+    MAIN,
+    KeysRefusedError,
+    Step,
+)
+
+LETTERS = string.ascii_letters + string.digits
+SUFFIX = ".key"
+
+
+@dataclass(frozen=True)
+class KeyStore:
+    """The keys of `closet` in `folder`, which is beside the inventory and ignored by git."""
+
+    folder: Path
+    closet: str
+
+    def path(self, name: str) -> Path:
+        """Where the key of `name` is, or would be."""
+        if name == MAIN:
+            return self.folder / f"{self.closet}{SUFFIX}"
+        if "/" in name or name.startswith("."):
+            raise KeysRefusedError(f"'{name}' cannot be the name of a key's file: rename the host")
+        return self.folder / self.closet / f"{name}{SUFFIX}"
+
+    @property
+    def revoked_folder(self) -> Path:
+        """Where keys wait that open nothing any more, until that is proven."""
+        return self.folder / self.closet / "revoked"
+
+    def stored(self) -> dict[str, str]:
+        """Every key by the name it is for."""
+        main = self.path(MAIN)
+        found = {MAIN: _read(main)} if main.is_file() else {}
+        for path in sorted((self.folder / self.closet).glob(f"*{SUFFIX}")):
+            found[path.name[: -len(SUFFIX)]] = _read(path)
+        return found
+
+    def revoked(self) -> dict[Path, str]:
+        """Keys that shall open nothing, by file."""
+        return {path: _read(path) for path in sorted(self.revoked_folder.glob(f"*{SUFFIX}"))}
+
+    def apply(self, step: Step) -> None:
+        """Do one step; a cut at any point leaves each key in at least one of its two places."""
+        path = self.path(step.name)
+        if step.verb != "create":
+            self._put_aside(path)
+        if step.verb == "retire":
+            path.unlink()
+            sync_folder(path.parent)
+            return
+        _make_folder(self.folder)
+        _make_folder(path.parent)
+        key = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+        write_atomic(path, f"{key}\n".encode(), 0o600, None, None)
+
+    def forget(self) -> int:
+        """Remove the revoked keys, which were proven to open nothing; returns how many."""
+        paths = list(self.revoked())
+        for path in paths:
+            path.unlink()
+        return len(paths)
+
+    def _put_aside(self, path: Path) -> None:
+        _make_folder(self.revoked_folder)
+        number = 1
+        while (aside := self.revoked_folder / f"{path.stem}-{number}{SUFFIX}").exists():
+            number += 1
+        write_atomic(aside, path.read_bytes(), 0o600, None, None)
+
+
+def _read(path: Path) -> str:
+    return path.read_text(errors="replace").strip()
+
+
+def _make_folder(path: Path) -> None:
+    if not path.is_dir():
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o700)
