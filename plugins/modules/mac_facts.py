@@ -86,9 +86,14 @@ npm:
   type: str
   sample: /opt/homebrew/bin/npm
 installed:
-  description: Complete installations of ours, as C(program/version).
+  description: Complete installations of ours, as C(program/version), the newest first.
   returned: when the host was reached
   type: list
   elements: str
   sample: ["opencode/1.18.33"]
+serves:
+  description: The environment that omlx is started from.
+  returned: when the host was reached
+  type: str
+  sample: /opt/closet/omlx/1f2e3d4c5b6a
 """

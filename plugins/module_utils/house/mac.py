@@ -31,9 +31,10 @@ say tools "$(xcode-select -p 2>/dev/null)"
 link=$(route -n get default 2>/dev/null | sed -n 's/.*interface: //p')
 say address "$(ipconfig getifaddr "$link" 2>/dev/null)"
 say npm "$(PATH=/opt/homebrew/bin:/usr/local/bin:$PATH command -v npm)"
-for mark in /opt/closet/*/*/.complete; do
-  [ -f "$mark" ] && mark=${mark#/opt/closet/} && say installed "${mark%/.complete}"
+for mark in $(ls -t /opt/closet/*/*/.complete 2>/dev/null); do
+  mark=${mark#/opt/closet/} && say installed "${mark%/.complete}"
 done
+say serves "$(sed -n 's:^exec \([^ ]*\)/bin/.*:\1:p' /opt/closet/bin/closet-omlx 2>/dev/null)"
 say look end
 """
 
@@ -56,6 +57,9 @@ class Mac:
     address: str | None = None
     npm: str | None = None
     installed: tuple[str, ...] = ()
+    """Complete installations, the newest first."""
+    serves: str | None = None
+    """The environment that omlx is started from."""
     complete: bool = False
     """Whether the look came to its end; without it nothing above is to be trusted."""
 
@@ -91,6 +95,7 @@ def parse(text: str) -> Mac:
         address=values.get("address") or None,
         npm=values.get("npm") or None,
         installed=tuple(installed),
+        serves=values.get("serves") or None,
         complete="end" in values,
     )
 

@@ -2,7 +2,7 @@
 # Managed by closet.inference. Lets a running omlx finish what it is doing, then unloads its models.
 """Before omlx is told to end: wait until nobody waits for an answer, then unload what is loaded.
 
-SIGTERM starts launchd's clock (ExitTimeOut), and a kill in the middle of unloading a large model can
+SIGTERM starts launchd's clock (ExitTimeOut), and a kill in the middle of unloading a big model can
 cost its wired memory until the next boot (omlx issue 2184). So the slow parts come before it, and
 within a limit: who asks without a pause does not keep the server from ending. The exit code is 0
 when it was idle in the end, 1 when it was not, or when that could not be seen.
@@ -76,7 +76,7 @@ def main() -> int:
 
 
 def keys(settings: Path) -> Iterator[str]:
-    """The keys that omlx's own file holds, the main one first; a changed one may not be known yet."""
+    """The keys in omlx's own file, the main one first; it may not know a changed one yet."""
     auth = json.loads(settings.read_text(encoding="utf-8")).get("auth") or {}
     if auth.get("api_key"):
         yield str(auth["api_key"])
