@@ -11,7 +11,7 @@ last. Taking `.complete` away asks for a new build.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ def execute(params: Mapping[str, Any], runner: Runner, check_mode: bool = False)
         "steps": list(steps),
         "digest": want.digest(),
         "bin": f"{want.path}/bin",
+        "versions": versions(want.path, params.get("report") or ()),
         "diff": {
             "before": f"{have.state}\n" if steps else after,
             "after": after,
@@ -123,6 +124,16 @@ def observe(path: str) -> Have:
     names = {entry.name for entry in folder.iterdir()}
     ours = not names or OURS in names
     return Have("incomplete" if ours else "foreign")
+
+
+def versions(path: str, names: Sequence[str]) -> dict[str, str]:
+    """The versions of packages in an environment, from the names of their folders (PEP 376)."""
+    found = {}
+    for folder in Path(path).glob("lib/python3*/site-packages/*.dist-info"):
+        name, _dash, version = folder.name[: -len(".dist-info")].partition("-")
+        found[name] = version
+    wanted = {name: name.replace("-", "_") for name in names}
+    return {name: found[plain] for name, plain in wanted.items() if plain in found}
 
 
 def plan(want: Want, have: Have, uv: Have) -> tuple[str, ...]:

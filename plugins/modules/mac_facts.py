@@ -91,6 +91,11 @@ installed:
   type: list
   elements: str
   sample: ["opencode/1.18.33"]
+versions:
+  description: Version of omlx by environment. A fork of another name has none.
+  returned: when the host was reached
+  type: dict
+  sample: {"/opt/closet/omlx/1f2e3d4c5b6a": "0.6.0"}
 serves:
   description: The environment that omlx is started from.
   returned: when the host was reached

@@ -76,6 +76,11 @@ options:
     type: list
     elements: str
     default: []
+  report:
+    description: Names of packages whose version in the environment is returned.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -110,6 +115,11 @@ bin:
   returned: with O(state=present)
   type: str
   sample: /opt/closet/omlx/1f2e3d4c5b6a/bin
+versions:
+  description: Version of each package of O(report) that the environment holds.
+  returned: with O(state=present)
+  type: dict
+  sample: {"omlx": "0.6.0"}
 digest:
   description: Changes when, and only when, requirements, Python or uv change.
   returned: with O(state=present)
@@ -147,6 +157,7 @@ def main() -> None:
             "uv_version": {"type": "str"},
             "index_url": {"type": "str"},
             "check": {"type": "list", "elements": "str", "default": []},
+            "report": {"type": "list", "elements": "str", "default": []},
         },
         required_if=[["state", "present", ["requirements", "python", "uv_path", "uv_version"]]],
         supports_check_mode=True,

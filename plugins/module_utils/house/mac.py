@@ -34,6 +34,11 @@ say npm "$(PATH=/opt/homebrew/bin:/usr/local/bin:$PATH command -v npm)"
 for mark in $(ls -t /opt/closet/*/*/.complete 2>/dev/null); do
   mark=${mark#/opt/closet/} && say installed "${mark%/.complete}"
 done
+for info in /opt/closet/omlx/*/lib/python3*/site-packages/omlx-[0-9]*.dist-info; do
+  [ -d "$info" ] || continue
+  version=${info##*/omlx-}
+  say version "${info%%/lib/*} ${version%.dist-info}"
+done
 say serves "$(sed -n 's:^exec \([^ ]*\)/bin/.*:\1:p' /opt/closet/bin/closet-omlx 2>/dev/null)"
 say look end
 """
@@ -58,6 +63,8 @@ class Mac:
     npm: str | None = None
     installed: tuple[str, ...] = ()
     """Complete installations, the newest first."""
+    versions: tuple[tuple[str, str], ...] = ()
+    """Version of omlx by environment; a fork of another name has none."""
     serves: str | None = None
     """The environment that omlx is started from."""
     complete: bool = False
@@ -68,10 +75,14 @@ def parse(text: str) -> Mac:
     """Read what LOOK printed; lines that are not ours (a banner, a motd) are skipped."""
     values: dict[str, str] = {}
     installed: list[str] = []
+    versions: list[tuple[str, str]] = []
     for line in text.splitlines():
         key, _sign, value = line.strip().partition("=")
         if key == "installed":
             installed.append(value)
+        elif key == "version":
+            environment, _space, version = value.partition(" ")
+            versions.append((environment, version))
         elif key == "look" and value == "end":
             values["end"] = "yes"
         else:
@@ -95,6 +106,7 @@ def parse(text: str) -> Mac:
         address=values.get("address") or None,
         npm=values.get("npm") or None,
         installed=tuple(installed),
+        versions=tuple(versions),
         serves=values.get("serves") or None,
         complete="end" in values,
     )
@@ -102,7 +114,11 @@ def parse(text: str) -> Mac:
 
 def plain(facts: Mac) -> dict[str, Any]:
     """Return the facts as values for playbooks."""
-    return {**asdict(facts), "installed": list(facts.installed)}
+    return {
+        **asdict(facts),
+        "installed": list(facts.installed),
+        "versions": dict(facts.versions),
+    }
 
 
 def problems(

@@ -321,3 +321,12 @@ def test_what_was_not_built_here_is_not_taken_away(params: dict[str, Any]) -> No
     with pytest.raises(EnvironmentRefusedError, match="was not built here"):
         tidy(params, "theirs", state="absent")
     assert (folder / "theirs/precious").exists()
+
+
+def test_versions_are_reported_as_the_environment_has_them(params: dict[str, Any]) -> None:
+    execute(params, Pretender())
+    packages = Path(params["path"], "lib/python3.11/site-packages")
+    for name in ("omlx-0.6.0", "mlx_lm-0.31.3", "other-1"):
+        (packages / f"{name}.dist-info").mkdir(parents=True)
+    told = execute({**params, "report": ["omlx", "mlx-lm", "absent"]}, Pretender())
+    assert told["versions"] == {"omlx": "0.6.0", "mlx-lm": "0.31.3"}
