@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
     """Gathers, judges, changes nothing."""
 
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("minimum_macos", "offer", "needs_npm"))
+    _VALID_ARGS = frozenset(("minimum_macos", "offer", "needs_npm", "shape", "on_battery"))
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -57,5 +57,10 @@ class ActionModule(ActionBase):
             problems += filter(
                 None, [mac.too_small(name, facts.memory_mb, offer["profile"], weights)]
             )
+        if offer:
+            shape = str(self._task.args.get("shape", "appliance"))
+            problems += filter(None, [mac.laptop_closet(name, facts, shape)])
+            on_battery = str(self._task.args.get("on_battery", "nothing"))
+            result["warnings"] = mac.remarks(name, facts, on_battery)
         result.update(changed=False, problems=problems, **mac.plain(facts))
         return result

@@ -28,7 +28,18 @@ options:
     description:
       - What this host shall serve, from RV(closet.inference.inventory_check#module:offers). A Mac
         that cannot hold the weights is a problem.
+      - What the owner of such a Mac should know, such as FileVault, is a warning.
     type: dict
+  shape:
+    description: V(appliance) only serves. V(workstation) also is worked on, and may be a laptop.
+    type: str
+    choices: [appliance, workstation]
+    default: appliance
+  on_battery:
+    description: What becomes of the server on a battery.
+    type: str
+    choices: [nothing, stop, lean]
+    default: nothing
 attributes:
   check_mode:
     description: Can run in check mode and predict what would change without changing it.
@@ -85,6 +96,32 @@ npm:
   returned: when the host was reached
   type: str
   sample: /opt/homebrew/bin/npm
+battery:
+  description: Whether it has a battery of its own.
+  returned: when the host was reached
+  type: bool
+  sample: false
+on_battery:
+  description: Whether it runs on that now.
+  returned: when the host was reached
+  type: bool
+  sample: false
+filevault:
+  description: Whether its disk is encrypted by FileVault; null when that could not be read.
+  returned: when the host was reached
+  type: bool
+  sample: false
+autologin:
+  description: The account that is logged in by itself at the start, if any.
+  returned: when the host was reached
+  type: str
+  sample: admin
+turned_off:
+  description: Labels of ours that somebody turned off under Login Items & Extensions.
+  returned: when the host was reached
+  type: list
+  elements: str
+  sample: []
 installed:
   description: Complete installations of ours, as C(program/version), the newest first.
   returned: when the host was reached

@@ -28,6 +28,16 @@ say group "$(id -gn)"
 say home "$HOME"
 say sudo "$(sudo -n true >/dev/null 2>&1 && echo yes || echo no)"
 say tools "$(xcode-select -p 2>/dev/null)"
+say power "$(pmset -g batt 2>/dev/null | tr '\n\t' '  ')"
+say filevault "$(fdesetup status 2>/dev/null)"
+window=/Library/Preferences/com.apple.loginwindow
+say autologin "$(defaults read $window autoLoginUser 2>/dev/null)"
+# Background items that somebody turned off; only a closet has ours, and only root is told
+[ ! -f /Library/LaunchDaemons/inference.closet.omlx.plist ] || say turned_off "$(
+  sudo -n perl -e 'alarm 10; exec @ARGV' sfltool dumpbtm 2>/dev/null |
+    awk '/Disposition:/ { how = $0 }
+      /Identifier: (16[.])?inference[.]closet[.]/ && how ~ /disallowed/ {
+        sub(/.*Identifier: (16[.])?/, ""); printf "%s ", $0 }')"
 link=$(route -n get default 2>/dev/null | sed -n 's/.*interface: //p')
 say address "$(ipconfig getifaddr "$link" 2>/dev/null)"
 say npm "$(PATH=/opt/homebrew/bin:/usr/local/bin:$PATH command -v npm)"
@@ -61,6 +71,13 @@ class Mac:
     tools: str | None = None
     address: str | None = None
     npm: str | None = None
+    battery: bool | None = None
+    """Whether it is a laptop; a battery backup does not count."""
+    on_battery: bool | None = None
+    filevault: bool | None = None
+    autologin: str | None = None
+    turned_off: tuple[str, ...] = ()
+    """Labels of ours that somebody turned off under Login Items & Extensions."""
     installed: tuple[str, ...] = ()
     """Complete installations, the newest first."""
     versions: tuple[tuple[str, str], ...] = ()
@@ -91,6 +108,7 @@ def parse(text: str) -> Mac:
     words = values.get("sysctl", "").split()
     memory = int(words[0]) // (1024 * 1024) if words and words[0].isdigit() else None
     limit = int(words[2]) if len(words) > 2 and words[2].isdigit() else None
+    power = values.get("power", "")
     return Mac(
         kernel=values.get("kernel") or None,
         machine=values.get("machine") or None,
@@ -105,6 +123,13 @@ def parse(text: str) -> Mac:
         tools=values.get("tools") or None,
         address=values.get("address") or None,
         npm=values.get("npm") or None,
+        battery="InternalBattery" in power if power else None,
+        on_battery="'Battery Power'" in power if power else None,
+        filevault={"FileVault is On.": True, "FileVault is Off.": False}.get(
+            values.get("filevault", "").partition(".")[0] + "."
+        ),
+        autologin=values.get("autologin") or None,
+        turned_off=tuple(values.get("turned_off", "").split()),
         installed=tuple(installed),
         versions=tuple(versions),
         serves=values.get("serves") or None,
@@ -117,6 +142,7 @@ def plain(facts: Mac) -> dict[str, Any]:
     return {
         **asdict(facts),
         "installed": list(facts.installed),
+        "turned_off": list(facts.turned_off),
         "versions": dict(facts.versions),
     }
 
@@ -154,6 +180,44 @@ def problems(
         found.append(
             f"{name} has no npm, which fetches opencode: run `brew install node` on it "
             "(Homebrew is at brew.sh)"
+        )
+    return found
+
+
+def laptop_closet(name: str, facts: Mac, shape: str) -> str | None:
+    """Return why a laptop cannot be the closet of this shape, or None."""
+    if not facts.battery or shape == "workstation":
+        return None
+    return (
+        f"{name} has a battery, and a closet is a Mac that is always there: this one sleeps when "
+        "its lid is closed. Serve from a desktop; or, if it is the Mac that you work on and that "
+        f"serves as well, set closet_shape: workstation for {name}"
+    )
+
+
+def remarks(name: str, facts: Mac, on_battery: str) -> list[str]:
+    """Return what the owner of a closet should know, though nothing is refused for it."""
+    found = []
+    if facts.filevault:
+        found.append(
+            f"{name}: FileVault is on, so nothing of ours starts after a power cut until somebody "
+            "unlocks the disk, at the screen or, with macOS 26, by ssh with a password. For a "
+            "restart that you plan: sudo fdesetup authrestart. To come back alone it has to be off"
+        )
+    if facts.autologin:
+        found.append(
+            f"{name} logs {facts.autologin} in by itself. The server does not need that, and "
+            "whoever stands before the Mac is in: System Settings > Users & Groups"
+        )
+    for label in facts.turned_off:
+        found.append(
+            f"{name}: {label} was turned off under System Settings > General > Login Items & "
+            "Extensions, so launchd will not start it. Turn it on there; nothing else can"
+        )
+    if facts.on_battery and on_battery != "nothing":
+        found.append(
+            f"{name} is on its battery, and closet_on_battery is {on_battery}: within a minute "
+            "after this run that takes effect again"
         )
     return found
 

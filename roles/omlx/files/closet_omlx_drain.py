@@ -62,7 +62,7 @@ def main() -> int:
         server = Server(words.port, list(keys(Path(words.settings))))
         began = time.monotonic()
         busy = until_idle(server, began + words.idle)
-        unloaded = unload(server)
+        unloaded = [] if busy and words.only_idle else unload(server, words.keep)
     except (ConnectionRefusedError, FileNotFoundError):
         return told(0, f"nothing answers on port {words.port}, so nothing has to be finished")
     except RefusedError:
@@ -70,6 +70,8 @@ def main() -> int:
     except (OSError, ValueError, http.client.HTTPException) as error:
         return told(1, f"omlx does not say what it is doing ({error}); it was not waited for")
     waited = time.monotonic() - began
+    if busy and words.only_idle:
+        return told(0, f"busy ({busy}), left alone")
     if busy:
         return told(1, f"still busy after {waited:.0f} s ({busy}); it is ended all the same")
     return told(0, f"idle after {waited:.1f} s, unloaded: {', '.join(unloaded) or 'nothing'}")
@@ -94,9 +96,10 @@ def until_idle(server: Server, deadline: float) -> str:
         time.sleep(PAUSE_S)
 
 
-def unload(server: Server) -> list[str]:
-    """Unload every model, and return their names; the server goes on without them."""
-    loaded = [str(name) for name in server.ask("GET", "/api/status").get("loaded_models") or []]
+def unload(server: Server, keep: list[str]) -> list[str]:
+    """Unload every model but those to keep, and return their names; the server goes on."""
+    status = server.ask("GET", "/api/status")
+    loaded = [str(name) for name in status.get("loaded_models") or [] if name not in keep]
     for name in loaded:
         server.ask("POST", f"/v1/models/{quote(name, safe='')}/unload", UNLOAD_TIMEOUT_S)
     return loaded
@@ -116,6 +119,8 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument(
         "--idle", type=float, required=True, help="seconds to wait for it to be idle"
     )
+    words.add_argument("--keep", action="append", default=[], help="model that stays loaded")
+    words.add_argument("--only-idle", action="store_true", help="do nothing while it is busy")
     return words
 
 
