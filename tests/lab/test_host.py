@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("fresh_lab")
 ATTIC = ("--limit", "attic,localhost")
 JOB = "system/inference.closet.omlx"
 LOGS = "/var/log/closet/omlx"
-LIMIT = 16 * 1024
+LIMIT = 8 * 1024
 COUNT = 3
 SMALL_LOGS = ("-e", f"omlx_log_size_kib={LIMIT // 1024}", "-e", f"omlx_log_count={COUNT}")
 LOCK = ROOT / "lab/parts/omlx.lock"
@@ -73,7 +73,7 @@ def pmset(host: str) -> dict[str, dict[str, str]]:
     return found
 
 
-# --- first runs ------------------------------------------------------------------------------------
+# --- first runs ---------------------------------------------------------------------------------
 
 
 def test_a_check_of_an_untouched_closet_tells_its_power_settings_and_changes_none() -> None:
@@ -96,11 +96,11 @@ def test_a_desktop_does_not_sleep_and_a_second_run_has_nothing_to_do() -> None:
     assert provisioned(site("--check", "--diff")).changed()["attic"] == 0
 
 
-# --- logs ------------------------------------------------------------------------------------------
+# --- logs ---------------------------------------------------------------------------------------
 
 
 def test_a_flood_of_lines_is_bounded_and_loses_only_the_oldest() -> None:
-    """The launchd job of the test has the shape of omlx's: closet-log, and a log that it ends in."""
+    """The job of the test has the shape of omlx's: closet-log, and a log for the ends of runs."""
     python = f"{serves_from()}/bin/python"
     words = [python, "/opt/closet/bin/closet-log", "--file", "/var/log/flood/flood.log"]
     words += ["--bytes", str(LIMIT), "--count", str(COUNT), "--ends", "/var/log/flood/launchd.log"]
@@ -116,9 +116,10 @@ def test_a_flood_of_lines_is_bounded_and_loses_only_the_oldest() -> None:
     rule = "/var/log/flood/launchd.log admin:staff 600 3 1024 * N"
     as_root("attic", "mkdir -p /var/log/flood && chown admin /var/log/flood")
     as_root("attic", f"echo '{rule}' > /root-rule")
-    program = f"import plistlib,sys; plistlib.dump({plist!r}, open('/Library/LaunchDaemons/f.plist','wb'))"
+    file = "/Library/LaunchDaemons/f.plist"
+    program = f"import plistlib; plistlib.dump({plist!r}, open('{file}', 'wb'))"
     as_root("attic", f"python3 -c {json.dumps(program)}")
-    as_root("attic", "launchctl bootstrap system /Library/LaunchDaemons/f.plist")
+    as_root("attic", f"launchctl bootstrap system {file}")
     # launchd holds this file open; whoever says something through it says it by name
     as_root("attic", "newsyslog -F -f /root-rule")
     ended = "grep -c 'of the flood' /var/log/flood/launchd.log"
@@ -138,7 +139,7 @@ def test_a_flood_of_lines_is_bounded_and_loses_only_the_oldest() -> None:
 
 def test_what_omlx_says_is_bounded_in_its_two_logs_and_no_line_is_missing() -> None:
     key = (ROOT / "inventories/lab/.secrets/attic.key").read_text().strip()
-    asks = 400
+    asks = 250
     body = '{"model": "no-such-$i", "messages": [{"role": "user", "content": "x"}]}'
     loop = (
         f"for i in $(seq 10001 {10000 + asks}); do curl -s -o /dev/null -m 20 "
@@ -171,19 +172,20 @@ def test_our_rules_can_not_stop_the_rotation_of_the_rest() -> None:
     assert everything.code == 0
     assert f"{LOGS}/launchd.log" in everything.output
     assert "/var/log/install.log" in everything.output
-    bad = (
-        '{"log_rotation_logs": [{"path": "/var/log/x", "owner": "nobody-here", "group": "staff"}]}'
-    )
+    bad = [{"path": "/var/log/x", "owner": "nobody-here", "group": "staff"}]
     before = on("attic", "cat /etc/newsyslog.d/closet.conf").output
     refused = run(
-        *("ansible", "attic", "-b", "-m", "ansible.builtin.import_role"),
-        *("-a", "name=closet.inference.log_rotation", "-e", bad),
+        *("ansible", "attic", "-m", "ansible.builtin.include_role"),
+        *("-a", "name=closet.inference.log_rotation"),
+        *("-e", json.dumps({"log_rotation_logs": bad})),
     )
     assert refused.code != 0
+    assert "unknown user" in refused.output
+    assert "nothing was written" in refused.output
     assert on("attic", "cat /etc/newsyslog.d/closet.conf").output == before
 
 
-# --- upgrades --------------------------------------------------------------------------------------
+# --- upgrades -----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +258,7 @@ def test_an_upgrade_that_serves_stays_and_keeps_the_one_before(pins: dict[str, s
     assert provisioned(upgrade(pins["works"])).changed()["attic"] == 0
 
 
-# --- stopped, started, restarted --------------------------------------------------------------------
+# --- stopped, started, restarted ----------------------------------------------------------------
 
 
 def test_stop_ends_it_in_good_order_and_a_reboot_brings_it_back() -> None:
@@ -277,7 +279,7 @@ def test_start_brings_it_back_too() -> None:
     assert play("playbooks/start.yml").changed()["attic"] == 0
 
 
-# --- what is said and not fought --------------------------------------------------------------------
+# --- what is said and not fought ----------------------------------------------------------------
 
 
 def test_filevault_autologin_and_background_items_are_explained() -> None:
@@ -298,7 +300,7 @@ def test_filevault_autologin_and_background_items_are_explained() -> None:
     assert "WARNING" not in play("playbooks/preflight.yml", *ATTIC).output
 
 
-# --- a laptop ---------------------------------------------------------------------------------------
+# --- a laptop -----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
