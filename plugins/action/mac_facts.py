@@ -30,7 +30,18 @@ class ActionModule(ActionBase):
     """Gathers, judges, changes nothing."""
 
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("minimum_macos", "offer", "candidates", "wired", "hub", "needs_npm"))
+    _VALID_ARGS = frozenset(
+        (
+            "minimum_macos",
+            "offer",
+            "candidates",
+            "wired",
+            "hub",
+            "needs_npm",
+            "shape",
+            "on_battery",
+        )
+    )
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -62,6 +73,11 @@ class ActionModule(ActionBase):
             bool(self._task.args.get("needs_npm", False)),
         )
         told = {}
+        if offer:
+            shape = str(self._task.args.get("shape", "appliance"))
+            problems += filter(None, [mac.laptop_closet(name, facts, shape)])
+            on_battery = str(self._task.args.get("on_battery", "nothing"))
+            result["warnings"] = mac.remarks(name, facts, on_battery)
         if offer and facts.complete and facts.memory_mb is not None:
             told = _sizes(facts, offer)
             found, lines = self._closet(name, facts, offer, told)

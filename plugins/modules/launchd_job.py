@@ -119,6 +119,19 @@ options:
         process has to end, and of its throttle when one has to start.
     type: float
     default: 30.0
+  before_stop:
+    description: &before_stop
+      - A program and its words, run before a process that runs is told to end, in order to let it
+        finish what it is doing. It is not run when there is no process, and never twice.
+      - What becomes of it is a warning at most; the process is ended all the same.
+    type: list
+    elements: str
+    default: []
+  before_stop_timeout_s:
+    description: &before_stop_timeout_s
+      - Seconds after which that program is killed.
+    type: float
+    default: 60.0
   jobs:
     description:
       - Several jobs, each with the parameters above. They are managed in this order; one that
@@ -170,6 +183,15 @@ options:
         description: *timeout_s
         type: float
         default: 30.0
+      before_stop:
+        description: *before_stop
+        type: list
+        elements: str
+        default: []
+      before_stop_timeout_s:
+        description: *before_stop_timeout_s
+        type: float
+        default: 60.0
 notes:
   - A reload is C(bootout), waiting until C(launchctl print) says 113, and C(bootstrap).
     C(bootout) returns while the process still lives, and a C(bootstrap) in that window fails with
@@ -350,6 +372,8 @@ def main() -> None:
         "completed": {"type": "bool", "default": False},
         "settle_s": {"type": "float", "default": 3.0},
         "timeout_s": {"type": "float", "default": 30.0},
+        "before_stop": {"type": "list", "elements": "str", "default": []},
+        "before_stop_timeout_s": {"type": "float", "default": 60.0},
     }
     each = {**job, "label": {"type": "str", "required": True}}
     module = AnsibleModule(

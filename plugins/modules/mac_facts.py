@@ -29,6 +29,7 @@ options:
       - What this host shall serve, from RV(closet.inference.inventory_check#module:offers). A Mac
         that cannot hold it is a problem, and so are a port that another program uses, an address
         that is not this Mac's, and sudo rules that were broken before.
+      - What the owner of such a Mac should know, such as FileVault, is a warning.
     type: dict
   candidates:
     description:
@@ -49,6 +50,16 @@ options:
         computed) and C(may_be_lower).
     type: dict
     default: {}
+  shape:
+    description: V(appliance) only serves. V(workstation) also is worked on, and may be a laptop.
+    type: str
+    choices: [appliance, workstation]
+    default: appliance
+  on_battery:
+    description: What becomes of the server on a battery.
+    type: str
+    choices: [nothing, stop, lean]
+    default: nothing
 attributes:
   check_mode:
     description: Can run in check mode and predict what would change without changing it.
@@ -133,10 +144,46 @@ record:
   description: What the closet was last seen to serve, C({}) when nothing is recorded.
   returned: when the host was reached
   type: dict
+battery:
+  description: Whether it has a battery of its own.
+  returned: when the host was reached
+  type: bool
+  sample: false
+on_battery:
+  description: Whether it runs on that now.
+  returned: when the host was reached
+  type: bool
+  sample: false
+filevault:
+  description: Whether its disk is encrypted by FileVault; null when that could not be read.
+  returned: when the host was reached
+  type: bool
+  sample: false
+autologin:
+  description: The account that is logged in by itself at the start, if any.
+  returned: when the host was reached
+  type: str
+  sample: admin
+turned_off:
+  description: Labels of ours that somebody turned off under Login Items & Extensions.
+  returned: when the host was reached
+  type: list
+  elements: str
+  sample: []
 installed:
-  description: Complete installations of ours, as C(program/version).
+  description: Complete installations of ours, as C(program/version), the newest first.
   returned: when the host was reached
   type: list
   elements: str
   sample: ["opencode/1.18.33"]
+versions:
+  description: Version of omlx by environment. A fork of another name has none.
+  returned: when the host was reached
+  type: dict
+  sample: {"/opt/closet/omlx/1f2e3d4c5b6a": "0.6.0"}
+serves:
+  description: The environment that omlx is started from.
+  returned: when the host was reached
+  type: str
+  sample: /opt/closet/omlx/1f2e3d4c5b6a
 """

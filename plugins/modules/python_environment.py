@@ -15,6 +15,8 @@ description:
   - An environment is complete when it holds the file C(.complete), which is written last. An
     incomplete one, left by a run that was cut off, is removed and built again. A complete one
     costs no network.
+  - Every pin is looked for at its source before anything is made. A build that fails leaves
+    nothing behind.
   - Brings its own uv, installed with C(/usr/bin/python3) and pip when it is missing.
   - uv keeps its cache, and a Python it had to download, beside O(uv_path), where the user of a
     service can read them.
@@ -32,11 +34,25 @@ options:
     description: Folder of the environment, such as V(/opt/closet/omlx/<digest>).
     type: str
     required: true
+  state:
+    description:
+      - V(present) builds it where it is not there.
+      - V(pruned) leaves it alone and removes the other environments in its folder, but for the
+        O(keep) that were completed last.
+      - V(absent) removes it.
+      - Whether a process still runs from one that is removed is the caller's to know.
+    type: str
+    choices: [present, pruned, absent]
+    default: present
+  keep:
+    description: How many other environments O(state=pruned) leaves.
+    type: int
+    default: 1
   requirements:
     description: Text of a requirements file. It is kept in the environment as
-      C(requirements.txt).
+      C(requirements.txt). Needed for O(state=present), as are O(python), O(uv_path) and
+      O(uv_version).
     type: str
-    required: true
   hashes:
     description: The list is complete and every package in it has hashes; nothing else gets
       installed.
@@ -45,21 +61,23 @@ options:
   python:
     description: The Python to use, in uv's words, such as V("3.11") or a path.
     type: str
-    required: true
   uv_path:
     description: Folder of the uv that builds it, such as V(/opt/closet/uv/0.13.9).
     type: str
-    required: true
   uv_version:
     description: Version of that uv.
     type: str
-    required: true
   index_url:
     description: Package index to use instead of the usual one, for uv and pip alike.
     type: str
   check:
     description: A program of the environment and its arguments, which has to end with 0 before
       the environment is complete.
+    type: list
+    elements: str
+    default: []
+  report:
+    description: Names of packages whose version in the environment is returned.
     type: list
     elements: str
     default: []
@@ -76,6 +94,13 @@ EXAMPLES = r"""
     uv_version: 0.13.9
     check: [omlx, --help]
   become: true
+
+- name: Keep the one before it, remove older ones
+  closet.inference.python_environment:
+    path: /opt/closet/omlx/1f2e3d4c5b6a
+    state: pruned
+    keep: 1
+  become: true
 """
 
 RETURN = r"""
@@ -84,23 +109,30 @@ steps:
   returned: success
   type: list
   elements: str
-  sample: [install uv, create, install, check, complete]
+  sample: [install uv, resolve, create, install, check, complete]
 bin:
   description: Folder of the environment's programs.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: /opt/closet/omlx/1f2e3d4c5b6a/bin
+versions:
+  description: Version of each package of O(report) that the environment holds.
+  returned: with O(state=present)
+  type: dict
+  sample: {"omlx": "0.6.0"}
 digest:
   description: Changes when, and only when, requirements, Python or uv change.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: 9b0c2c1c3d2f5e3f0f4f1c6f1b1d0a7f7f1e2d3c4b5a69788796a5b4c3d2e1f0
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.closet.inference.plugins.module_utils.python_environment import (
+from ansible_collections.closet.inference.plugins.module_utils.environment_build import (
     BuildFailedError,
+)
+from ansible_collections.closet.inference.plugins.module_utils.python_environment import (
     EnvironmentRefusedError,
     execute,
 )
@@ -112,14 +144,22 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "str", "required": True},
-            "requirements": {"type": "str", "required": True},
+            "state": {
+                "type": "str",
+                "choices": ["present", "pruned", "absent"],
+                "default": "present",
+            },
+            "keep": {"type": "int", "default": 1},
+            "requirements": {"type": "str"},
             "hashes": {"type": "bool", "default": False},
-            "python": {"type": "str", "required": True},
-            "uv_path": {"type": "str", "required": True},
-            "uv_version": {"type": "str", "required": True},
+            "python": {"type": "str"},
+            "uv_path": {"type": "str"},
+            "uv_version": {"type": "str"},
             "index_url": {"type": "str"},
             "check": {"type": "list", "elements": "str", "default": []},
+            "report": {"type": "list", "elements": "str", "default": []},
         },
+        required_if=[["state", "present", ["requirements", "python", "uv_path", "uv_version"]]],
         supports_check_mode=True,
     )
     try:

@@ -33,11 +33,12 @@ say group "$(id -gn)"
 say home "$HOME"
 say sudo "$(sudo -n true >/dev/null 2>&1 && echo yes || echo no)"
 say tools "$(xcode-select -p 2>/dev/null)"
+say power "$(pmset -g batt 2>/dev/null | tr '\n\t' '  ')"
 link=$(route -n get default 2>/dev/null | sed -n 's/.*interface: //p')
 say address "$(ipconfig getifaddr "$link" 2>/dev/null)"
 say npm "$(PATH=/opt/homebrew/bin:/usr/local/bin:$PATH command -v npm)"
-for mark in /opt/closet/*/*/.complete; do
-  [ -f "$mark" ] && mark=${mark#/opt/closet/} && say installed "${mark%/.complete}"
+for mark in $(ls -t /opt/closet/*/*/.complete 2>/dev/null); do
+  mark=${mark#/opt/closet/} && say installed "${mark%/.complete}"
 done
 modes=$(ls -ldn CONSENT CONSENT/lan.json 2>/dev/null | awk '{print $1, $3}' | tr '\n' ' ')
 say consent_modes "$modes"
@@ -46,6 +47,21 @@ say firewall "$(ls /opt/closet/firewall 2>/dev/null | tr '\n' ' ')"
 """.replace("CONSENT", consent.FOLDER)
 # Who listens on the port, and which processes launchd runs for us: pid, parent, grandparent.
 CLOSET = r"""
+say filevault "$(fdesetup status 2>/dev/null)"
+window=/Library/Preferences/com.apple.loginwindow
+say autologin "$(defaults read $window autoLoginUser 2>/dev/null)"
+# Background items that somebody turned off; only a closet has ours, and only root is told
+[ ! -f /Library/LaunchDaemons/inference.closet.omlx.plist ] || say turned_off "$(
+  sudo -n perl -e 'alarm 10; exec @ARGV' sfltool dumpbtm 2>/dev/null |
+    awk '/Disposition:/ { how = $0 }
+      /Identifier: (16[.])?inference[.]closet[.]/ && how ~ /disallowed/ {
+        sub(/.*Identifier: (16[.])?/, ""); printf "%s ", $0 }')"
+for info in /opt/closet/omlx/*/lib/python3*/site-packages/omlx-[0-9]*.dist-info; do
+  [ -d "$info" ] || continue
+  version=${info##*/omlx-}
+  say version "${info%%/lib/*} ${version%.dist-info}"
+done
+say serves "$(sed -n 's:^exec \([^ ]*\)/bin/.*:\1:p' /opt/closet/bin/closet-omlx 2>/dev/null)"
 say addresses "$(ifconfig -a 2>/dev/null | sed -n 's/.*inet \([0-9.]*\).*/\1/p' | tr '\n' ' ')"
 say record "$(tr -d '\n' <RECORD 2>/dev/null)"
 parent() { ps -o ppid= -p "$1" 2>/dev/null | tr -d ' '; }

@@ -35,6 +35,13 @@ class Mac:
     tools: str | None = None
     address: str | None = None
     npm: str | None = None
+    battery: bool | None = None
+    """Whether it is a laptop; a battery backup does not count."""
+    on_battery: bool | None = None
+    filevault: bool | None = None
+    autologin: str | None = None
+    turned_off: tuple[str, ...] = ()
+    """Labels of ours that somebody turned off under Login Items & Extensions."""
     installed: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
@@ -48,6 +55,11 @@ class Mac:
     consent_modes: str = ""
     consent: str = ""
     firewall: tuple[str, ...] = ()
+    """Complete installations, the newest first."""
+    versions: tuple[tuple[str, str], ...] = ()
+    """Version of omlx by environment; a fork of another name has none."""
+    serves: str | None = None
+    """The environment that omlx is started from."""
     complete: bool = False
     """Whether the look came to its end; without it nothing above is to be trusted."""
 
@@ -55,7 +67,13 @@ class Mac:
 def parse(text: str) -> Mac:
     """Read what LOOK printed; lines that are not ours (a banner, a motd) are skipped."""
     values: dict[str, str] = {}
-    many: dict[str, list[str]] = {"installed": [], "listener": [], "ours": [], "hub_line": []}
+    many: dict[str, list[str]] = {
+        "installed": [],
+        "listener": [],
+        "ours": [],
+        "hub_line": [],
+        "version": [],
+    }
     for line in text.splitlines():
         key, _sign, value = line.strip().partition("=")
         if key in many:
@@ -68,6 +86,7 @@ def parse(text: str) -> Mac:
     words = values.get("sysctl", "").split()
     memory = int(words[0]) // (1024 * 1024) if words and words[0].isdigit() else None
     limit = int(words[2]) if len(words) > 2 and words[2].isdigit() else None
+    power = values.get("power", "")
     return Mac(
         kernel=values.get("kernel") or None,
         machine=values.get("machine") or None,
@@ -82,6 +101,18 @@ def parse(text: str) -> Mac:
         tools=values.get("tools") or None,
         address=values.get("address") or None,
         npm=values.get("npm") or None,
+        battery="InternalBattery" in power if power else None,
+        on_battery="'Battery Power'" in power if power else None,
+        filevault={"FileVault is On.": True, "FileVault is Off.": False}.get(
+            values.get("filevault", "").partition(".")[0] + "."
+        ),
+        autologin=values.get("autologin") or None,
+        turned_off=tuple(values.get("turned_off", "").split()),
+        versions=tuple(
+            (environment, version)
+            for environment, _space, version in (line.partition(" ") for line in many["version"])
+        ),
+        serves=values.get("serves") or None,
         installed=tuple(many["installed"]),
         addresses=tuple(values.get("addresses", "").split()),
         strangers=_strangers(many["listener"], many["ours"]),
@@ -98,7 +129,11 @@ def parse(text: str) -> Mac:
 
 def plain(facts: Mac) -> dict[str, Any]:
     """Return the facts as values for playbooks."""
-    values = {**asdict(facts), "record": dict(facts.record)}
+    values = {
+        **asdict(facts),
+        "record": dict(facts.record),
+        "versions": dict(facts.versions),
+    }
     del values["hub"]  # long, and said in sizes
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
@@ -167,6 +202,44 @@ def closet_problems(name: str, facts: Mac, offer: Mapping[str, Any], url_host: s
         found.append(
             f"{name}: /etc/sysctl.conf is not a file, and our line belongs into it: look at it "
             "with `ls -l /etc/sysctl.conf` and move it away"
+        )
+    return found
+
+
+def laptop_closet(name: str, facts: Mac, shape: str) -> str | None:
+    """Return why a laptop cannot be the closet of this shape, or None."""
+    if not facts.battery or shape == "workstation":
+        return None
+    return (
+        f"{name} has a battery, and a closet is a Mac that is always there: this one sleeps when "
+        "its lid is closed. Serve from a desktop; or, if it is the Mac that you work on and that "
+        f"serves as well, set closet_shape: workstation for {name}"
+    )
+
+
+def remarks(name: str, facts: Mac, on_battery: str) -> list[str]:
+    """Return what the owner of a closet should know, though nothing is refused for it."""
+    found = []
+    if facts.filevault:
+        found.append(
+            f"{name}: FileVault is on, so nothing of ours starts after a power cut until somebody "
+            "unlocks the disk, at the screen or, with macOS 26, by ssh with a password. For a "
+            "restart that you plan: sudo fdesetup authrestart. To come back alone it has to be off"
+        )
+    if facts.autologin:
+        found.append(
+            f"{name} logs {facts.autologin} in by itself. The server does not need that, and "
+            "whoever stands before the Mac is in: System Settings > Users & Groups"
+        )
+    for label in facts.turned_off:
+        found.append(
+            f"{name}: {label} was turned off under System Settings > General > Login Items & "
+            "Extensions, so launchd will not start it. Turn it on there; nothing else can"
+        )
+    if facts.on_battery and on_battery != "nothing":
+        found.append(
+            f"{name} is on its battery, and closet_on_battery is {on_battery}: within a minute "
+            "after this run that takes effect again"
         )
     return found
 

@@ -67,6 +67,7 @@ class Apply:
         self._runner = launchctl.runner
         self._want = want
         self._have = have
+        self._was_asked = False
 
     def act(self, steps: Sequence[Step]) -> Watch | None:
         """Carry out the steps; the result watches a job that was started."""
@@ -171,7 +172,24 @@ class Apply:
     def _explained(self, result: Completed) -> str:
         return explain(result, self._want.target, self._want.path)
 
+    def _before_stop(self) -> None:
+        """Let a running process finish first; what comes of it is told, and keeps nothing."""
+        want = self._want
+        if self._was_asked or not want.before_stop or not self._have.running:
+            return
+        self._was_asked = True
+        done = self._runner.run(want.before_stop, want.before_stop_timeout_s)
+        if done.rc == 0:
+            return
+        ended = "took too long" if done.timed_out else f"ended with {done.rc}"
+        said = " ".join(f"{done.stdout} {done.stderr}".split())[-500:]
+        self.warnings.append(
+            f"before {want.target} was told to end, `{want.before_stop[0]}` {ended}"
+            f"{f': {said}' if said else ''}"
+        )
+
     def _bootout(self) -> None:
+        self._before_stop()
         self._demand(self._launchctl.bootout(self._want.target), _BOOTED_OUT[1:])
         self._await_gone()
 
@@ -257,6 +275,7 @@ class Apply:
 
     def _stop(self) -> None:
         """SIGTERM and wait. If it ignores that, load it anew: launchd kills it in its own time."""
+        self._before_stop()
         old = self._have.job.pid if self._have.job else None
         fine = (NO_SUCH_PROCESS,)
         self._demand(self._launchctl.terminate(self._want.target), fine)

@@ -61,6 +61,8 @@ def want_from(arguments: Mapping[str, Any]) -> Want:
         completed=bool(arguments.get("completed")),
         settle_s=_seconds(arguments, "settle_s", 3.0),
         timeout_s=_seconds(arguments, "timeout_s", 30.0),
+        before_stop=tuple(arguments.get("before_stop") or ()),
+        before_stop_timeout_s=_seconds(arguments, "before_stop_timeout_s", 60.0),
         warnings=_remarks(label, domain, plist or {}),
     )
 
@@ -183,6 +185,12 @@ def _check_combination(label: str, arguments: Mapping[str, Any]) -> None:
         raise JobError(
             f"{label}: restart_on is kept in the job's definition, so it needs `plist`; for a "
             f"plist that is not ours use `state: restarted` when something changed."
+        )
+    before_stop = arguments.get("before_stop") or []
+    if before_stop and not before_stop[0].startswith("/"):
+        raise JobError(
+            f"{label}: before_stop starts with '{before_stop[0]}'; it is the absolute path of a "
+            f"program and its words."
         )
     if not arguments.get("completed"):
         return

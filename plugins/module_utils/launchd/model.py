@@ -114,6 +114,8 @@ class Want:
     completed: bool = False
     settle_s: float = 3.0
     timeout_s: float = 30.0
+    before_stop: tuple[str, ...] = ()
+    before_stop_timeout_s: float = 60.0
     warnings: Sequence[str] = ()
 
     @property

@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.python_environment import (
+from ansible_collections.closet.inference.plugins.module_utils.environment_build import (
     BuildFailedError,
+    Want,
+)
+from ansible_collections.closet.inference.plugins.module_utils.python_environment import (
     EnvironmentRefusedError,
     Have,
-    Want,
     execute,
     plan,
 )
@@ -78,7 +81,7 @@ def test_from_nothing_to_complete(params: dict[str, Any]) -> None:
     assert not Path(params["path"]).exists()
     told = execute(params, runner)
     assert told == foretold
-    assert told["steps"] == ["install uv", "create", "install", "check", "complete"]
+    assert told["steps"] == ["install uv", "resolve", "create", "install", "check", "complete"]
     path, uv = params["path"], params["uv_path"]
     assert runner.commands == [
         ["/usr/bin/python3", "-m", "venv", uv],
@@ -86,6 +89,7 @@ def test_from_nothing_to_complete(params: dict[str, Any]) -> None:
             *f"{uv}/bin/python3 -m pip install --no-input".split(),
             *["--disable-pip-version-check", "uv==0.13.9"],
         ],
+        f"{uv}/bin/uv pip compile --quiet --python 3.11 --no-deps -".split(),
         [f"{uv}/bin/uv", "venv", "--allow-existing", "--python", "3.11", path],
         [
             *f"{uv}/bin/uv pip install --python {path}/bin/python --compile-bytecode".split(),
@@ -111,10 +115,10 @@ def test_a_second_environment_uses_the_same_uv(params: dict[str, Any]) -> None:
     execute(params, Pretender())
     runner = Pretender()
     told = execute({**params, "path": params["path"] + "b", "check": []}, runner)
-    assert told["steps"] == ["create", "install", "complete"]
+    assert told["steps"] == ["resolve", "create", "install", "complete"]
 
 
-@pytest.mark.parametrize("cut_at", range(5))
+@pytest.mark.parametrize("cut_at", range(6))
 def test_a_run_cut_off_anywhere_is_mended_by_the_next(params: dict[str, Any], cut_at: int) -> None:
     runner = Pretender()
     runner.cut_at = cut_at
@@ -127,8 +131,8 @@ def test_a_run_cut_off_anywhere_is_mended_by_the_next(params: dict[str, Any], cu
 
 def test_what_a_cut_off_build_left_is_gone(params: dict[str, Any]) -> None:
     runner = Pretender()
-    runner.fail = {"--requirement": Completed((), 1, "", "boom")}
-    with pytest.raises(BuildFailedError):
+    runner.cut_at = 5
+    with pytest.raises(KeyboardInterrupt):
         execute(params, runner)
     Path(params["path"], "half").touch()
     told = execute(params, Pretender())
@@ -139,7 +143,7 @@ def test_what_a_cut_off_build_left_is_gone(params: dict[str, Any]) -> None:
 def test_taking_the_mark_away_asks_for_a_new_build(params: dict[str, Any]) -> None:
     execute(params, Pretender())
     Path(params["path"], ".complete").unlink()
-    assert execute(params, Pretender())["steps"][:2] == ["remove", "create"]
+    assert execute(params, Pretender())["steps"][:3] == ["remove", "resolve", "create"]
 
 
 def test_a_failure_shows_the_end_of_what_was_said(params: dict[str, Any]) -> None:
@@ -234,11 +238,11 @@ WANT = Want("/opt/a/b", LIST, "3.11", "/opt/uv/1", "1")
     ("have", "uv", "steps"),
     [
         (Have("complete", WANT.digest()), Have("absent"), ()),
-        (Have("absent"), Have("complete", "1"), ("create", "install", "complete")),
+        (Have("absent"), Have("complete", "1"), ("resolve", "create", "install", "complete")),
         (
             Have("incomplete"),
             Have("incomplete"),
-            ("remove uv", "install uv", "remove", "create", "install", "complete"),
+            ("remove uv", "install uv", "remove", "resolve", "create", "install", "complete"),
         ),
     ],
 )
@@ -254,3 +258,75 @@ def test_another_uv_at_its_path_is_refused() -> None:
 def test_results_are_plain(params: dict[str, Any]) -> None:
     told = json.loads(json.dumps(execute(params, Pretender(), check_mode=True)))
     assert told["bin"] == f"{params['path']}/bin"
+
+
+@pytest.mark.parametrize("failing", ["compile", "--allow-existing", "--requirement", "--help"])
+def test_a_build_that_fails_leaves_nothing(params: dict[str, Any], failing: str) -> None:
+    runner = Pretender()
+    runner.fail = {failing: Completed((), 1, "", "no version of omlx==9.9.9")}
+    with pytest.raises(BuildFailedError, match="no version of omlx"):
+        execute(params, runner)
+    assert not Path(params["path"]).exists()
+
+
+def test_a_pin_that_is_not_there_is_found_out_before_anything_is_made(
+    params: dict[str, Any],
+) -> None:
+    execute({**params, "path": params["path"] + "b"}, Pretender())
+    runner = Pretender()
+    runner.fail = {"compile": Completed((), 1, "", "no version of omlx==9.9.9")}
+    with pytest.raises(BuildFailedError, match="correct the pin that it names"):
+        execute(params, runner)
+    assert len(runner.commands) == 1
+
+
+def shelf(params: dict[str, Any], *names: str) -> Path:
+    """Complete environments beside each other, made one hour after the other."""
+    folder = Path(params["path"]).parent
+    for hour, name in enumerate(names):
+        execute({**params, "path": str(folder / name)}, Pretender())
+        os.utime(folder / name / ".complete", (hour * 3600, hour * 3600))
+    return folder
+
+
+def tidy(params: dict[str, Any], name: str, check_mode: bool = False, **words: Any) -> Any:
+    path = str(Path(params["path"]).parent / name)
+    return execute({"path": path, **words}, Pretender(), check_mode)
+
+
+def test_old_ones_go_but_for_the_newest_and_what_is_not_ours(params: dict[str, Any]) -> None:
+    folder = shelf(params, "a", "b", "c", "d")
+    (folder / "half").mkdir()
+    (folder / "half/.closet.inference").touch()
+    (folder / "theirs").mkdir()
+    told = tidy(params, "b", True, state="pruned", keep=1)
+    assert told["steps"] == ["remove a", "remove c", "remove half"]
+    assert tidy(params, "b", state="pruned", keep=1) == told
+    assert {entry.name for entry in folder.iterdir()} == {"b", "d", "theirs"}
+    assert tidy(params, "b", state="pruned", keep=1)["changed"] is False
+    assert tidy(params, "b", state="pruned", keep=0)["steps"] == ["remove d"]
+
+
+def test_one_can_be_taken_away(params: dict[str, Any]) -> None:
+    folder = shelf(params, "a", "b")
+    assert tidy(params, "a", state="absent")["steps"] == ["remove a"]
+    assert tidy(params, "a", state="absent")["changed"] is False
+    assert [entry.name for entry in folder.iterdir()] == ["b"]
+
+
+def test_what_was_not_built_here_is_not_taken_away(params: dict[str, Any]) -> None:
+    folder = shelf(params, "a")
+    (folder / "theirs").mkdir()
+    (folder / "theirs/precious").touch()
+    with pytest.raises(EnvironmentRefusedError, match="was not built here"):
+        tidy(params, "theirs", state="absent")
+    assert (folder / "theirs/precious").exists()
+
+
+def test_versions_are_reported_as_the_environment_has_them(params: dict[str, Any]) -> None:
+    execute(params, Pretender())
+    packages = Path(params["path"], "lib/python3.11/site-packages")
+    for name in ("omlx-0.6.0", "mlx_lm-0.31.3", "other-1"):
+        (packages / f"{name}.dist-info").mkdir(parents=True)
+    told = execute({**params, "report": ["omlx", "mlx-lm", "absent"]}, Pretender())
+    assert told["versions"] == {"omlx": "0.6.0", "mlx-lm": "0.31.3"}

@@ -1,0 +1,199 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps that build a virtual environment, each a command of uv, pip or the Mac's own Python."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ansible_collections.closet.inference.plugins.module_utils.environment_shelf import (
+    COMPLETE,
+    OURS,
+)
+from ansible_collections.closet.inference.plugins.module_utils.files import (
+    sync_folder,
+    write_atomic,
+)
+from ansible_collections.closet.inference.plugins.module_utils.runner import Completed, Runner
+
+REQUIREMENTS = "requirements.txt"
+SYSTEM_PYTHON = "/usr/bin/python3"
+# ssh gives a Mac no more than /usr/bin:/bin:/usr/sbin:/sbin, and Homebrew's Python is elsewhere
+SEARCHED = "/opt/homebrew/bin:/usr/local/bin:/usr/bin:/bin"
+TAIL_LINES = 20
+BOOTSTRAP_TIMEOUT_S = 600
+VENV_TIMEOUT_S = 600
+RESOLVE_TIMEOUT_S = 900
+INSTALL_TIMEOUT_S = 3600
+CHECK_TIMEOUT_S = 300
+
+
+class BuildFailedError(RuntimeError):
+    """A command of the build failed; what it had made is removed again."""
+
+
+@dataclass(frozen=True)
+class Want:
+    """One environment."""
+
+    path: str
+    requirements: str
+    python: str
+    uv_path: str
+    uv_version: str
+    hashes: bool = False
+    index_url: str | None = None
+    check: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """What the environment is made of; where the parts come from is not in it."""
+        parts = [self.requirements, self.hashes, self.python, self.uv_version]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def apply(want: Want, steps: Sequence[str], runner: Runner) -> None:
+    """Do the steps; a run cut off anywhere leaves an environment that is known to be incomplete."""
+    do: dict[str, Callable[[], None]] = {
+        "remove uv": lambda: shutil.rmtree(want.uv_path),
+        "install uv": lambda: _install_uv(want, runner),
+        "remove": lambda: shutil.rmtree(want.path),
+        "resolve": lambda: _resolve(want, runner),
+        "create": lambda: _create(want, runner),
+        "install": lambda: _install(want, runner),
+        "check": lambda: _check(want, runner),
+        "complete": lambda: _mark_complete(want.path, want.digest()),
+    }
+    before = os.umask(0o022)  # another user than the one who builds will run it
+    try:
+        for step in steps:
+            _one(step, do[step], want)
+    except BuildFailedError:
+        shutil.rmtree(want.path, ignore_errors=True)  # a disk that is full gets its room back
+        raise
+    finally:
+        os.umask(before)
+
+
+def _one(step: str, do: Callable[[], None], want: Want) -> None:
+    try:
+        do()
+    except OSError as error:
+        where = error.filename or want.path
+        raise BuildFailedError(
+            f"{want.path} could not be built: step '{step}', {where}: {error.strerror}"
+        ) from error
+
+
+def _install_uv(want: Want, runner: Runner) -> None:
+    _begin(want.uv_path)
+    venv = [SYSTEM_PYTHON, "-m", "venv", want.uv_path]
+    next_step = "xcode-select -p (the Command Line Tools bring this Python)"
+    _do("make a place for uv", venv, want, runner, BOOTSTRAP_TIMEOUT_S, next_step)
+    pip = [f"{want.uv_path}/bin/python3", "-m", "pip", "install", "--no-input"]
+    pip += ["--disable-pip-version-check", f"uv=={want.uv_version}"]
+    _do("install uv", pip, want, runner, BOOTSTRAP_TIMEOUT_S, _reach(want))
+    _mark_complete(want.uv_path, want.uv_version)
+
+
+def _resolve(want: Want, runner: Runner) -> None:
+    """Find every pin at its source, before there is anything to clean up."""
+    argv = [_uv(want), "pip", "compile", "--quiet", "--python", want.python]
+    argv += [*(["--no-deps"] if want.hashes else []), "-"]
+    next_step = f"correct the pin that it names; or {_reach(want)}"
+    _do("find the pins", argv, want, runner, RESOLVE_TIMEOUT_S, next_step, want.requirements)
+
+
+def _create(want: Want, runner: Runner) -> None:
+    _begin(want.path)
+    argv = [_uv(want), "venv", "--allow-existing", "--python", want.python, want.path]
+    next_step = f"{_uv(want)} python list"
+    _do(f"find Python {want.python}", argv, want, runner, VENV_TIMEOUT_S, next_step)
+
+
+def _install(want: Want, runner: Runner) -> None:
+    listed = Path(want.path, REQUIREMENTS)
+    write_atomic(listed, want.requirements.encode())
+    argv = [_uv(want), "pip", "install", "--python", f"{want.path}/bin/python"]
+    # without write access the service could not keep bytecode, and would compile at every start
+    argv += ["--compile-bytecode", "--requirement", str(listed)]
+    if want.hashes:
+        argv += ["--require-hashes", "--no-deps"]
+    _do("install the requirements", argv, want, runner, INSTALL_TIMEOUT_S, _reach(want))
+
+
+def _check(want: Want, runner: Runner) -> None:
+    argv = [f"{want.path}/bin/{want.check[0]}", *want.check[1:]]
+    _do("try it", argv, want, runner, CHECK_TIMEOUT_S, " ".join(argv))
+
+
+def _begin(path: str) -> None:
+    folder = Path(path)
+    folder.mkdir(parents=True)
+    write_atomic(folder / OURS, b"")
+    sync_folder(folder.parent)
+
+
+def _mark_complete(path: str, mark: str) -> None:
+    os.sync()  # a power cut must not leave the mark and lose what it stands for
+    write_atomic(Path(path, COMPLETE), f"{mark}\n".encode())
+
+
+def _uv(want: Want) -> str:
+    return f"{want.uv_path}/bin/uv"
+
+
+def _reach(want: Want) -> str:
+    index = want.index_url or "the package index"
+    return f"see whether this host reaches {index} and has space left (df -h {want.path})"
+
+
+def _do(
+    what: str,
+    argv: Sequence[str],
+    want: Want,
+    runner: Runner,
+    timeout_s: float,
+    next_step: str,
+    input: str | None = None,  # noqa: A002 - the word of Runner
+) -> None:
+    done = runner.run(argv, timeout_s, input=input, env=_environment(want))
+    if done.rc == 0:
+        return
+    ended = f"did not end in {timeout_s} s" if done.timed_out else f"ended with {done.rc}"
+    raise BuildFailedError(
+        f"{want.path} could not be built: to {what}, '{' '.join(argv)}' {ended}:\n{_tail(done)}\n"
+        f"Next: {next_step}"
+    )
+
+
+def _environment(want: Want) -> dict[str, str]:
+    """What uv and pip are told; nothing of it lands in somebody's home, root's least of all."""
+    shared = Path(want.uv_path).parent
+    told = {
+        "PATH": SEARCHED,
+        "UV_CACHE_DIR": str(shared / "cache"),
+        "UV_PYTHON_INSTALL_DIR": str(shared / "python"),
+        "UV_NO_PROGRESS": "1",
+        "NO_COLOR": "1",
+        "PIP_NO_CACHE_DIR": "1",
+    }
+    if want.index_url:
+        told["UV_DEFAULT_INDEX"] = told["PIP_INDEX_URL"] = want.index_url
+        mirror = urlsplit(want.index_url)
+        if mirror.scheme == "http" and mirror.hostname:
+            # who names a plain mirror on the LAN means it; pip alone wants to be told again
+            told["PIP_TRUSTED_HOST"] = mirror.hostname
+    return told
+
+
+def _tail(done: Completed) -> str:
+    lines = f"{done.stdout}\n{done.stderr}".strip().splitlines()
+    return "\n".join(lines[-TAIL_LINES:]) or "(it said nothing)"

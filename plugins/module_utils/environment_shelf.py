@@ -1,0 +1,87 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The environments that stand side by side in one folder: which of them may go.
+
+One that is removed loses its mark of completeness first, so that a run that is cut off in between
+leaves one that is known to be incomplete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.closet.inference.plugins.module_utils.files import remove_file
+
+OURS = ".closet.inference"
+COMPLETE = ".complete"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One environment on the shelf; `completed` is when, None while it is not."""
+
+    path: str
+    completed: float | None
+
+
+def look(path: str) -> list[Standing]:
+    """The environments beside `path` that were built here, and `path` itself."""
+    found = []
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for entry in sorted(Path(path).parent.iterdir()):
+            if entry.is_dir() and not entry.is_symlink() and (entry / OURS).exists():
+                found.append(Standing(str(entry), _completed(entry)))
+    return found
+
+
+def plan_prune(path: str, shelf: Sequence[Standing], keep: int) -> tuple[str, ...]:
+    """What may go: all but `path` and the `keep` that were completed last before it."""
+    others = [one for one in shelf if one.path != path]
+    complete = sorted(
+        (one for one in others if one.completed is not None),
+        key=lambda one: (one.completed or 0.0, one.path),
+        reverse=True,
+    )
+    kept = {one.path for one in complete[:keep]}
+    return tuple(one.path for one in others if one.path not in kept)
+
+
+def plan_absent(path: str, shelf: Sequence[Standing]) -> tuple[str, ...]:
+    """What has to go so that there is nothing at `path`."""
+    return tuple(one.path for one in shelf if one.path == path)
+
+
+def remove(paths: Sequence[str]) -> None:
+    """Remove them, each in a way that the next run can finish."""
+    for path in paths:
+        remove_file(Path(path, COMPLETE))
+        shutil.rmtree(path)
+
+
+def result(path: str, gone: Sequence[str]) -> dict[str, Any]:
+    """What a task says about it."""
+    before = "".join(f"{one}\n" for one in gone)
+    return {
+        "changed": bool(gone),
+        "steps": [f"remove {os.path.basename(one)}" for one in gone],  # noqa: PTH119
+        "diff": {
+            "before": before,
+            "after": "",
+            "before_header": str(Path(path).parent),
+            "after_header": str(Path(path).parent),
+        },
+    }
+
+
+def _completed(folder: Path) -> float | None:
+    try:
+        return (folder / COMPLETE).stat().st_mtime
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the settings there are to the settings there shall be. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ansible_collections.closet.inference.plugins.module_utils.power.pmset import (
+    FLAGS,
+    SOURCES,
+    TWINS,
+    Settings,
+)
+
+
+@dataclass(frozen=True)
+class Want:
+    """What shall hold; a source or a key that is not named stays as it is."""
+
+    settings: Settings
+    sleep_disabled: bool | None = None
+
+
+@dataclass(frozen=True)
+class Have:
+    """What holds; `sleep_disabled` is None where nobody asked."""
+
+    settings: Settings
+    sleep_disabled: bool | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to write, and what this Mac does not have, as `source` or `source.key`."""
+
+    writes: Settings = field(default_factory=dict)
+    sleep_disabled: bool | None = None
+    unsupported: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything has to be written."""
+        return bool(self.writes) or self.sleep_disabled is not None
+
+    @property
+    def argv(self) -> list[str]:
+        """The one command that writes it all."""
+        words = ["/usr/bin/pmset"]
+        for source, keys in self.writes.items():
+            words.append(FLAGS[source])
+            for key, value in keys.items():
+                words += [key, value]
+        if self.sleep_disabled is not None:
+            words += ["-a", "disablesleep", str(int(self.sleep_disabled))]
+        return words
+
+
+def plan(want: Want, have: Have) -> Plan:
+    """The differences. What a Mac does not print it does not have: writing it would never end."""
+    writes: dict[str, dict[str, str]] = {}
+    unsupported = []
+    for source in SOURCES:
+        wanted = want.settings.get(source) or {}
+        there = have.settings.get(source)
+        if there is None:
+            unsupported += [source] if wanted else []
+            continue
+        for key, value in wanted.items():
+            name = shown_as(key, there)
+            if name is None:
+                unsupported.append(f"{source}.{key}")
+            elif there[name] != value:
+                writes.setdefault(source, {})[name] = value
+    differs = want.sleep_disabled is not None and want.sleep_disabled != have.sleep_disabled
+    return Plan(writes, want.sleep_disabled if differs else None, tuple(unsupported))
+
+
+def shown_as(key: str, there: Mapping[str, str]) -> str | None:
+    """The name under which this Mac has a setting; None when it has none."""
+    if key in there:
+        return key
+    twin = TWINS.get(key)
+    return twin if twin in there else None
+
+
+def table(have: Have, todo: Plan, after: bool) -> str:
+    """The settings that the plan touches, as lines for a diff."""
+    lines = []
+    for source, keys in todo.writes.items():
+        for key, value in sorted(keys.items()):
+            lines.append(f"{source} {key} {value if after else have.settings[source][key]}")
+    if todo.sleep_disabled is not None:
+        lines.append(f"sleep_disabled {int(todo.sleep_disabled == after)}")
+    return "".join(f"{line}\n" for line in lines)

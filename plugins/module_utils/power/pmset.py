@@ -1,0 +1,112 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What pmset knows and prints: its settings by power source. Pure.
+
+Source: pmset.m and pmset(1) of Apple's PowerManagement 1846, captures of macOS 26 laptops and of a
+desktop. The order of the lines is a hash table's; a name may hold spaces; a value may be followed
+by a remark in brackets.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SOURCES = {"ac": "AC Power", "battery": "Battery Power", "ups": "UPS Power"}
+FLAGS = {"ac": "-c", "battery": "-b", "ups": "-u"}
+
+Settings = Mapping[str, Mapping[str, str]]
+"""Values as pmset prints them, by source (ac, battery, ups) and key."""
+
+
+class PowerRefusedError(ValueError):
+    """What is asked for is no setting, or not a value it can have; nothing was touched."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one setting can be: a whole number up to `high`, or the path of a file."""
+
+    high: int | None = 1
+    is_path: bool = False
+
+    def complaint(self, value: str) -> str | None:
+        """What is wrong with a value; None when nothing is."""
+        if self.is_path:
+            return None if value.startswith("/") else "the absolute path of a file is needed"
+        if not value.isdigit():
+            return "a whole number is needed"
+        if self.high is not None and int(value) > self.high:
+            return f"it can be 0 to {self.high}"
+        return None
+
+
+MINUTES, SWITCH = Rule(None), Rule(1)
+KEYS: Mapping[str, Rule] = {
+    **dict.fromkeys(("displaysleep", "disksleep", "sleep", "standbydelay"), MINUTES),
+    **dict.fromkeys(
+        (
+            *("womp", "ring", "powernap", "proximitywake", "autorestart", "lidwake", "acwake"),
+            *("lessbright", "halfdim", "ttyskeepawake", "networkoversleep", "tcpkeepalive"),
+            *("standby", "autopoweroff", "lowpowermode"),
+        ),
+        SWITCH,
+    ),
+    "powermode": Rule(2),
+    "gpuswitch": Rule(2),
+    "hibernatemode": Rule(25),
+    "hibernatefile": Rule(is_path=True),
+}
+# A Mac with a High Power mode shows powermode where others show lowpowermode; 1 is low in both.
+TWINS = {"lowpowermode": "powermode", "powermode": "lowpowermode"}
+
+_REMARK = re.compile(r"\s+\([^()]*\)$")
+_SYSTEM_SLEEP = re.compile(r"^\s*SleepDisabled\s+(\d)", re.MULTILINE)
+
+
+def parse_custom(text: str) -> dict[str, dict[str, str]]:
+    """Read `pmset -g custom`; a source that is not there is a power source this Mac lacks."""
+    names = {f"{title}:": source for source, title in SOURCES.items()}
+    found: dict[str, dict[str, str]] = {}
+    current: dict[str, str] | None = None
+    for line in text.splitlines():
+        if line.strip() in names:
+            current = found.setdefault(names[line.strip()], {})
+        elif line.startswith(" ") and current is not None:
+            key, _space, value = _REMARK.sub("", line.rstrip()).strip().rpartition(" ")
+            if key:
+                current[key.strip()] = value
+    return found
+
+
+def parse_sleep_disabled(text: str) -> bool:
+    """Read `pmset -g`; the line is not there on a Mac where it was never set."""
+    found = _SYSTEM_SLEEP.search(text)
+    return bool(found and found[1] != "0")
+
+
+def checked(source: str, wanted: Mapping[str, Any]) -> dict[str, str]:
+    """The settings of one source as pmset takes them; raises PowerRefusedError with every problem.
+
+    `true` and `false` are 1 and 0, as YAML makes them of yes and no.
+    """
+    found, problems = {}, []
+    for key, given in wanted.items():
+        value = str(int(given)) if isinstance(given, bool) else str(given)
+        rule = KEYS.get(key)
+        if rule is None:
+            near = difflib.get_close_matches(key, KEYS, 1)
+            hint = f", do you mean {near[0]}?" if near else f". pmset knows {', '.join(KEYS)}"
+            problems.append(f"{source}: there is no setting '{key}'{hint}")
+            continue
+        complaint = rule.complaint(value)
+        if complaint:
+            problems.append(f"{source}: {key} is '{given}'; {complaint}")
+        found[key] = value
+    if problems:
+        raise PowerRefusedError("; ".join(problems))
+    return found

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: power_settings
+short_description: Own some settings of pmset, by power source
+version_added: "0.1.0"
+description:
+  - Reads what C(pmset -g custom) prints, compares it with the wanted settings, and writes what
+    differs in one C(pmset) call. When nothing differs, nothing is written.
+  - A source or a setting that this Mac does not have, such as C(autorestart) on a laptop, is
+    reported and left out, in every run alike.
+  - After writing it looks again, so that a setting that macOS did not take is an error.
+  - Reading needs no root, writing does.
+author:
+  - closet.inference contributors (@closet-inference)
+attributes:
+  check_mode:
+    support: full
+    description: Says exactly what a real run would write.
+  diff_mode:
+    support: full
+    description: Shows the settings that differ, before and after.
+options:
+  ac:
+    description: &source
+      - Settings for this source of power, by the names that V(pmset(1\)) uses. Times are minutes,
+        V(0) means never. V(true) and V(false) are V(1) and V(0).
+      - V(lowpowermode) is compared with C(powermode) on a Mac that has that instead.
+    type: dict
+    default: {}
+  battery:
+    description: *source
+    type: dict
+    default: {}
+  ups:
+    description: *source
+    type: dict
+    default: {}
+  sleep_disabled:
+    description:
+      - Whether the Mac may not sleep at all, not even a laptop with its lid closed
+        (C(disablesleep)). Left alone when not given.
+    type: bool
+"""
+
+EXAMPLES = r"""
+- name: Never sleep, come back after a power failure, wake by the network
+  closet.inference.power_settings:
+    ac: {sleep: 0, disksleep: 0, displaysleep: 10, womp: 1, autorestart: 1}
+    ups: {sleep: 0}
+  become: true
+"""
+
+RETURN = r"""
+written:
+  description: What was written, or would be, by source.
+  returned: success
+  type: dict
+  sample: {"ac": {"sleep": "0", "autorestart": "1"}}
+unsupported:
+  description: What was asked for and this Mac does not have.
+  returned: success
+  type: list
+  elements: str
+  sample: [battery, ac.autorestart]
+sources:
+  description: The sources of power that this Mac has settings for.
+  returned: success
+  type: list
+  elements: str
+  sample: [ac]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.closet.inference.plugins.module_utils.power.pmset import (
+    PowerRefusedError,
+)
+from ansible_collections.closet.inference.plugins.module_utils.power.run import (
+    PowerError,
+    execute,
+)
+from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "ac": {"type": "dict", "default": {}},
+            "battery": {"type": "dict", "default": {}},
+            "ups": {"type": "dict", "default": {}},
+            "sleep_disabled": {"type": "bool"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result, warnings = execute(module.params, Runner(), module.check_mode)
+    except (PowerRefusedError, PowerError) as error:
+        module.fail_json(msg=str(error))
+    for warning in warnings:
+        module.warn(warning)
+    if not module._diff:
+        del result["diff"]
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
