@@ -206,6 +206,7 @@ class _House:
 
     def _url_host(self, host: str) -> Any:
         return self._value(host, "closet_url_host", self._value(host, "ansible_host", host))
+
     def problems_of_keys(self, closet_of: Mapping[str, str]) -> list[str]:
         """Keys that could not be used: the inventory's own, and those in their files."""
         found: list[str] = []

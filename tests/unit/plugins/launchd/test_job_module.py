@@ -70,10 +70,13 @@ def test_check_mode(ask: Any, mac: Mac) -> None:
     assert not mac.path.exists()
 
 
-def test_warnings_reach_the_user(ask: Any, mac: Mac) -> None:
+def test_warnings_reach_the_user(ask: Any, mac: Mac, monkeypatch: pytest.MonkeyPatch) -> None:
+    # not by the answer: where Ansible's own display was imported, it goes there
+    warned: list[str] = []
+    monkeypatch.setattr(launchd_job.AnsibleModule, "warn", lambda _self, text: warned.append(text))
     plist = mac.server(ProgramArguments=["/nowhere/omlx"])
-    wanted = {"label": LABEL, "path": str(mac.path), "plist": plist}
-    assert "/nowhere/omlx" in str(ask(**wanted, _ansible_check_mode=True)["warnings"])
+    ask(label=LABEL, path=str(mac.path), plist=plist, _ansible_check_mode=True)
+    assert "/nowhere/omlx" in warned[0]
 
 
 def test_info(ask: Any, mac: Mac) -> None:
