@@ -36,7 +36,7 @@ MODULE = "closet.inference.omlx_model"
 JOB_LIMIT_S = 7 * 24 * 3600
 POLL_S = 1.0
 OUT_OF_SIGHT_S = 600.0
-SILENT_S = 30.0  # a job that neither runs nor has left a result for so long will leave none
+LOOKS_GONE = 3  # in a row without a process and without a result: there will be none
 MARK = "--closet--"
 
 # This file is first read by the process that owns the terminal; the workers have none.
@@ -46,11 +46,21 @@ display = Display()
 
 @dataclass(frozen=True)
 class Look:
-    """What one poll saw. `alive` is None while the job has not told its process yet."""
+    """What one poll saw of the job; `alive` is whether its processes are there."""
 
     record: Record | None
     result: dict[str, Any] | None
-    alive: bool | None
+    alive: bool
+
+
+@dataclass(frozen=True)
+class Job:
+    """A background job: its name in process lists, and its two files on the host."""
+
+    host: str
+    pattern: str
+    result_path: str
+    record_path: str
 
 
 class ActionModule(ActionBase):
@@ -106,16 +116,18 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         with self._as_async():
             job = self._module(args, variables, wrap_async=True)
-        path = job.get("results_file")
-        if job.get("failed") or not path:
+        if job.get("failed") or not job.get("results_file"):
             return job
-        record_path = self._record_path(args)
+        # the brackets keep the pattern from finding the shell that looks for it
+        name = str(job["ansible_job_id"]).partition(".")[0]
+        running = Job(
+            host, f"[{name[0]}]{name[1:]}", str(job["results_file"]), self._record_path(args)
+        )
         teller = Teller(host, ON_TERMINAL, display.columns, constants.DEFAULT_LOCAL_TMP)
-        last: list[Record | None] = [None]
         try:
-            return self._follow(host, str(path), record_path, teller, last)
+            return self._follow(running, teller)
         except BaseException:  # a task timeout and Ctrl-C too: nobody wants it to go on then
-            self._end_job(last[0])
+            self._end(running)
             raise
         finally:
             self._say(teller.close())
@@ -136,88 +148,84 @@ class ActionModule(ActionBase):
         folder = args["serve_dir"] if args.get("via") == "server" else args["store"]
         return f"{str(folder).rstrip('/')}/.closet.progress.json"
 
-    def _follow(
-        self,
-        host: str,
-        result_path: str,
-        record_path: str,
-        teller: Teller,
-        last: list[Record | None],
-    ) -> dict[str, Any]:
+    def _follow(self, job: Job, teller: Teller) -> dict[str, Any]:
         """Until the job has left its result, or has ended without one."""
-        seen_at = moved_at = time.monotonic()
+        seen_at = time.monotonic()
+        record: Record | None = None
+        gone = 0
         while True:
             time.sleep(POLL_S)
             now = time.monotonic()
             try:
-                look = self._look(result_path, record_path, last[0])
+                look = self._look(job)
             except AnsibleConnectionFailure as error:
                 if now - seen_at > OUT_OF_SIGHT_S:
-                    raise AnsibleError(self._lost(host)) from error
+                    raise AnsibleError(lost(job.host)) from error
                 continue
             seen_at = now
+            record = look.record or record
+            gone = 0 if look.alive else gone + 1
+            if look.result is not None or gone >= LOOKS_GONE:
+                self._low_level_execute_command(f"rm -f {shlex.quote(job.result_path)}")
             if look.result is not None:
-                self._remove(result_path)
-                return look.result
-            if look.alive:
-                moved_at = now
-            if now - moved_at > SILENT_S:
-                return {"failed": True, "msg": self._gone(last[0])}
-            if look.record is not None:
-                last[0] = look.record
-                self._say(teller.tell(describe_record(look.record), now))
+                return ended(look.result, record)
+            if gone >= LOOKS_GONE:
+                return {"failed": True, "msg": without_result(record)}
+            self._say(teller.tell(describe_record(look.record), now))
 
-    def _look(self, result_path: str, record_path: str, last: Record | None) -> Look:
-        pid = int(last["pid"]) if last else 0
-        alive = f"kill -0 {pid} 2>/dev/null && echo yes || echo no" if pid else "echo starting"
+    def _look(self, job: Job) -> Look:
+        """One command for everything, since each costs a round trip."""
         words = [
-            f"cat {shlex.quote(record_path)} 2>/dev/null",
+            f"cat {shlex.quote(job.record_path)} 2>/dev/null",
             f"echo {MARK}",
-            f"cat {shlex.quote(result_path)} 2>/dev/null",
+            f"pgrep -f {shlex.quote(job.pattern)} >/dev/null && echo alive",
             f"echo {MARK}",
-            alive,
+            f"cat {shlex.quote(job.result_path)} 2>/dev/null",
         ]
         done = self._low_level_execute_command("; ".join(words))
         parts = str(done.get("stdout", "")).split(MARK)
         if len(parts) != 3:
-            return Look(None, None, None)
-        state = parts[2].strip()
-        return Look(
-            parse_record(parts[0]), _result(parts[1]), {"yes": True, "no": False}.get(state)
-        )
+            return Look(None, None, alive=True)
+        return Look(parse_record(parts[0]), read_result(parts[2]), alive="alive" in parts[1])
 
     def _say(self, words: tuple[str, bool] | None) -> None:
         if words is not None:
             text, newline = words
             display.display(text, newline=newline, screen_only=not newline)
 
-    def _remove(self, path: str) -> None:
-        self._low_level_execute_command(f"rm -f {shlex.quote(path)}")
-
-    def _end_job(self, record: Record | None) -> None:
-        """What has arrived stays; the next run goes on from there."""
-        if record is None:
-            return
+    def _end(self, job: Job) -> None:
+        """The wrapper's children are the module; what has arrived stays for the next run."""
+        command = f"for p in $(pgrep -f {shlex.quote(job.pattern)}); do pkill -TERM -P $p; done"
         try:
-            self._low_level_execute_command(f"kill -TERM {int(record['pid'])} 2>/dev/null")
+            self._low_level_execute_command(f"{command}; rm -f {shlex.quote(job.result_path)}")
         except AnsibleError as error:
-            display.warning(f"the pull could not be told to end: {error}")
-
-    def _lost(self, host: str) -> str:
-        return (
-            f"{host} has not answered for {OUT_OF_SIGHT_S / 60:.0f} minutes. If it runs, its pull "
-            "goes on; run again to see how far it is."
-        )
-
-    def _gone(self, record: Record | None) -> str:
-        far = describe_record(record)
-        return (
-            f"the pull ended without a result{f' ({far})' if far else ''}: the host was restarted, "
-            "or the process was ended. Run again; it goes on from the byte it had reached."
-        )
+            display.warning(f"the pull on {job.host} could not be told to end: {error}")
 
 
-def _result(text: str) -> dict[str, Any] | None:
+def lost(host: str) -> str:
+    return (
+        f"{host} has not answered for {OUT_OF_SIGHT_S / 60:.0f} minutes. If it runs, its pull goes "
+        "on; run again to see how far it is."
+    )
+
+
+def without_result(record: Record | None) -> str:
+    far = describe_record(record)
+    return (
+        f"the pull ended without a result{f' ({far})' if far else ''}: the host was restarted, or "
+        "the process was ended. Run again; it goes on from the byte it had reached."
+    )
+
+
+def ended(result: dict[str, Any], record: Record | None) -> dict[str, Any]:
+    """The module's result; async_wrapper puts a traceback there when the module left none."""
+    if result.get("failed") and "data" in result and not result["data"]:
+        stderr = str(result.get("stderr") or "").strip().splitlines()[-1:]
+        return {"failed": True, "msg": " ".join([without_result(record), *stderr])}
+    return result
+
+
+def read_result(text: str) -> dict[str, Any] | None:
     """The module's result, once the job file holds it."""
     try:
         found = json.loads(text)

@@ -70,6 +70,7 @@ def _converge_locked(request: Request, tools: Tools) -> Outcome:
         plan = plan_host(request, tools)
         outcome = _outcome(request, plan, {})
         if not request.fetch and any(jobs_of(request, model) for model in plan.models):
+            _progress_path(request).unlink(missing_ok=True)  # of a run that was killed
             return replace(outcome, pending=True)
         if not plan.changes:
             return outcome
@@ -77,8 +78,12 @@ def _converge_locked(request: Request, tools: Tools) -> Outcome:
         return replace(outcome, fetched=fetched, from_peers=tools.peers.lent)
 
 
+def _progress_path(request: Request) -> Path:
+    return request.progress_path or progress_file(request.store)
+
+
 def _apply(request: Request, plan: HostPlan, tools: Tools) -> dict[str, int]:
-    path = request.progress_path or progress_file(request.store)
+    path = _progress_path(request)
     works = any(model.incomplete for model in plan.models)
     progress = Progress(path if works else None, tools.wall, tools.clock)
     progress.begin(plan.models)

@@ -9,6 +9,7 @@ bytes, new bytes and zeros may be found.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections.abc import Iterator
@@ -50,8 +51,8 @@ class Disk:
 
     def sync(self, descriptor: int) -> None:
         found = os.fstat(descriptor)
-        path = os.readlink(f"/proc/self/fd/{descriptor}")
-        self.kept[found.st_ino] = Path(path).read_bytes()
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        self.kept[found.st_ino] = path.read_bytes()
 
     def lose_power(self, path: Path, choices: Iterator[int]) -> None:
         """Page by page: as synced (zeros where there was nothing), or as written.
@@ -174,15 +175,15 @@ def test_a_disk_that_fails_stops_the_pull() -> None:
 def test_the_drive_itself_is_asked_where_the_system_can(monkeypatch: pytest.MonkeyPatch) -> None:
     """On macOS fsync(2) stops at the drive's own memory; where F_FULLFSYNC fails, fsync it is."""
     asked: list[int] = []
-    monkeypatch.setattr(durable.fcntl, "F_FULLFSYNC", 51, raising=False)
-    monkeypatch.setattr(durable.fcntl, "fcntl", lambda _fd, command: asked.append(command))
-    monkeypatch.setattr(durable.os, "fsync", lambda _fd: asked.append(-1))
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", lambda _fd, command: asked.append(command))
+    monkeypatch.setattr(os, "fsync", lambda _fd: asked.append(-1))
     durable.to_the_disk(3)
     assert asked == [51]
 
     def unsupported(_fd: int, _command: int) -> None:
         raise OSError(45, "Operation not supported")
 
-    monkeypatch.setattr(durable.fcntl, "fcntl", unsupported)
+    monkeypatch.setattr(fcntl, "fcntl", unsupported)
     durable.to_the_disk(3)
     assert asked == [51, -1]

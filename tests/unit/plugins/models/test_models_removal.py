@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.models import removal as module
 from ansible_collections.closet.inference.plugins.module_utils.models.loaded import (
     Loaded,
     ask_loaded,
@@ -166,7 +165,7 @@ def test_a_removal_that_was_cut_off_is_finished_by_the_next_run(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module.shutil, "rmtree", power_cut)
+        patch.setattr(shutil, "rmtree", power_cut)
         with pytest.raises(KeyboardInterrupt):
             remove(two)
     assert names(two) == ["tiny"]

@@ -1,0 +1,181 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The action plugin: when the module runs in the background, and how its end is told."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.closet.inference.plugins.action import omlx_model as plugin
+from ansible_collections.closet.inference.plugins.action.omlx_model import ActionModule
+
+STORE = "/Users/admin/store"
+RECORD = {
+    "version": 1,
+    "state": "pulling",
+    "pid": 7,
+    "bytes": 100,
+    "done": 40,
+    "rate_bytes_per_s": 0,
+    "models": [{"name": "tiny", "bytes": 100, "done": 40}],
+}
+PLANNED = {
+    "changed": False,
+    "pending": True,
+    "models": [{"name": "tiny", "state": "would_pull", "bytes": 100, "missing_bytes": 100}],
+}
+DONE = {"changed": True, "pending": False, "models": []}
+STARTED = '{"started": true, "finished": false, "ansible_job_id": "j12.3"}'
+
+
+class Host(ActionModule):
+    """The plugin with a host behind it that answers from lists."""
+
+    def __init__(self, runs: list[dict[str, Any]], looks: list[Any], **args: Any) -> None:
+        self._task: Any = SimpleNamespace(
+            args={"store": STORE, **args}, async_val=0, check_mode=False, environment=[]
+        )
+        self._connection: Any = SimpleNamespace(has_native_async=False, _shell=None)
+        self.runs, self.looks = runs, looks
+        self.asked: list[tuple[dict[str, Any], bool, int]] = []
+        self.commands: list[str] = []
+
+    def _execute_module(self, **call: Any) -> Any:
+        self.asked.append((call["module_args"], call["wrap_async"], self._task.async_val))
+        return self.runs.pop(0)
+
+    def _low_level_execute_command(self, cmd: str, *_: Any, **__: Any) -> Any:
+        self.commands.append(cmd)
+        if not cmd.startswith("cat "):
+            return {"stdout": ""}
+        look = self.looks.pop(0)
+        if isinstance(look, BaseException):
+            raise look
+        record, alive, result = look
+        return {"stdout": f"{record}{plugin.MARK}\n{alive}\n{plugin.MARK}{result}"}
+
+
+JOB = {"ansible_job_id": "j12.3", "results_file": "/Users/admin/.ansible_async/j12.3"}
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    said: list[str] = []
+    monkeypatch.setattr(ActionBase, "run", lambda *_: {})
+    monkeypatch.setattr(plugin.display, "display", lambda text, **_: said.append(text))
+    monkeypatch.setattr(plugin, "POLL_S", 0.0)
+    return said
+
+
+def run(host: Host) -> dict[str, Any]:
+    return host.run(task_vars={"inventory_hostname": "attic"})
+
+
+def test_nothing_to_pull_is_one_run_of_the_module(quiet: list[str]) -> None:
+    host = Host([DONE], [])
+    assert run(host) == DONE
+    assert host.asked == [({"store": STORE, "fetch": False}, False, 0)]
+    assert (host.commands, quiet) == ([], [])
+
+
+@pytest.mark.parametrize("args", [{"progress": False}, {"progress": "no"}, {"fetch": False}])
+def test_silent_is_one_run_of_the_module_as_it_is(args: dict[str, Any], quiet: list[str]) -> None:
+    host = Host([PLANNED], [], **args)
+    assert run(host) == PLANNED
+    assert host.asked == [({"store": STORE, **args}, False, 0)]
+    assert quiet == []
+
+
+def test_check_mode_tells_what_would_be_pulled(quiet: list[str]) -> None:
+    host = Host([{**PLANNED, "pending": False}], [])
+    host._task.check_mode = True
+    run(host)
+    assert host.asked == [({"store": STORE}, False, 0)]
+    assert quiet == ["attic: would pull tiny, 100 bytes"]
+
+
+def test_a_task_that_is_async_itself_stays_so() -> None:
+    host = Host([JOB], [])
+    host._task.async_val = 60
+    assert run(host) == JOB
+    assert host.asked == [({"store": STORE}, True, 60)]
+
+
+def test_a_pull_runs_in_the_background_and_is_told(quiet: list[str]) -> None:
+    looks = [
+        ("", "alive", STARTED),
+        (json.dumps(RECORD), "alive", STARTED),
+        (json.dumps(RECORD), "", json.dumps(DONE)),
+    ]
+    host = Host([PLANNED, JOB], looks)
+    assert run(host) == DONE
+    assert host.asked[1] == ({"store": STORE}, True, plugin.JOB_LIMIT_S)
+    assert host._task.async_val == 0
+    assert quiet == ["attic: pulls tiny, 100 bytes", "attic: tiny: 40 %, 40 bytes of 100 bytes"]
+    assert "pgrep -f '[j]12'" in host.commands[0]
+    assert f"cat {STORE}/.closet.progress.json" in host.commands[0]
+    assert host.commands[-1] == "rm -f /Users/admin/.ansible_async/j12.3"
+
+
+def test_a_job_that_cannot_be_started_says_why() -> None:
+    refused = {"failed": True, "msg": "could not create directory"}
+    assert run(Host([PLANNED, refused], [])) == refused
+
+
+def test_a_plan_that_fails_is_not_pulled() -> None:
+    refused = {"failed": True, "msg": "the models do not fit"}
+    assert run(Host([refused], [])) == refused
+
+
+def test_a_connection_that_comes_back_is_no_matter() -> None:
+    looks = [AnsibleConnectionFailure("gone")] * 3 + [("", "", json.dumps(DONE))]
+    assert run(Host([PLANNED, JOB], looks)) == DONE
+
+
+def test_a_host_that_stays_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin, "OUT_OF_SIGHT_S", -1.0)
+    host = Host([PLANNED, JOB], [AnsibleConnectionFailure("gone")])
+    with pytest.raises(AnsibleError, match="attic has not answered"):
+        run(host)
+
+
+def test_a_job_without_processes_and_result_was_cut_off() -> None:
+    looks = [(json.dumps(RECORD), "alive", STARTED)] + [("", "", STARTED)] * plugin.LOOKS_GONE
+    result = run(Host([PLANNED, JOB], looks))
+    assert result["failed"]
+    assert "tiny: 40 %, 40 bytes of 100 bytes" in result["msg"]
+    assert "Run again; it goes on from the byte it had reached." in result["msg"]
+
+
+def test_a_killed_module_has_a_sentence_instead_of_a_traceback() -> None:
+    left = {"failed": True, "cmd": "/x", "data": "", "stderr": "", "msg": "Traceback …"}
+    result = run(Host([PLANNED, JOB], [("", "", json.dumps(left))]))
+    assert "the pull ended without a result" in result["msg"]
+    assert "Traceback" not in result["msg"]
+
+
+def test_a_refusal_of_the_module_is_handed_on() -> None:
+    left = {"failed": True, "msg": "the disk of /x is full"}
+    assert run(Host([PLANNED, JOB], [("", "", json.dumps(left))])) == left
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
+def test_whoever_ends_the_play_ends_the_pull(ending: type[BaseException]) -> None:
+    host = Host([PLANNED, JOB], [ending()])
+    with pytest.raises(ending):
+        run(host)
+    assert "pkill -TERM -P" in host.commands[-1]
+
+
+def test_where_the_record_is() -> None:
+    host = Host([], [])
+    at = host._record_path
+    assert at({"store": "/s", "progress_path": "/p"}) == "/p"
+    assert at({"store": "/s", "serve_dir": "/m", "via": "server"}) == "/m/.closet.progress.json"
