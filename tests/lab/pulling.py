@@ -28,7 +28,7 @@ SERVED = f"{HOME}/.omlx/models"
 JOB = "system/inference.closet.omlx"
 PLAIN_RUN = {
     # a connection that survives the power of its Mac would be taken for a living one
-    "ANSIBLE_SSH_ARGS": "-o ControlMaster=no -o GSSAPIAuthentication=no",
+    "ANSIBLE_SSH_ARGS": "-o ControlMaster=no -o ServerAliveInterval=5 -o ServerAliveCountMax=2",
     # results as JSON in files
     "ANSIBLE_CALLBACKS_ENABLED": "ansible.builtin.tree",
     "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
@@ -102,9 +102,11 @@ class Task:
             return {**json.loads(told.read_text()), "failed": failed, "output": output}
 
     def abandon(self) -> None:
-        """End it here, whatever goes on there."""
-        with self.folder, contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        """End it here, whatever goes on there; Ansible's workers have sessions of their own."""
+        with self.folder:
+            for pid in [*descendants(self.process.pid)]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self.process.communicate()
 
 
@@ -146,7 +148,6 @@ class Puller:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
         )
         return Task(self.host, process, folder)
 
@@ -167,6 +168,15 @@ class Puller:
         result = self.pull(*repos, **arguments)
         assert not result["failed"], result.get("msg") or result["output"]
         return result
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """A process and everything below it."""
+    yield pid
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in path.read_text().split():
+                yield from descendants(int(child))
 
 
 def kill_module(host: str, store: str) -> None:
