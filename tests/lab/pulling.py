@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -213,24 +212,6 @@ def remains(host: str, folder: str) -> str:
     """Everything below a folder that is no file of a finished model."""
     names = "-name '*.part*' -o -name '*.incomplete' -o -name '*.journal' -o -name '.closet.p*'"
     return on(host, f"find {folder} -type f \\( {names} \\)").output.strip()
-
-
-def lend_httpx(python: str, to: str) -> None:
-    """Copy the pure Python of httpx from attic's omlx to another Mac, over the two ssh."""
-    names = "httpx httpcore h11 anyio idna certifi typing_extensions.py"
-    folder = f"{python.removesuffix('bin/python')}lib/python3*/site-packages"
-    shell = (sys.executable, "-m", "lab", "shell")
-    with subprocess.Popen(
-        [*shell, "attic", f"cd {folder} && tar cf - {names}"],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-    ) as packed:
-        unpack = "sudo mkdir -p /opt/lent && sudo tar xf - -C /opt/lent"
-        subprocess.run(
-            [*shell, to, unpack], cwd=ROOT, env=ENVIRONMENT, stdin=packed.stdout, check=True
-        )
-    assert packed.returncode == 0
 
 
 def key() -> str:

@@ -1,4 +1,7 @@
-"""Pulls on the lab: from a hub with every fault, over kills and power cuts, into a running omlx."""
+"""Pulls on the lab: from a hub with every fault, over kills and power cuts, into a running omlx.
+
+That a second closet takes them from the first one is in test_models_share.py.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,6 @@ from tests.lab.pulling import (
     key,
     kill_hub,
     kill_module,
-    lend_httpx,
     publish,
     remains,
     says,
@@ -298,31 +300,6 @@ def test_a_hub_with_every_fault_at_once_ends_in_the_right_bytes(closet: Puller) 
     want = {each["path"]: each["sha256"] for each in listed if each["path"] in files}
     sums = on("attic", f"cd {STORE}/{repo} && sha256sum *.npz").output.split()
     assert dict(zip(sums[1::2], sums[::2], strict=True)) == want
-
-
-# --- from the neighbour ------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def neighbour(closet: Puller) -> Iterator[Puller]:
-    """air with httpx, and attic's store open to the LAN as the role shares it."""
-    lend_httpx(closet.python, to="air")
-    share = (
-        "import uvicorn; from starlette.staticfiles import StaticFiles; "
-        f"uvicorn.run(StaticFiles(directory='{STORE}'), host='10.77.31.10', port=8001)"
-    )
-    as_root("attic", f'setsid {closet.python} -c "{share}" >/dev/null 2>&1 </dev/null &')
-    wait_until(
-        lambda: on("air", f"curl -sf http://attic.local:8001/{REPO}/.closet.json").code == 0, 30
-    )
-    yield Puller("/usr/bin/env PYTHONPATH=/opt/lent python3", "air", serve_dir=f"{HOME}/models")
-
-
-def test_a_second_host_takes_a_model_from_the_first_ones_disk(neighbour: Puller) -> None:
-    done = neighbour.pulled(REPO, name="padded", peers=["http://attic.local:8001"])
-    assert done["peer_bytes"] == size_of(done)
-    assert sum(served(REPO).values()) == 0, "the hub gave the list alone"
-    assert neighbour.pulled(REPO, name="padded", verify="sha256")["changed"] is False
 
 
 # --- the server's own downloads ----------------------------------------------------------------
