@@ -33,9 +33,11 @@ def tasks(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from tasks(task)
 
 
+# those that provision; others use a role in their own ways
+PROVISIONING = ("closet.yml", "clients.yml", "preflight.yml")
 WIRED: dict[tuple[str, str], list[Any]] = defaultdict(list)
 for path in sorted(PLAYBOOKS.rglob("*.yml")):
-    if path.parent.name != "vars":
+    if path.name in PROVISIONING or path.parent.name == "tasks":
         for wired, given_there in imports(path):
             WIRED[wired].append(given_there)
 

@@ -81,3 +81,9 @@ def test_every_file_belongs_to_the_account_and_none_is_half_done(
 ) -> None:
     assert {owner for owner, *_ in on_disk.values()} == {"admin"}
     assert not [path for path in on_disk if ".part" in path]
+
+
+def test_a_pull_that_ended_leaves_nothing_on_the_mac(closet: Mac) -> None:
+    assert closet.read(f"ls -A {STORE} | grep '^[.]'").split() == [".closet.lock"]
+    assert closet.read("ls -A /Users/admin/.ansible_async 2>/dev/null || true").strip() == ""
+    assert closet.read("ls -A /Users/admin/.ansible/tmp 2>/dev/null || true").strip() == ""

@@ -174,7 +174,8 @@ def _warnings(request: Request, plan: HostPlan) -> tuple[str, ...]:
     if going and not plan.removal.confirmed:
         sizes = ", ".join(f"{one.repo} {in_gb(one.size)}" for one in going)
         lines.append(
-            f"these would be removed: {sizes}; nothing was, since it is not confirmed (confirmed)."
+            f"these would be removed: {sizes}. Nothing was, since it is not confirmed "
+            "(confirmed: true)."
         )
     kept = [f"{one.repo} ({one.reason})" for one in plan.removal.candidates if one.reason]
     if kept:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 SMALLEST_REST_S = 0.05
-REST_PER_SYNC = 3.0  # at most a quarter of the time goes into waiting for the disk
+REST_PER_SYNC = 1.0  # at most half of the time goes into waiting for the disk
 
 
 def to_the_disk(descriptor: int) -> None:

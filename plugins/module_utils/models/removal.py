@@ -71,7 +71,9 @@ def plan_removal(
 
     Raises ModelError when a confirmed removal would touch a model that is loaded, or might be.
     """
-    found = tuple(_candidate(store, served, repo) for repo, _ in models_in(store) if goes(repo))
+    found = tuple(
+        _candidate(store, served, repo) for repo, _folder in models_in(store) if goes(repo)
+    )
     removal = Removal(found, confirmed, tuple(_halfway(store)))
     if not removal.going:
         return removal

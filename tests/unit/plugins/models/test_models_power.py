@@ -146,7 +146,7 @@ def test_the_keeper_rests_longer_when_the_disk_is_slow() -> None:
     keeper = durable.Keeper([Slow()], lambda _: None, lambda: next(times))
     keeper._end = _Rests(rests, 3)  # type: ignore[assignment]
     keeper._work()
-    assert rests == [durable.SMALLEST_REST_S, 6.0, durable.SMALLEST_REST_S]
+    assert rests == [durable.SMALLEST_REST_S, 2.0, durable.SMALLEST_REST_S]
 
 
 class _Rests:
