@@ -114,8 +114,15 @@ class ActionModule(ActionBase):
     def _in_background(
         self, host: str, args: dict[str, Any], variables: dict[str, Any]
     ) -> dict[str, Any]:
-        with self._as_async():
-            job = self._module(args, variables, wrap_async=True)
+        try:
+            with self._as_async():
+                job = self._module(args, variables, wrap_async=True)
+        except AnsibleConnectionFailure:
+            raise
+        except AnsibleError as error:  # files that one account cannot hand to another, mostly
+            reason = (str(error).splitlines() or [""])[0]
+            display.warning(f"{host}: the pull is not shown, it runs in the foreground: {reason}")
+            return self._module(args, variables)
         if job.get("failed") or not job.get("results_file"):
             return job
         # the brackets keep the pattern from finding the shell that looks for it

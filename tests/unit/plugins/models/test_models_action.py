@@ -38,7 +38,7 @@ STARTED = '{"started": true, "finished": false, "ansible_job_id": "j12.3"}'
 class Host(ActionModule):
     """The plugin with a host behind it that answers from lists."""
 
-    def __init__(self, runs: list[dict[str, Any]], looks: list[Any], **args: Any) -> None:
+    def __init__(self, runs: list[Any], looks: list[Any], **args: Any) -> None:
         self._task: Any = SimpleNamespace(
             args={"store": STORE, **args}, async_val=0, check_mode=False, environment=[]
         )
@@ -49,7 +49,10 @@ class Host(ActionModule):
 
     def _execute_module(self, **call: Any) -> Any:
         self.asked.append((call["module_args"], call["wrap_async"], self._task.async_val))
-        return self.runs.pop(0)
+        run = self.runs.pop(0)
+        if isinstance(run, BaseException):
+            raise run
+        return run
 
     def _low_level_execute_command(self, cmd: str, *_: Any, **__: Any) -> Any:
         self.commands.append(cmd)
@@ -127,6 +130,25 @@ def test_a_pull_runs_in_the_background_and_is_told(quiet: list[str]) -> None:
 def test_a_job_that_cannot_be_started_says_why() -> None:
     refused = {"failed": True, "msg": "could not create directory"}
     assert run(Host([PLANNED, refused], [])) == refused
+
+
+def test_where_no_job_can_be_started_the_pull_runs_in_the_foreground(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Becoming an unprivileged account, on a system without the ACLs that ansible-core tries."""
+    warned: list[str] = []
+    monkeypatch.setattr(plugin.display, "warning", warned.append)
+    host = Host([PLANNED, AnsibleError("Failed to set permissions"), DONE], [])
+    assert run(host) == DONE
+    assert host.asked[2] == ({"store": STORE}, False, 0)
+    assert "it runs in the foreground: Failed to set permissions" in warned[0]
+
+
+def test_a_lost_connection_is_not_a_reason_to_start_twice() -> None:
+    host = Host([PLANNED, AnsibleConnectionFailure("gone")], [])
+    with pytest.raises(AnsibleConnectionFailure):
+        run(host)
+    assert len(host.asked) == 2
 
 
 def test_a_plan_that_fails_is_not_pulled() -> None:
