@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,15 @@ def unchanged(done: Done) -> None:
     assert {host: done.changed()[host] for host in HOSTS} == dict.fromkeys(HOSTS, 0), done.output
 
 
+def at_home(folder: Path, edits: dict[str, Any]) -> str:
+    """An inventory elsewhere, with the keys of the lab's and without what was chosen there."""
+    lock = {f"{CLOSET}.attic.omlx_requirements": str(ROOT / "lab/parts/omlx.lock")}
+    home = inventory(folder, {**lock, **edits})
+    shutil.rmtree(home / ".closet", ignore_errors=True)
+    shutil.copytree(ROOT / "inventories/lab/.secrets", home / ".secrets")
+    return str(home)
+
+
 COUNT = f"""
 rm -f /tmp/asked /tmp/enough; while [ ! -e /tmp/enough ]; do
   code=$({ASK}/v1/chat/completions -o /dev/null -w '%{{http_code}}' -d \
@@ -147,10 +156,7 @@ def test_site_stays_with_what_was_chosen_and_has_nothing_to_do() -> None:
 
 
 def test_another_checkout_is_told_before_it_would_switch_back(tmp_path: Path) -> None:
-    elsewhere = inventory(tmp_path, {})
-    shutil.rmtree(elsewhere / ".closet")
-    shutil.copytree(ROOT / "inventories/lab/.secrets", elsewhere / ".secrets")
-    done = site("-i", str(elsewhere))
+    done = site("-i", at_home(tmp_path, {}))
     assert done.code != 0
     assert "attic serves profile lean, which was chosen" in words_of(done)
     assert served() == LEAN
@@ -220,9 +226,8 @@ MUTE = {
 
 def test_an_inventory_edit_that_never_answers_is_taken_back(tmp_path: Path) -> None:
     edits = {f"{CLOSET}.attic.{name}": value for name, value in MUTE.items()}
-    home = inventory(tmp_path, {**edits, f"{CLOSET}.attic.closet_profile": "mute"})
-    shutil.copytree(ROOT / "inventories/lab/.secrets", home / ".secrets")
-    done = site("-i", str(home), "-e", "omlx_start_timeout_s=30")
+    home = at_home(tmp_path, {**edits, f"{CLOSET}.attic.closet_profile": "mute"})
+    done = site("-i", home, "-e", "omlx_start_timeout_s=30")
     assert done.code != 0
     text = words_of(done)
     assert "the switch to profile mute was taken back. default answers again" in text
@@ -262,13 +267,6 @@ def mine(**changes: Any) -> dict[str, Any]:
     }
     return {f"{CLOSET}.attic.closet_profile": "mine",
             f"{CLOSET}.attic.closet_profiles": {"mine": {**one, **changes}}}  # fmt: skip
-
-
-def at_home(folder: Path, edits: dict[str, Any]) -> str:
-    home = inventory(folder, edits)
-    shutil.copytree(ROOT / "inventories/lab/.secrets", home / ".secrets", dirs_exist_ok=True)
-    shutil.rmtree(home / ".closet", ignore_errors=True)
-    return str(home)
 
 
 def test_an_edit_of_the_profile_that_serves_reaches_the_server_without_a_restart(
@@ -326,13 +324,15 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["attic: port 8123 is in use by", "closet_port"],
     ),
 }
-BEFORE = {
+BEFORE: dict[str, tuple[Callable[[str, str], object], str, str]] = {
     "sudo rules that were broken before": (
+        as_root,
         "printf 'admin ALL=(root NOPASSWD: ALL\\n' > /etc/sudoers.d/mine; "
         "chmod 440 /etc/sudoers.d/mine",
         "rm /etc/sudoers.d/mine",
     ),
     "a port that another program uses": (
+        on,
         "nohup python3 -m http.server 8123 >/dev/null 2>&1 & echo $! >/tmp/stranger; sleep 2",
         "kill $(cat /tmp/stranger)",
     ),
@@ -342,12 +342,12 @@ BEFORE = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_changes_nothing(case: str, tmp_path: Path) -> None:
     edits, sentences = BAD[case]
-    begin, end = BEFORE.get(case, ("true", "true"))
-    as_root("attic", begin)
+    run_there, begin, end = BEFORE.get(case, (as_root, "true", "true"))
+    run_there("attic", begin)
     before = {host: disk(host) for host in HOSTS}
     done = site("-i", at_home(tmp_path, edits))
     after = {host: disk(host) for host in HOSTS}
-    as_root("attic", end)
+    run_there("attic", end)
     assert done.code != 0, done.output
     text = words_of(done)
     for sentence in [*sentences, "Nothing was changed."]:

@@ -1,0 +1,98 @@
+"""Which profile a closet gets, through Ansible: asked for, chosen before, or the inventory's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[4]
+PLAY = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - closet.inference.inventory_check:
+        models: "{{ preflight_models }}"
+        profiles: "{{ preflight_profiles }}"
+        profile: "{{ profile | default('') }}"
+        closet: "{{ closet | default('') }}"
+      run_once: true
+      register: house
+    - ansible.builtin.copy:
+        content: "{{ house.offers | to_json }}"
+        dest: "{{ out }}"
+      run_once: true
+      delegate_to: localhost
+"""
+
+
+def check(folder: Path, closets: tuple[str, ...], *words: str) -> tuple[dict[str, Any], str]:
+    """The offers by closet, or nothing, and everything that was printed."""
+    hosts = "".join(f"        {name}: {{closet_profile: default}}\n" for name in closets)
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    (home / "hosts.yml").write_text(
+        "all:\n  vars: {ansible_connection: local, ansible_python_interpreter: "
+        f"{sys.executable}}}\n  children:\n    closet:\n      hosts:\n{hosts}"
+    )
+    (folder / "play.yml").write_text(PLAY)
+    out = folder / "offers.json"
+    out.unlink(missing_ok=True)
+    lineup = ROOT / "roles/preflight/vars/main.yml"
+    done = subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", "-i", home, folder / "play.yml",
+         "-e", f"@{lineup}", "-e", f"out={out}", *words],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+    )  # fmt: skip
+    offers: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
+    return offers, " ".join(done.stdout.split())
+
+
+def test_a_profile_that_is_asked_for_goes_before_the_inventory(tmp_path: Path) -> None:
+    offers, text = check(tmp_path, ("attic",), "-e", "profile=lean")
+    assert offers, text
+    seen = {key: offers["attic"][key] for key in ("profile", "chosen", "remembered")}
+    assert seen == {"profile": "lean", "chosen": True, "remembered": False}
+    assert offers["attic"]["inventory_profile"] == "default"
+
+
+def test_what_was_chosen_holds_until_the_line_changes(tmp_path: Path) -> None:
+    kept = tmp_path / "home/.closet/attic.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(json.dumps({"profile": "mlx-coding", "inventory_profile": "default"}))
+    offers, text = check(tmp_path, ("attic",))
+    assert offers, text
+    assert (offers["attic"]["profile"], offers["attic"]["remembered"]) == ("mlx-coding", True)
+    kept.write_text(json.dumps({"profile": "mlx-coding", "inventory_profile": "lean"}))
+    offers, _text = check(tmp_path, ("attic",))
+    assert (offers["attic"]["profile"], offers["attic"]["chosen"]) == ("default", False)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["-e", "profile=lean"], "there are 2 closets (attic, cellar): say which one"),
+        (["-e", "profile=lean", "-e", "closet=atic"], "-e closet=atic is not in the group closet"),
+    ],
+)
+def test_nobody_guesses_which_closet_is_meant(
+    words: list[str], sentence: str, tmp_path: Path
+) -> None:
+    offers, text = check(tmp_path, ("attic", "cellar"), *words)
+    assert not offers
+    assert sentence in text
+
+
+def test_one_of_two_closets_is_switched(tmp_path: Path) -> None:
+    offers, text = check(tmp_path, ("attic", "cellar"), "-e", "profile=lean", "-e", "closet=cellar")
+    assert offers, text
+    assert {name: offer["profile"] for name, offer in offers.items()} == {
+        "attic": "default",
+        "cellar": "lean",
+    }
