@@ -22,7 +22,7 @@ JOBS = {
     "mlx_lm": {"inference.closet.mlx-lm", "inference.closet.gateway"},
     "ollama": {"inference.closet.ollama", "inference.closet.gateway"},
 }
-LOGS = "/var/log/closet/{omlx,mlx_lm,ollama,gateway}/*.log"
+LOGS = "/var/log/closet/*/*.log"
 BODY = {"model": MODEL, "messages": [{"role": "user", "content": "Who are you?"}], "max_tokens": 32}
 
 
@@ -37,7 +37,7 @@ def well(done: Done) -> Done:
     if done.code != 0:
         print(done.output[-6000:])
         print(on("attic", "sudo launchctl list | grep closet").output)
-        print(on("attic", f"sudo /bin/zsh -c 'tail -n 30 {LOGS}'").output)
+        print(on("attic", f"sudo /bin/sh -c 'tail -n 30 {LOGS}'").output)
     assert done.code == 0
     return done
 
