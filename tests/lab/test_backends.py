@@ -127,7 +127,6 @@ def test_another_backend_takes_over_and_no_laptop_is_touched(backend: str) -> No
     assert done.changed()["attic"] > 0
     assert done.changed()["air"] == 0, "a laptop noticed which backend serves"
     serves(backend)
-    opencode_answers()
     stays_so(backend)
 
 
