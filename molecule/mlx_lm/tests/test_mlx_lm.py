@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from lab_mac import Entry, Job, Mac
+from lab_mac import Entry, Job, Mac, closet_key, eventually
 
 JOB = Job("inference.closet.mlx-lm", "/var/log/closet/mlx_lm/mlx_lm.log")
 PLIST = f"/Library/LaunchDaemons/{JOB.label}.plist"
@@ -62,3 +62,15 @@ def test_it_started_when_the_gpu_had_its_memory(closet: Mac) -> None:
 def test_no_other_backend_is_known_to_launchd(closet: Mac) -> None:
     for label in ("inference.closet.omlx", "inference.closet.ollama"):
         assert "Could not find service" in closet.job(label)
+
+
+def test_it_ends_in_order_and_the_gateway_says_that_it_is_away(closet: Mac) -> None:
+    shown = f"-H 'Authorization: Bearer {closet_key(closet)}'"
+    ask = f"curl -s -o /dev/null -w '%{{http_code}}' {shown} http://127.0.0.1:8000/v1/models"
+    closet.read(f"launchctl kill TERM system/{JOB.label}", root=True)
+    try:
+        assert eventually(lambda: "last exit code = 0" in closet.job(JOB.label), 40)
+        assert closet.read(ask) == "503"
+    finally:
+        closet.read(f"launchctl kickstart system/{JOB.label}", root=True)
+    assert eventually(lambda: closet.read(ask) == "200", 60)
