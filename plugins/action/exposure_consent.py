@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 
-import yaml
 from ansible import context
 from ansible.errors import AnsibleActionFail, AnsiblePromptInterrupt, AnsiblePromptNoninteractive
-from ansible.parsing.splitter import parse_kv
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.closet.inference.plugins.module_utils.house.consent import Consent
+from ansible_collections.closet.inference.plugins.module_utils.house.consent import (
+    Consent,
+    on_command_line,
+)
 
 WORD = "confirm"
 
@@ -83,22 +84,3 @@ class ActionModule(ActionBase):
                 f"terminal. Run it in one, or add `-e {WORD}={host}` to the command. Nothing was "
                 "changed"
             ) from None
-
-
-def on_command_line(name: str, extra_vars: Iterable[str]) -> str | None:
-    """The value that the command's own words give to the variable `name`; the last one counts.
-
-    `-e @file` is a file, so what it holds does not count; neither is a template looked into.
-    """
-    found = None
-    for words in map(str, extra_vars):
-        if not words or words.startswith("@"):
-            continue
-        if words[0] in "[{":
-            document = yaml.safe_load(words)
-            values: Mapping[str, Any] = document if isinstance(document, Mapping) else {}
-        else:
-            values = parse_kv(words)
-        if name in values:
-            found = str(values[name])
-    return found

@@ -129,11 +129,13 @@ def execute(params: Mapping[str, Any], runner: Runner, check_mode: bool = False)
     if not check_mode:
         _apply(runner, planned, path, record)
         _verify(runner, wanted if planned.steps else [])
+    state = _told(runner, "--getglobalstate")
     return {
         "changed": bool(planned.steps) or record_differs,
         "allowed": wanted,
         "steps": [f"{step.option} {step.path}" for step in planned.steps],
-        "enabled": "disabled" not in _told(runner, "--getglobalstate").lower(),
+        "enabled": "disabled" not in state.lower(),
+        "blocks_all": "blocking all" in state.lower(),
         "diff": {
             "before": _shown(apps, (*wanted, *record.added, *record.unblocked)),
             "after": _shown(_after(apps, planned.steps), (*wanted, *record.added)),

@@ -59,6 +59,10 @@ enabled:
   description: Whether the firewall is on.
   returned: success
   type: bool
+blocks_all:
+  description: Whether it blocks every program, those that are allowed too.
+  returned: success
+  type: bool
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -83,6 +87,11 @@ def main() -> None:
         result = execute(module.params, Runner(), module.check_mode)
     except FirewallError as error:
         module.fail_json(msg=str(error))
+    if result["blocks_all"] and result["allowed"]:
+        module.warn(
+            "The application firewall blocks all incoming connections, those of allowed programs "
+            "too: switch that off in System Settings > Network > Firewall > Options"
+        )
     if not module._diff:
         del result["diff"]
     module.exit_json(**result)

@@ -133,6 +133,9 @@ restart_for_keys:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.found import (
+    SettingsNotWrittenError,
+)
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.keys import (
     KeysUnusableError,
 )
@@ -142,10 +145,7 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.liv
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
     SettingsRefusedError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.run import (
-    SettingsNotWrittenError,
-    execute,
-)
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.run import execute
 
 
 def main() -> None:

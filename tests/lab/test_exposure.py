@@ -280,6 +280,52 @@ def test_then_a_run_and_a_check_have_nothing_to_do(home: Path) -> None:
         assert {host: done.changed()[host] for host in HOSTS} == dict.fromkeys(HOSTS, 0)
 
 
+BOTH = '{"firewall_application": true, "firewall_networks": ["10.77.31.0/24"]}'
+RULES = "sudo pfctl -a com.apple/250.closet -s rules 2>/dev/null"
+LISTED = "/usr/libexec/ApplicationFirewall/socketfilterfw --listapps"
+
+
+def test_a_word_that_is_no_network_is_refused_before_pf_is_touched(home: Path) -> None:
+    extra = ("-e", '{"firewall_networks": ["couch.local"]}', "--limit", "attic")
+    done = site("-i", str(home), *extra)
+    assert done.code != 0
+    assert "firewall_networks has couch.local, which is no network" in words(done)
+    assert on("attic", RULES).output == ""
+
+
+def test_the_firewalls_know_the_program_and_the_port_and_follow_an_upgrade(home: Path) -> None:
+    extra = ("-i", str(home), "-e", BOTH, "--limit", "attic")
+    provisioned(site(*extra))
+    first = on("attic", "readlink -f /opt/closet/omlx/*/bin/python").output.strip()
+    assert first in on("attic", LISTED).output
+    assert "from ! <closet_networks> to any port = 8000" in on("attic", RULES).output
+
+    # an upgrade brings an interpreter of another path
+    newer = "/opt/closet/python/bin/python3.11"
+    as_root(
+        "attic",
+        f"mkdir -p /opt/closet/python/bin && cp {first} {newer} && "
+        f"ln -sfn {newer} /opt/closet/omlx/*/bin/python",
+    )
+    pid = omlx_pid()
+    provisioned(site(*extra))
+    listed = on("attic", LISTED).output
+    assert newer in listed
+    assert first not in listed, "an entry of ours that is stale"
+    assert omlx_pid() != pid, "it runs the program that it ran before the entry was made"
+    assert provisioned(site(*extra, "--check")).changed()["attic"] == 0
+
+
+def test_what_the_firewalls_were_told_is_taken_back(home: Path) -> None:
+    provisioned(site("-i", str(home), "--limit", "attic"))
+    assert "apps = 0" in on("attic", LISTED).output
+    assert on("attic", RULES).output == ""
+    assert "Disabled" in on("attic", "sudo pfctl -s info 2>/dev/null").output
+    assert on("attic", "ls -A /opt/closet/firewall").output == ""
+    assert on("attic", "ls /Library/LaunchDaemons").output.count("packet-filter") == 0
+    assert provisioned(site("-i", str(home), "--limit", "attic")).changed()["attic"] == 0
+
+
 def test_taking_it_back_closes_the_port_for_good(home: Path) -> None:
     done = expose("local", "-i", str(home))
     assert done.code == 0, done.output

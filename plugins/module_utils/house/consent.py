@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 FOLDER = "/opt/closet/consent"
 FILE = f"{FOLDER}/lan.json"
@@ -59,6 +61,19 @@ def sentence(host: str, why: str) -> str:
     )
 
 
+def on_command_line(name: str, extra_vars: Iterable[str]) -> str | None:
+    """The value that the command's own `-e` words give to the variable `name`; the last counts.
+
+    `-e @file` is a file, so what it holds does not count. A template is a text here, as any other.
+    """
+    found = None
+    for words in map(str, extra_vars):
+        given = {} if words.startswith("@") else _variables(words)
+        if name in given:
+            found = str(given[name])
+    return found
+
+
 def on_this_host(folder: str = FOLDER, file: str = FILE) -> str | None:
     """Why no consent counts on the host this runs on, or None when one does."""
     try:
@@ -69,6 +84,17 @@ def on_this_host(folder: str = FOLDER, file: str = FILE) -> str | None:
         return "nobody has confirmed it on this host"
     modes = " ".join(f"{stat.filemode(one.st_mode)} {one.st_uid}" for one in seen)
     return objection("", modes, text)
+
+
+def _variables(words: str) -> Mapping[str, Any]:
+    """What one `-e` sets: JSON, or words as name=value."""
+    try:
+        if words[:1] in "[{":
+            document = json.loads(words or "{}")
+            return document if isinstance(document, Mapping) else {}
+        return dict(word.partition("=")[::2] for word in shlex.split(words) if "=" in word)
+    except ValueError:  # what cannot be read confirms nothing
+        return {}
 
 
 def _said(host: str, text: str) -> str | None:

@@ -68,7 +68,7 @@ class KeyStore:
             return
         _make_folder(self.folder)
         _make_folder(path.parent)
-        key = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+        key = "".join(map(secrets.choice, [LETTERS] * LENGTH))
         write_atomic(path, f"{key}\n".encode(), 0o600, None, None)
 
     def forget(self) -> int:

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.filediff import Diff, words_diff
 from ansible_collections.closet.inference.plugins.module_utils.files import (
     sync_folder,
     write_atomic,
@@ -27,6 +24,19 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.adm
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.exposure import (
     local_end,
 )
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.found import (
+    FILE_MODE,
+    FOLDER_MODE,
+    MODELS,
+    SETTINGS,
+    Found,
+    Owner,
+    SettingsNotWrittenError,
+    attributes,
+    attributes_differ,
+    differs,
+    found,
+)
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.keys import (
     by_name,
     changed_names,
@@ -37,44 +47,9 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.pla
     Planned,
     SettingsRefusedError,
     Want,
-    masked,
     plan,
-    same,
-    secret_changes,
 )
-
-FILE_MODE = 0o600
-FOLDER_MODE = 0o700
-SETTINGS = "settings.json"
-MODELS = "model_settings.json"
-
-
-class SettingsNotWrittenError(RuntimeError):
-    """A file could not be read or written."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """One file as it is; `document` None with `data` is a file that omlx could not read either."""
-
-    data: bytes | None
-    document: Document | None
-    mode: int = 0
-    uid: int = 0
-    gid: int = 0
-
-    @property
-    def broken(self) -> bool:
-        """There is a file and it is not usable."""
-        return self.data is not None and self.document is None
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Whom the files belong to; None is "whoever has them", or we ourselves for new ones."""
-
-    uid: int | None
-    gid: int | None
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.show import diffs
 
 
 def execute(
@@ -90,16 +65,16 @@ def execute(
     warnings: list[str] = []
     owner = _owner(params, check_mode, warnings)
     folder = _folder(params["base_path"], check_mode, warnings)
-    folder_now = _attributes(folder)
-    have = {name: _found(folder / name) for name in (SETTINGS, MODELS)}
+    folder_now = attributes(folder)
+    have = {name: found(folder / name) for name in (SETTINGS, MODELS)}
     planned = plan(want, have[SETTINGS].document, have[MODELS].document)
     wanted = _wanted(want, planned)
-    steps = [name for name, document in wanted.items() if _differs(have[name], document, owner)]
-    folder_differs = _attributes_differ(folder_now, FOLDER_MODE, owner)
+    steps = [name for name, document in wanted.items() if differs(have[name], document, owner)]
+    folder_differs = attributes_differ(folder_now, FOLDER_MODE, owner)
     # a server that runs is told its keys first: it writes the file too, from what it has in memory
     document = have[SETTINGS].document
-    differs = not {"auth.api_key", "auth.sub_keys"}.isdisjoint(planned.changed_keys)
-    told = settle(admin(*local_end(document)), document, want, differs, check_mode)
+    keys_differ = not {"auth.api_key", "auth.sub_keys"}.isdisjoint(planned.changed_keys)
+    told = settle(admin(*local_end(document)), document, want, keys_differ, check_mode)
     for name in steps:
         if have[name].broken:
             warnings.append(_keep_aside(folder / name, have[name], owner, check_mode))
@@ -111,7 +86,7 @@ def execute(
         "changed_keys": list(dict.fromkeys(names)),
         "digest": want.digest(),
         "restart_for_keys": told.restart,
-        "diff": _diffs(folder, folder_now, folder_differs, steps, have, planned, owner),
+        "diff": diffs(folder, folder_now, folder_differs, steps, have, planned, owner),
     }
     return result, warnings
 
@@ -137,10 +112,10 @@ def _wanted(want: Want, planned: Planned) -> dict[str, Document | None]:
 
 def _write_what_differs(folder: Path, folder_differs: bool, want: Want, owner: Owner) -> None:
     """Look once more: omlx may have written settings.json since, when it was told its keys."""
-    have = {name: _found(folder / name) for name in (SETTINGS, MODELS)}
+    have = {name: found(folder / name) for name in (SETTINGS, MODELS)}
     wanted = _wanted(want, plan(want, have[SETTINGS].document, have[MODELS].document))
     documents = {
-        name: document for name, document in wanted.items() if _differs(have[name], document, owner)
+        name: document for name, document in wanted.items() if differs(have[name], document, owner)
     }
     _apply(folder, folder_differs, documents, have, owner)
 
@@ -171,54 +146,6 @@ def _owner(params: Mapping[str, Any], check_mode: bool, warnings: list[str]) -> 
             warnings.append(f"{words} yet")
         numbers.append(number)
     return Owner(*numbers)
-
-
-def _found(path: Path) -> Found:
-    try:
-        data = path.read_bytes()
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return Found(None, None)
-    except OSError as error:
-        raise SettingsNotWrittenError(
-            f"{path} cannot be read: {error.strerror}; run the task as its owner or with "
-            "become: true"
-        ) from error
-    return Found(data, _parsed(data), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
-
-
-def _parsed(data: bytes) -> Document | None:
-    try:
-        document = json.loads(data)
-    except ValueError:  # not JSON, or not UTF-8
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _attributes(path: Path) -> Found | None:
-    try:
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return Found(None, None, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
-
-
-def _differs(have: Found, document: Document | None, owner: Owner) -> bool:
-    if document is None:
-        return False
-    if have.document is None or not same(have.document, document):
-        return True
-    return _attributes_differ(have, FILE_MODE, owner)
-
-
-def _attributes_differ(have: Found | None, mode: int, owner: Owner) -> bool:
-    if have is None:
-        return True
-    return (
-        have.mode != mode
-        or (owner.uid is not None and have.uid != owner.uid)
-        or (owner.gid is not None and have.gid != owner.gid)
-    )
 
 
 def _keep_aside(path: Path, have: Found, owner: Owner, check_mode: bool) -> str:
@@ -278,47 +205,3 @@ def _write(path: Path, data: bytes, have: Found, owner: Owner) -> None:
             f"{path} could not be written: {error.strerror}; it is as it was. Check free space and "
             "who owns the folder (ls -ld), then run again"
         ) from error
-
-
-def _diffs(
-    folder: Path,
-    folder_now: Found | None,
-    folder_differs: bool,
-    steps: list[str],
-    have: Mapping[str, Found],
-    planned: Planned,
-    owner: Owner,
-) -> list[Diff]:
-    told = []
-    if folder_differs:
-        told.append(_attribute_diff(str(folder), folder_now, FOLDER_MODE, owner))
-    for name in steps:
-        path = str(folder / name)
-        old, new = have[name], planned.settings if name == SETTINGS else planned.models
-        before, after = masked(old.document), masked(new)
-        if old.broken:
-            before = f"(not JSON, {len(old.data or b'')} bytes, not shown)\n"
-        if name == SETTINGS:
-            after += "".join(
-                f"{key}: changed, not shown\n" for key in secret_changes(old.document, new)
-            )
-        if before != after:
-            header = path if old.data is not None else f"{path} (absent)"
-            told.append(
-                {"before": before, "after": after, "before_header": header, "after_header": path}
-            )
-        if old.data is not None and _attributes_differ(old, FILE_MODE, owner):
-            told.append(_attribute_diff(path, old, FILE_MODE, owner))
-    return told
-
-
-def _attribute_diff(path: str, have: Found | None, mode: int, owner: Owner) -> Diff:
-    before: dict[str, str] = {}
-    if have is not None:
-        before = {"mode": f"{have.mode:04o}", "uid": str(have.uid), "gid": str(have.gid)}
-    after = {**before, "mode": f"{mode:04o}"}
-    if owner.uid is not None:
-        after["uid"] = str(owner.uid)
-    if owner.gid is not None:
-        after["gid"] = str(owner.gid)
-    return words_diff(path, "attributes", before, after)

@@ -11,6 +11,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import cons
 from ansible_collections.closet.inference.plugins.module_utils.house.consent import (
     Consent,
     objection,
+    on_command_line,
     on_this_host,
 )
 
@@ -72,3 +73,27 @@ def test_on_this_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.chmod(0o777)
     assert "is not root's alone" in str(on_this_host(str(folder), str(file)))
     assert consent.sentence("attic", "x").count("playbooks/expose.yml -e scope=lan") == 1
+
+
+@pytest.mark.parametrize(
+    ("extra_vars", "given"),
+    [
+        ((), None),
+        (("scope=lan",), None),
+        (("scope=lan", "confirm=attic"), "attic"),
+        (("scope=lan confirm=attic",), "attic"),
+        (('{"confirm": "attic"}',), "attic"),
+        (("{confirm: attic}",), None),
+        (("confirm='attic'",), "attic"),
+        (("confirm='attic",), None),
+        (("confirm=attic", "confirm=air"), "air"),
+        (("@given.yml",), None),
+        (("@confirm=attic",), None),
+        (("[1]",), None),
+        (("",), None),
+        # a template is a text here, and no host has such a name
+        (("confirm={{inventory_hostname}}",), "{{inventory_hostname}}"),
+    ],
+)
+def test_on_command_line(extra_vars: tuple[str, ...], given: str | None) -> None:
+    assert on_command_line("confirm", extra_vars) == given

@@ -16,14 +16,14 @@ import pytest
 from ansible_collections.closet.inference.plugins.module_utils.files import write_atomic
 from ansible_collections.closet.inference.plugins.module_utils.house import consent
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings import run
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.found import (
+    SettingsNotWrittenError,
+)
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import Told
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
     SettingsRefusedError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.run import (
-    SettingsNotWrittenError,
-    execute,
-)
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.run import execute
 
 KEY = "sk-very-secret-0123456789"
 OLD_KEY = "sk-older-secret-987654321"
