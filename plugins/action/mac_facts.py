@@ -22,7 +22,9 @@ class ActionModule(ActionBase):
     """Gathers, judges, changes nothing."""
 
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("minimum_macos", "offer", "needs_npm", "shape", "on_battery"))
+    _VALID_ARGS = frozenset(
+        ("minimum_macos", "offer", "needs_npm", "shape", "on_battery", "account")
+    )
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -33,7 +35,9 @@ class ActionModule(ActionBase):
         name = str(variables["inventory_hostname"])
         address = str(variables.get("ansible_host", name))
         try:
-            done = self._low_level_execute_command(mac.LOOK, sudoable=False, executable="/bin/sh")
+            account = str(self._task.args.get("account") or "")
+            look = mac.look_at(account)
+            done = self._low_level_execute_command(look, sudoable=False, executable="/bin/sh")
         except AnsibleConnectionFailure as err:
             sentence = mac.unreachable(name, address, str(err.message))
             result.update(unreachable=True, msg=sentence)
@@ -59,8 +63,14 @@ class ActionModule(ActionBase):
             )
         if offer:
             shape = str(self._task.args.get("shape", "appliance"))
-            problems += filter(None, [mac.laptop_closet(name, facts, shape)])
+            problems += filter(
+                None,
+                [mac.laptop_closet(name, facts, shape), mac.no_account(name, facts, account)],
+            )
             on_battery = str(self._task.args.get("on_battery", "nothing"))
             result["warnings"] = mac.remarks(name, facts, on_battery)
         result.update(changed=False, problems=problems, **mac.plain(facts))
+        result["account"] = account or facts.user
+        if not account:
+            result.update(account_group=facts.group, account_home=facts.home)
         return result

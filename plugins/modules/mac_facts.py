@@ -30,6 +30,9 @@ options:
         that cannot hold the weights is a problem.
       - What the owner of such a Mac should know, such as FileVault, is a warning.
     type: dict
+  account:
+    description: The account that shall serve, when it is not the one that Ansible uses.
+    type: str
   shape:
     description: V(appliance) only serves. V(workstation) also is worked on, and may be a laptop.
     type: str
@@ -83,6 +86,11 @@ wired_limit_mb:
   sample: 0
 user:
   description: The account that Ansible uses, C(group) and C(home) are its own.
+  returned: when the host was reached
+  type: str
+  sample: admin
+account:
+  description: The account that serves, C(account_group) and C(account_home) are its own.
   returned: when the host was reached
   type: str
   sample: admin

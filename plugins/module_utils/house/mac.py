@@ -9,6 +9,7 @@ macOS ships. Facts that could not be read are None, never a guess.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,6 +27,13 @@ say sysctl "$(sysctl -n hw.memsize hw.model iogpu.wired_limit_mb 2>/dev/null | t
 say user "$(id -un)"
 say group "$(id -gn)"
 say home "$HOME"
+# the account that serves, when it is another one; look_at() says which
+if [ -n "${account:-}" ]; then
+  home=$(dscl . -read "/Users/$account" NFSHomeDirectory 2>/dev/null)
+  home=${home#NFSHomeDirectory: }
+  say account "$(id -u "$account" 2>/dev/null) $(id -gn "$account" 2>/dev/null)"
+  [ -d "$home" ] && say account_home "$home"
+fi
 say sudo "$(sudo -n true >/dev/null 2>&1 && echo yes || echo no)"
 say tools "$(xcode-select -p 2>/dev/null)"
 say power "$(pmset -g batt 2>/dev/null | tr '\n\t' '  ')"
@@ -67,6 +75,10 @@ class Mac:
     user: str | None = None
     group: str | None = None
     home: str | None = None
+    account_uid: int | None = None
+    """Of the account that serves, when another one than `user` was asked for."""
+    account_group: str | None = None
+    account_home: str | None = None
     sudo: bool | None = None
     tools: str | None = None
     address: str | None = None
@@ -86,6 +98,11 @@ class Mac:
     """The environment that omlx is started from."""
     complete: bool = False
     """Whether the look came to its end; without it nothing above is to be trusted."""
+
+
+def look_at(account: str = "") -> str:
+    """The look, which also tells about an account."""
+    return f"account={shlex.quote(account)}\n{LOOK}"
 
 
 def parse(text: str) -> Mac:
@@ -109,6 +126,7 @@ def parse(text: str) -> Mac:
     memory = int(words[0]) // (1024 * 1024) if words and words[0].isdigit() else None
     limit = int(words[2]) if len(words) > 2 and words[2].isdigit() else None
     power = values.get("power", "")
+    uid, _space, account_group = values.get("account", "").partition(" ")
     return Mac(
         kernel=values.get("kernel") or None,
         machine=values.get("machine") or None,
@@ -119,6 +137,9 @@ def parse(text: str) -> Mac:
         user=values.get("user") or None,
         group=values.get("group") or None,
         home=values.get("home") or None,
+        account_uid=int(uid) if uid.isdigit() else None,
+        account_group=account_group or None,
+        account_home=values.get("account_home") or None,
         sudo={"yes": True, "no": False}.get(values.get("sudo", "")),
         tools=values.get("tools") or None,
         address=values.get("address") or None,
@@ -182,6 +203,23 @@ def problems(
             "(Homebrew is at brew.sh)"
         )
     return found
+
+
+def no_account(name: str, facts: Mac, account: str) -> str | None:
+    """Return why the server cannot run as `account`, or None; an empty one is the user's own."""
+    told = f"{name}: closet_service_account is '{account}'"
+    if not account or not facts.complete:
+        return None
+    if facts.account_uid is None:
+        return (
+            f"{told}, and there is no such account. Make one under System Settings > Users & "
+            "Groups, of the kind Standard, or leave closet_service_account out"
+        )
+    if facts.account_uid == 0:
+        return f"{told}; what answers the LAN must not be root. Name another account"
+    if facts.account_home is None:
+        return f"{told}, which has no home folder there: log in as it once, or make the folder"
+    return None
 
 
 def laptop_closet(name: str, facts: Mac, shape: str) -> str | None:
