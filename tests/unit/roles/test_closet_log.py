@@ -90,6 +90,13 @@ def test_odd_output_is_kept(tmp_path: Path, script: str) -> None:
     assert "no " in (tmp_path / "a.log").read_text()
 
 
+def test_a_log_that_cannot_be_written_does_not_stop_the_program(tmp_path: Path) -> None:
+    (tmp_path / "a.log").mkdir()
+    script = "seq 1 5000; echo done at last; exit 7"
+    assert start(tmp_path, script).wait(30) == 7
+    until(tmp_path, "done at last")
+
+
 def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
     words = [sys.executable, str(PROGRAM), "--file", str(tmp_path / "a.log"), "--bytes", "1000"]
     words += ["--count", "1", "--ends", str(tmp_path / "ends.log"), "--", "/no/such"]
