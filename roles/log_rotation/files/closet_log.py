@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Managed by closet.inference. Runs a program and keeps what it prints in files of limited size.
 """Become a program whose output a second process of ours writes, rotates and bounds.
 
