@@ -40,6 +40,7 @@ class ActionModule(ActionBase):
             "needs_npm",
             "shape",
             "on_battery",
+            "account",
         )
     )
 
@@ -52,7 +53,8 @@ class ActionModule(ActionBase):
         name = str(variables["inventory_hostname"])
         address = str(variables.get("ansible_host", name))
         offer = self._task.args.get("offer") or {}
-        command = look.text(offer, str(self._task.args.get("hub") or ""))
+        account = str(self._task.args.get("account") or "")
+        command = look.text(offer, str(self._task.args.get("hub") or ""), account)
         try:
             done = self._low_level_execute_command(command, sudoable=False, executable="/bin/sh")
         except AnsibleConnectionFailure as err:
@@ -75,7 +77,10 @@ class ActionModule(ActionBase):
         told = {}
         if offer:
             shape = str(self._task.args.get("shape", "appliance"))
-            problems += filter(None, [mac.laptop_closet(name, facts, shape)])
+            problems += filter(
+                None,
+                [mac.laptop_closet(name, facts, shape), mac.no_account(name, facts, account)],
+            )
             on_battery = str(self._task.args.get("on_battery", "nothing"))
             result["warnings"] = mac.remarks(name, facts, on_battery)
         if offer and facts.complete and facts.memory_mb is not None:
@@ -96,6 +101,9 @@ class ActionModule(ActionBase):
             sizes_gb=told,
             **mac.plain(facts),
         )
+        result["account"] = account or facts.user
+        if not account:
+            result.update(account_group=facts.group, account_home=facts.home)
         return result
 
     def _closet(

@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from packaging.version import InvalidVersion, Version
-
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -54,6 +52,9 @@ def refusals(version: str, wanted: Mapping[str, Any]) -> list[str]:
         version: as its package has it; empty for a fork.
         wanted: `addresses` it listens on, and whether there is a `key`.
     """
+    # ansible-core brings it; the checks of a collection import this file without it
+    from packaging.version import InvalidVersion, Version
+
     try:
         have = Version(version)
     except InvalidVersion:

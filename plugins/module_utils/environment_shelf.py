@@ -41,12 +41,12 @@ def look(path: str) -> list[Standing]:
     return found
 
 
-def plan_prune(path: str, shelf: Sequence[Standing], keep: int) -> tuple[str, ...]:
-    """What may go: all but `path` and the `keep` that were completed last before it."""
+def plan_prune(path: str, shelf: Sequence[Standing], keep: int, first: str = "") -> tuple[str, ...]:
+    """What may go: all but `path` and `keep` others, `first` before those completed last."""
     others = [one for one in shelf if one.path != path]
     complete = sorted(
         (one for one in others if one.completed is not None),
-        key=lambda one: (one.completed or 0.0, one.path),
+        key=lambda one: (one.path == first, one.completed or 0.0, one.path),
         reverse=True,
     )
     kept = {one.path for one in complete[:keep]}

@@ -76,7 +76,9 @@ def _tidy(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
             raise EnvironmentRefusedError(f"{path} was not built here, so it is not removed")
         gone = environment_shelf.plan_absent(path, shelf)
     else:
-        gone = environment_shelf.plan_prune(path, shelf, int(params["keep"]))
+        gone = environment_shelf.plan_prune(
+            path, shelf, int(params["keep"]), params.get("keep_first") or ""
+        )
     if not check_mode:
         try:
             environment_shelf.remove(gone)

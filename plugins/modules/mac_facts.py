@@ -50,6 +50,9 @@ options:
         computed) and C(may_be_lower).
     type: dict
     default: {}
+  account:
+    description: The account that shall serve, when it is not the one that Ansible uses.
+    type: str
   shape:
     description: V(appliance) only serves. V(workstation) also is worked on, and may be a laptop.
     type: str
@@ -117,6 +120,11 @@ wired_limit_mb:
   sample: 0
 user:
   description: The account that Ansible uses, C(group) and C(home) are its own.
+  returned: when the host was reached
+  type: str
+  sample: admin
+account:
+  description: The account that serves, C(account_group) and C(account_home) are its own.
   returned: when the host was reached
   type: str
   sample: admin

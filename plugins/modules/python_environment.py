@@ -48,6 +48,10 @@ options:
     description: How many other environments O(state=pruned) leaves.
     type: int
     default: 1
+  keep_first:
+    description: One that O(state=pruned) keeps before the others, such as the one that a server
+      ran from until now.
+    type: str
   requirements:
     description: Text of a requirements file. It is kept in the environment as
       C(requirements.txt). Needed for O(state=present), as are O(python), O(uv_path) and
@@ -150,6 +154,7 @@ def main() -> None:
                 "default": "present",
             },
             "keep": {"type": "int", "default": 1},
+            "keep_first": {"type": "str"},
             "requirements": {"type": "str"},
             "hashes": {"type": "bool", "default": False},
             "python": {"type": "str"},

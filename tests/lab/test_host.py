@@ -300,6 +300,39 @@ def test_filevault_autologin_and_background_items_are_explained() -> None:
     assert "WARNING" not in play("playbooks/preflight.yml", *ATTIC).output
 
 
+# --- an account of its own -----------------------------------------------------------------------
+
+OWN = ("-e", "closet_service_account=_closet")
+
+
+def test_an_account_that_is_not_there_is_refused() -> None:
+    done = site(*OWN)
+    assert done.code != 0
+    assert "closet_service_account is '_closet', and there is no such account" in done.output
+    assert done.changed()["attic"] == 0
+    root = site("-e", "closet_service_account=root")
+    assert "must not be root" in root.output
+
+
+def test_an_account_of_its_own_serves_and_nobody_else_reads_its_files() -> None:
+    as_root("attic", "echo '_closet:*:250:20::/Users/_closet:/usr/bin/false' >> /etc/passwd")
+    as_root("attic", "mkdir -p /Users/_closet && chown 250:20 /Users/_closet")
+    provisioned(site(*OWN))
+    owner = on("attic", f"ps -o user= -p {pid()}").output.strip()
+    assert owner in ("_closet", "250")
+    base = "/Users/_closet/.omlx"
+    look = f"sudo stat -c '%U %a %n' {base} {base}/settings.json {base}/model_settings.json"
+    assert on("attic", look).output.splitlines() == [
+        f"_closet 700 {base}",
+        f"_closet 600 {base}/settings.json",
+        f"_closet 600 {base}/model_settings.json",
+    ]
+    assert on("attic", f"ls {base}").code != 0
+    assert provisioned(site(*OWN)).changed()["attic"] == 0
+    lab("reboot", "attic")
+    assert eventually(answers)
+
+
 # --- a laptop -----------------------------------------------------------------------------------
 
 

@@ -31,6 +31,13 @@ say sysctl "$(sysctl -n hw.memsize hw.model iogpu.wired_limit_mb 2>/dev/null | t
 say user "$(id -un)"
 say group "$(id -gn)"
 say home "$HOME"
+# the account that serves, when it is another one; text() says which
+if [ -n "${account:-}" ]; then
+  home=$(dscl . -read "/Users/$account" NFSHomeDirectory 2>/dev/null)
+  home=${home#NFSHomeDirectory: }
+  say account "$(id -u "$account" 2>/dev/null) $(id -gn "$account" 2>/dev/null)"
+  [ -d "$home" ] && say account_home "$home"
+fi
 say sudo "$(sudo -n true >/dev/null 2>&1 && echo yes || echo no)"
 say tools "$(xcode-select -p 2>/dev/null)"
 say power "$(pmset -g batt 2>/dev/null | tr '\n\t' '  ')"
@@ -93,8 +100,8 @@ ASKS
 END = "\nsay look end\n"
 
 
-def text(offer: Mapping[str, Any] | None, endpoint: str = "") -> str:
-    """The look at a laptop, or at the closet that shall serve `offer`."""
+def text(offer: Mapping[str, Any] | None, endpoint: str = "", account: str = "") -> str:
+    """The look at a laptop, or at the closet that shall serve `offer` as `account`."""
     if not offer:
         return LOOK + END
     closet = CLOSET.replace("RECORD", RECORD).replace("PORT", str(int(offer["port"])))
@@ -103,7 +110,8 @@ def text(offer: Mapping[str, Any] | None, endpoint: str = "") -> str:
         for source, url in questions(offer["models"], endpoint)
     ]
     hub = HUB.replace("RECORD", RECORD).replace("ASKS", "\n".join(asks)) if asks else ""
-    return LOOK + closet + hub + END
+    serves_as = f"account={shlex.quote(account)}\n" if account else ""
+    return serves_as + LOOK + closet + hub + END
 
 
 def questions(models: Iterable[Mapping[str, Any]], endpoint: str) -> list[tuple[str, str]]:

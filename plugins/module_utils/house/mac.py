@@ -31,6 +31,10 @@ class Mac:
     user: str | None = None
     group: str | None = None
     home: str | None = None
+    account_uid: int | None = None
+    """Of the account that serves, when another one than `user` was asked for."""
+    account_group: str | None = None
+    account_home: str | None = None
     sudo: bool | None = None
     tools: str | None = None
     address: str | None = None
@@ -64,6 +68,11 @@ class Mac:
     """Whether the look came to its end; without it nothing above is to be trusted."""
 
 
+def look_at(account: str = "") -> str:
+    """The look, which also tells about an account."""
+    return f"account={shlex.quote(account)}\n{LOOK}"
+
+
 def parse(text: str) -> Mac:
     """Read what LOOK printed; lines that are not ours (a banner, a motd) are skipped."""
     values: dict[str, str] = {}
@@ -87,6 +96,7 @@ def parse(text: str) -> Mac:
     memory = int(words[0]) // (1024 * 1024) if words and words[0].isdigit() else None
     limit = int(words[2]) if len(words) > 2 and words[2].isdigit() else None
     power = values.get("power", "")
+    uid, _space, account_group = values.get("account", "").partition(" ")
     return Mac(
         kernel=values.get("kernel") or None,
         machine=values.get("machine") or None,
@@ -97,6 +107,9 @@ def parse(text: str) -> Mac:
         user=values.get("user") or None,
         group=values.get("group") or None,
         home=values.get("home") or None,
+        account_uid=int(uid) if uid.isdigit() else None,
+        account_group=account_group or None,
+        account_home=values.get("account_home") or None,
         sudo={"yes": True, "no": False}.get(values.get("sudo", "")),
         tools=values.get("tools") or None,
         address=values.get("address") or None,
@@ -204,6 +217,23 @@ def closet_problems(name: str, facts: Mac, offer: Mapping[str, Any], url_host: s
             "with `ls -l /etc/sysctl.conf` and move it away"
         )
     return found
+
+
+def no_account(name: str, facts: Mac, account: str) -> str | None:
+    """Return why the server cannot run as `account`, or None; an empty one is the user's own."""
+    told = f"{name}: closet_service_account is '{account}'"
+    if not account or not facts.complete:
+        return None
+    if facts.account_uid is None:
+        return (
+            f"{told}, and there is no such account. Make one under System Settings > Users & "
+            "Groups, of the kind Standard, or leave closet_service_account out"
+        )
+    if facts.account_uid == 0:
+        return f"{told}; what answers the LAN must not be root. Name another account"
+    if facts.account_home is None:
+        return f"{told}, which has no home folder there: log in as it once, or make the folder"
+    return None
 
 
 def laptop_closet(name: str, facts: Mac, shape: str) -> str | None:

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Managed by closet.inference. Runs a program and keeps what it prints in files of limited size.
 """Become a program whose output a second process of ours writes, rotates and bounds.
 
@@ -35,8 +34,8 @@ class Rotating(logging.handlers.RotatingFileHandler):
 
     def __init__(self, path: str, limit: int, count: int, twin: str) -> None:
         self.twin = twin
-        super().__init__(
-            path, maxBytes=limit, backupCount=count, encoding="utf-8", errors="backslashreplace"
+        super().__init__(  # opened by the first line, so that a log that cannot be is no end
+            path, "a", limit, count, encoding="utf-8", delay=True, errors="backslashreplace"
         )
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - its name there
@@ -74,7 +73,8 @@ def main() -> None:
 def write_down(reader: int, words: argparse.Namespace) -> NoReturn:
     """Copy the pipe into the files until its last writer is gone, then leave the end with launchd.
 
-    A disk that is full loses lines; it neither stops the program nor ends this one.
+    A disk that is full, or a log that may not be written, loses lines; it neither stops the
+    program nor ends this one.
     """
     os.setsid()
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
@@ -96,7 +96,10 @@ def write_down(reader: int, words: argparse.Namespace) -> NoReturn:
 
 def wait_for_the_one_before(path: str) -> None:
     """Two may not turn one file over at once; one that never ends is not waited for."""
-    lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError:
+        return
     until = time.monotonic() + LOCK_PATIENCE_S
     while time.monotonic() < until:
         try:

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Managed by closet.inference. Lets a running omlx finish what it is doing, then unloads its models.
 """Before omlx is told to end: wait until nobody waits for an answer, then unload what is loaded.
 

@@ -306,3 +306,30 @@ def test_xattr(studio: SimulatedMac) -> None:
     assert studio.said("usr/bin/xattr", "-p", mark, str(file)) == (0, "0083;0;Safari;\n", "")
     assert studio.said("usr/bin/xattr", "-d", mark, str(file)) == (0, "", "")
     assert studio.said("usr/bin/xattr", "-d", mark, str(file)).code == 1
+
+
+def test_defaults_reads_a_key_and_says_that_there_is_none(studio: SimulatedMac) -> None:
+    domain = "/Library/Preferences/com.apple.loginwindow"
+    missing = studio.said("usr/bin/defaults", "read", domain, "autoLoginUser")
+    assert missing.code == 1
+    assert f"The domain/default pair of ({domain}, autoLoginUser) does not exist" in missing.err
+    file = studio.root / f"{domain[1:]}.plist"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(plistlib.dumps({"autoLoginUser": "admin"}))
+    assert studio.said("usr/bin/defaults", "read", domain, "autoLoginUser") == (0, "admin\n", "")
+
+
+@as_root
+def test_sfltool_lists_the_daemons_and_which_of_them_were_turned_off(studio: SimulatedMac) -> None:
+    folder = studio.root / "Library/LaunchDaemons"
+    folder.mkdir(parents=True, exist_ok=True)
+    for label in ("a.on", "b.off"):
+        (folder / f"{label}.plist").write_bytes(plistlib.dumps({"Label": label}))
+    (studio.root / "var/db/closet-lab").mkdir(parents=True, exist_ok=True)
+    (studio.root / "var/db/closet-lab/turned-off").write_text("b.off\n")
+    listed = studio.said("usr/bin/sfltool", "dumpbtm").out
+    found = re.findall(r"Disposition: (\[.*?\]).*\n +Identifier: 16\.(.*)", listed)
+    assert found == [
+        ("[enabled, allowed, notified]", "a.on"),
+        ("[enabled, disallowed, notified]", "b.off"),
+    ]

@@ -167,3 +167,70 @@ def test_broken_rules_of_our_own_are_the_roles_to_mend() -> None:
 )
 def test_a_record_that_is_broken_is_none(text: str) -> None:
     assert serving(f"record={text}\n").record == {}
+
+
+LAPTOP = (
+    "look=begin\nkernel=Darwin\nuser=admin\ngroup=staff\nhome=/Users/admin\n"
+    "power=Now drawing from 'Battery Power'  -InternalBattery-0 (id=1) 78%; discharging; x\n"
+    "filevault=FileVault is On.\nautologin=admin\nturned_off=inference.closet.omlx \n"
+    "account=250 staff\naccount_home=/Users/_closet\n"
+    "serves=/opt/closet/omlx/1f2e\nversion=/opt/closet/omlx/1f2e 0.6.0\nlook=end\n"
+)
+
+
+def test_power_and_what_may_be_in_the_way_are_read() -> None:
+    seen = mac.parse(LAPTOP)
+    assert (seen.battery, seen.on_battery, seen.filevault) == (True, True, True)
+    assert (seen.autologin, seen.turned_off) == ("admin", ("inference.closet.omlx",))
+    assert (seen.account_uid, seen.account_group, seen.account_home) == (
+        250,
+        "staff",
+        "/Users/_closet",
+    )
+    assert (seen.serves, mac.plain(seen)["versions"]) == (
+        "/opt/closet/omlx/1f2e",
+        {"/opt/closet/omlx/1f2e": "0.6.0"},
+    )
+    desktop = mac.parse("look=begin\npower=Now drawing from 'AC Power' \nlook=end\n")
+    assert (desktop.battery, desktop.on_battery) == (False, False)
+    assert (GOOD.battery, GOOD.filevault, GOOD.account_uid) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("facts", "shape", "refused"),
+    [(LAPTOP, "appliance", True), (LAPTOP, "workstation", False), (LOOK, "appliance", False)],
+)
+def test_a_laptop_is_a_closet_only_when_it_is_a_workstation(
+    facts: str, shape: str, refused: bool
+) -> None:
+    assert bool(mac.laptop_closet("book", mac.parse(facts), shape)) is refused
+
+
+def test_what_is_not_fought_is_said() -> None:
+    said = mac.remarks("book", mac.parse(LAPTOP), "stop")
+    assert [any(word in sentence for sentence in said) for word in ("FileVault", "in by itself")]
+    assert "inference.closet.omlx was turned off" in said[2]
+    assert "closet_on_battery is stop" in said[3]
+    assert len(mac.remarks("book", mac.parse(LAPTOP), "nothing")) == 3
+    assert mac.remarks("attic", GOOD, "nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("account", "change", "words"),
+    [
+        ("", {"account_uid": None}, None),
+        ("_closet", {}, None),
+        ("_closet", {"account_uid": None}, "there is no such account"),
+        ("root", {"account_uid": 0}, "must not be root"),
+        ("_closet", {"account_home": None}, "no home folder"),
+    ],
+)
+def test_an_account_has_to_be_there(
+    account: str, change: dict[str, Any], words: str | None
+) -> None:
+    found = mac.no_account("attic", dataclasses.replace(mac.parse(LAPTOP), **change), account)
+    assert (found is None) if words is None else (found is not None and words in found)
+
+
+def test_the_name_of_an_account_can_not_become_a_command() -> None:
+    assert mac.look_at("x; rm -rf /").startswith("account='x; rm -rf /'\n")

@@ -307,6 +307,12 @@ def test_old_ones_go_but_for_the_newest_and_what_is_not_ours(params: dict[str, A
     assert tidy(params, "b", state="pruned", keep=0)["steps"] == ["remove d"]
 
 
+def test_the_one_that_served_until_now_is_kept_before_a_newer_one(params: dict[str, Any]) -> None:
+    folder = shelf(params, "a", "b", "c")
+    told = tidy(params, "c", state="pruned", keep=1, keep_first=str(folder / "a"))
+    assert told["steps"] == ["remove b"]
+
+
 def test_one_can_be_taken_away(params: dict[str, Any]) -> None:
     folder = shelf(params, "a", "b")
     assert tidy(params, "a", state="absent")["steps"] == ["remove a"]
