@@ -68,11 +68,6 @@ class Mac:
     """Whether the look came to its end; without it nothing above is to be trusted."""
 
 
-def look_at(account: str = "") -> str:
-    """The look, which also tells about an account."""
-    return f"account={shlex.quote(account)}\n{LOOK}"
-
-
 def parse(text: str) -> Mac:
     """Read what LOOK printed; lines that are not ours (a banner, a motd) are skipped."""
     values: dict[str, str] = {}

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.closet.inference.plugins.modules import launchd_job, launchd_job_info
@@ -73,7 +74,7 @@ def test_check_mode(ask: Any, mac: Mac) -> None:
 def test_warnings_reach_the_user(ask: Any, mac: Mac, monkeypatch: pytest.MonkeyPatch) -> None:
     # not by the answer: where Ansible's own display was imported, it goes there
     warned: list[str] = []
-    monkeypatch.setattr(launchd_job.AnsibleModule, "warn", lambda _self, text: warned.append(text))
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _self, text: warned.append(text))
     plist = mac.server(ProgramArguments=["/nowhere/omlx"])
     ask(label=LABEL, path=str(mac.path), plist=plist, _ansible_check_mode=True)
     assert "/nowhere/omlx" in warned[0]
