@@ -53,3 +53,9 @@ def answer(**files: int) -> str:
 def test_what_the_hub_tells_is_the_weights_and_nothing_else(line: str, size: float | None) -> None:
     told = look.hub_sizes([line], [MODEL])
     assert told == ({} if size is None else {"o/m@main": pytest.approx(size)})
+
+
+def test_the_name_of_an_account_cannot_become_a_command() -> None:
+    offer = {"port": 8000, "models": []}
+    assert look.text(offer, "", "x; rm -rf /").startswith("account='x; rm -rf /'\n")
+    assert "account=" not in look.text(offer).splitlines()[0]
