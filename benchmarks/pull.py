@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -198,6 +199,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two files of 256 MiB")
     parser.add_argument("--repeats", type=int, default=3, help="default: %(default)s")
     options = parser.parse_args()
+    # a stop from outside ends the hub and removes the files, like any other end
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("pull: stopped"))
     plan = Plan(QUICK if options.quick else FULL, options.repeats)
     base = cache() / "benchmark-pull"
     base.mkdir(parents=True, exist_ok=True)
