@@ -361,9 +361,9 @@ def test_somebody_elses_lines_in_sysctl_conf_stay_whatever_they_are(tmp_path: Pa
     home = at_home(tmp_path, {f"{CLOSET}.attic.wired_memory_reserve_gb": 12})
     provisioned(site("-i", home))
     lines = on("attic", "cat /etc/sysctl.conf").output.splitlines()
-    assert lines == ["iogpu.wired_limit_mb=119628", "kern.maxfiles=9", "no sense"]
+    assert lines == ["iogpu.wired_limit_mb=119627", "kern.maxfiles=9", "no sense"]
     unchanged(provisioned(site("-i", home)))
-    assert on("attic", "sysctl -n iogpu.wired_limit_mb").output.strip() == "119628"
+    assert on("attic", "sysctl -n iogpu.wired_limit_mb").output.strip() == "119627"
 
 
 def test_after_a_reboot_the_limit_was_set_by_the_job_and_not_by_us() -> None:
@@ -371,4 +371,4 @@ def test_after_a_reboot_the_limit_was_set_by_the_job_and_not_by_us() -> None:
     state = on("attic", "sudo launchctl print system/inference.closet.wired-memory").output
     assert "last exit code = 0" in state
     assert "runs = 1" in state
-    assert on("attic", "sysctl -n iogpu.wired_limit_mb").output.strip() == "119628"
+    assert on("attic", "sysctl -n iogpu.wired_limit_mb").output.strip() == "119627"

@@ -91,6 +91,7 @@ fi
 """
 # One curl for all repositories whose size the record does not hold; nothing is asked twice.
 HUB = r"""
+set -f
 urls=
 ask() { grep -qsF "\"$1\"" RECORD || urls="$urls $2"; }
 ASKS
