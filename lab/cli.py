@@ -1,4 +1,4 @@
-"""The words people type at the lab: up, down, status, reboot, power-cut, shell."""
+"""The words people type at the lab: build, up, down, status, reboot, power-cut, shell."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ def up(arguments: argparse.Namespace) -> None:
         _switch_on(running, lan)
         return
     _check_free(lan)
-    fetch_parts(cache())
-    build_models(cache())
-    layer = image.ensure()
+    layer = _built()
     started = time.monotonic()
     STATE.mkdir(mode=0o755, exist_ok=True)
     try:
@@ -89,6 +87,11 @@ def up(arguments: argparse.Namespace) -> None:
         raise
     print(f"The lab is up: {len(lan.macs)} Macs in {time.monotonic() - started:.1f} s.")
     _table(running, lan)
+
+
+def build(_: argparse.Namespace) -> None:
+    """Fetch and build what a lab is made of, and bring nothing up."""
+    _built()
 
 
 def down(_: argparse.Namespace) -> None:
@@ -138,6 +141,13 @@ def shell(arguments: argparse.Namespace) -> int:
     """Open a shell (or run a command) on one Mac, by ssh as its admin user."""
     _, mac = _find(arguments.host)
     return subprocess.run(host.ssh_argv(mac, *arguments.words), check=False).returncode
+
+
+def _built() -> Path:
+    """Everything that is made once and cached; returns the Mac layer."""
+    fetch_parts(cache())
+    build_models(cache())
+    return image.ensure()
 
 
 def _build(lan: Lan, folder: Path, layer: Path) -> state.Running:
@@ -298,7 +308,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("up", help=up.__doc__)
     command.add_argument("--inventory", default=str(INVENTORY), help="folder with a hosts.yml")
     command.set_defaults(command=up)
-    for name, function in (("down", down), ("status", status)):
+    for name, function in (("build", build), ("down", down), ("status", status)):
         commands.add_parser(name, help=function.__doc__).set_defaults(command=function)
     command = commands.add_parser("reboot", help=reboot.__doc__)
     command.add_argument("host")
