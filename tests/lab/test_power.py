@@ -49,7 +49,7 @@ def cut_the_power_at(task: str, after_s: float) -> None:
 # in the middle of the installation, of a pull, of the settings, and of the start of the server
 CUTS = [
     ("Build the environment of omlx", 2.0),
-    ("Pull the models", 0.4),
+    ("Bring the models", 0.4),
     ("Merge our keys", 0.2),
     ("Run omlx at boot and now", 0.5),
 ]
