@@ -16,6 +16,7 @@ from pathlib import Path
 from lab.paths import CHECKOUT
 
 LOOK_S = 0.02
+ASK_S = 0.2  # how often somebody is asked whether it is time to kill
 # ansible-core hands a module its arguments with a profile that a bare module run lacks
 MODULE = """
 import json, sys
@@ -129,13 +130,16 @@ def _watch(
     process: subprocess.Popen[bytes], kill_when: Callable[[], bool] | None
 ) -> tuple[int, bool]:
     """The largest resident set in KiB, and whether it was killed. Ends when the process has."""
-    peak, killed = 0, False
+    peak, killed, asked = 0, False, time.monotonic()
     # ru_maxrss would do, but it begins at the size of whoever forked
     while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         peak = max(peak, _resident_peak(process.pid))
-        if kill_when is not None and not killed and kill_when():
-            process.kill()
-            killed = True
+        due = not killed and time.monotonic() - asked >= ASK_S
+        if kill_when is not None and due:
+            asked = time.monotonic()
+            killed = kill_when()
+            if killed:
+                process.kill()
         time.sleep(LOOK_S)
     return peak, killed
 

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from lab.hub.faults import Fault
 
 CHUNK = 64 << 10
+LARGEST_CHUNK = 512 << 10
 #: of the kernel's own copy: after each one the count is written down
 SLICE = 4 << 20
 #: so that a slow answer is slow for the client and not full in the kernel
@@ -84,10 +85,11 @@ def _send_at_once(body: Body, connection: socket.socket) -> int:
 
 def _send_by_pieces(body: Body, connection: socket.socket, out: Any) -> int:
     rate, burst = body.fault.rate_bytes_per_s, body.fault.burst_bytes
+    # a fortieth of a second's worth at a time, each sent when it is due
+    chunk = max(1, min(LARGEST_CHUNK, int(rate / 40))) if rate else CHUNK
     if body.paced:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
-    # a tenth of a second's worth at a time, each sent when it is due
-    chunk = max(1, min(CHUNK, int(rate / 10))) if rate else CHUNK
+        buffer = max(SMALL_BUFFER, chunk)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
     began, sent, since_pause = time.monotonic(), 0, 0
     body.handle.seek(body.start)
     while sent < body.limit:

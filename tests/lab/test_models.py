@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils.models.admin import Admin, Request
-from tests.lab.conftest import as_root, lab, on, provisioned, site
+from tests.lab.conftest import as_root, on, provisioned, site
 from tests.lab.pulling import (
     HOME,
     JOB,
@@ -49,14 +49,10 @@ TELLS = {"server_url": "http://127.0.0.1:8000"}
 
 
 @pytest.fixture(scope="module")
-def closet() -> Iterator[Puller]:
+def closet(fresh_lab: None) -> Puller:
     """attic with omlx, once for all tests of this file."""
-    lab("down")
-    lab("up", limit_s=600)
-    provisioned(site("--limit", "attic"))
-    python = on("attic", "echo /opt/closet/omlx/*/bin/python").output.strip()
-    yield Puller(python)
-    lab("down")
+    provisioned(site("--limit", "attic,localhost"))
+    return Puller(on("attic", "echo /opt/closet/omlx/*/bin/python").output.strip())
 
 
 @pytest.fixture(autouse=True)
