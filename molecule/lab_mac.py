@@ -111,8 +111,13 @@ def inventory() -> Any:
 
 
 def closet_key(closet: Mac) -> str:
-    """The key for a closet's /v1, which Ansible keeps beside the inventory."""
+    """The main key for a closet's /v1, which Ansible keeps beside the inventory."""
     return (INVENTORY / ".secrets" / f"{closet.name}.key").read_text().strip()
+
+
+def laptop_key(closet: Mac, laptop: Mac) -> str:
+    """The one of a laptop's own, beside it."""
+    return (INVENTORY / ".secrets" / closet.name / f"{laptop.name}.key").read_text().strip()
 
 
 def lineup(closet: Mac) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""upgrade.yml serves exactly what site.yml serves: only the way back is its own."""
+"""upgrade.yml serves by the tasks of site.yml, on the way there and on the way back."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +11,39 @@ import yaml
 PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 
 
-def wired(playbook: str) -> dict[tuple[str, str], Any]:
-    """Each role that a playbook imports and runs, with the variables it gets."""
-    found = {}
-    for play in yaml.safe_load((PLAYBOOKS / playbook).read_text()):
-        for task in play.get("tasks", []):
-            role = task.get("ansible.builtin.import_role")
-            if role and task.get("when") is not False:
-                key = (role["name"].rpartition(".")[2], role.get("tasks_from", "main"))
-                found[key] = task.get("vars", {})
+def tasks(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every task, those in plays, blocks and rescues too."""
+    for entry in entries:
+        inside = [entry.get(name, []) for name in ("tasks", "block", "rescue")]
+        if not any(inside):
+            yield entry
+        for each in inside:
+            yield from tasks(each)
+
+
+def serving(name: str) -> list[dict[str, Any]]:
+    """What a file gives to the tasks that serve, one entry for each time it uses them."""
+    found = []
+    for task in tasks(yaml.safe_load((PLAYBOOKS / name).read_text())):
+        for how in ("ansible.builtin.import_tasks", "ansible.builtin.include_tasks"):
+            if Path(task.get(how, "")).name == "serve.yml":
+                found.append(task["vars"])
     return found
 
 
-def test_an_upgrade_serves_with_the_variables_of_a_plain_run() -> None:
-    upgrade, closet = wired("upgrade.yml"), wired("closet.yml")
-    assert upgrade["omlx", "upgrade"] == closet["omlx", "serve"]
-    assert upgrade["omlx", "install"] == closet["omlx", "install"]
-    assert upgrade["models", "main"] == closet["models", "main"]
+def test_an_upgrade_serves_as_a_plain_run_does() -> None:
+    assert serving("upgrade.yml") == serving("closet.yml")
 
 
-def test_stop_asks_at_the_port_that_a_plain_run_serves_at() -> None:
-    stop = wired("stop.yml")["omlx", "stop"]
-    serve = wired("closet.yml")["omlx", "serve"]
-    assert {name: serve[name] for name in stop} == stop
+def test_the_way_back_differs_in_the_environment_alone() -> None:
+    (there,) = serving("upgrade.yml")
+    old = {"omlx_environment": "{{ omlx_previous_environment }}"}
+    assert serving("tasks/upgrade_rollback.yml") == [there | old]
+
+
+def test_nothing_but_those_tasks_starts_omlx() -> None:
+    files = ("upgrade.yml", "closet.yml", "tasks/rollback.yml", "tasks/upgrade_rollback.yml")
+    for name in files:
+        for task in tasks(yaml.safe_load((PLAYBOOKS / name).read_text())):
+            role = task.get("ansible.builtin.import_role", {})
+            assert role.get("tasks_from") != "serve", f"{name} wires a backend by itself"

@@ -137,3 +137,9 @@ def test_the_key_is_nowhere_but_in_its_file(closet: Mac, key: str) -> None:
     }
     assert [place for place, text in places.items() if key in text] == []
     assert key in closet.read(f"cat {CONFIG}")
+
+
+def test_what_it_prints_is_in_a_log_that_launchd_does_not_hold(closet: Mac) -> None:
+    assert "serving initial configuration" in closet.read(f"cat {JOB.log}", root=True)
+    held = closet.read(f"plutil -extract StandardOutPath raw {PLIST}")
+    assert held == "/var/log/closet/gateway/launchd.log"

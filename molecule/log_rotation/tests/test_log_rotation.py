@@ -8,14 +8,14 @@ import pytest
 from lab_mac import Entry, Mac
 
 RULES = "/etc/newsyslog.d/closet.conf"
-LOG = "/var/log/closet/omlx/omlx.log"
+LOG = "/var/log/closet/omlx/launchd.log"
 
 
 @pytest.fixture
 def scratch(closet: Mac) -> Iterator[str]:
     """A folder with the same rule for a log of its own, so that no real log is rotated."""
     folder = closet.read("mktemp -d /private/var/tmp/closet-rotation.XXXXXX", root=True)
-    closet.read(f"sed 's#{LOG}#{folder}/omlx.log#' {RULES} > {folder}/rules.conf", root=True)
+    closet.read(f"sed 's#{LOG}#{folder}/launchd.log#' {RULES} > {folder}/rules.conf", root=True)
     yield folder
     closet.read(f"rm -r {folder}", root=True)
 
@@ -38,24 +38,24 @@ def test_newsyslog_takes_the_file_and_the_rest_of_the_system_still_rotates(close
 def test_a_log_that_is_big_enough_is_rotated_and_stays_its_owners(
     closet: Mac, scratch: str
 ) -> None:
-    log, old = f"{scratch}/omlx.log", f"{scratch}/omlx.log.0"
-    closet.read(f"dd if=/dev/zero of={log} bs=1048576 count=11", root=True)
+    log, old = f"{scratch}/launchd.log", f"{scratch}/launchd.log.0"
+    closet.read(f"dd if=/dev/zero of={log} bs=1048576 count=2", root=True)
     closet.read(f"newsyslog -f {scratch}/rules.conf", root=True)
-    owned = Entry("file", "admin", "staff", "0640")
+    owned = Entry("file", "admin", "staff", "0600")
     assert closet.entries(log, old) == {log: owned, old: owned}
     assert int(closet.read(f"wc -c < {log}", root=True)) < 1024
 
 
 def test_a_small_log_is_left_alone(closet: Mac, scratch: str) -> None:
-    log = f"{scratch}/omlx.log"
+    log = f"{scratch}/launchd.log"
     closet.read(f"echo small > {log}; newsyslog -f {scratch}/rules.conf", root=True)
-    assert closet.read(f"cat {log}; ls {scratch}", root=True) == "small\nomlx.log\nrules.conf"
+    assert closet.read(f"cat {log}; ls {scratch}", root=True) == "small\nlaunchd.log\nrules.conf"
 
 
 def test_old_logs_do_not_pile_up(closet: Mac, scratch: str) -> None:
     rotate = f"newsyslog -F -f {scratch}/rules.conf"
-    closet.read(f"touch {scratch}/omlx.log; " + "; ".join([rotate] * 9), root=True)
+    closet.read(f"touch {scratch}/launchd.log; " + "; ".join([rotate] * 9), root=True)
     old = {name for name in closet.read(f"ls {scratch}", root=True).split() if ".log." in name}
     # newsyslog numbers them from 0 to the count of its rule
-    assert "omlx.log.0" in old
-    assert old <= {f"omlx.log.{number}" for number in range(6)}
+    assert "launchd.log.0" in old
+    assert old <= {f"launchd.log.{number}" for number in range(6)}

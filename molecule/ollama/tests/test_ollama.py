@@ -26,7 +26,7 @@ def test_launchd_runs_it_as_the_account_from_a_program_of_root(closet: Mac) -> N
     found = re.search(r"^\tpid = (\d+)$", closet.job(JOB.label), re.MULTILINE)
     assert found, "launchd runs no process for it"
     assert closet.read(f"ps -o user= -p {found[1]}") == "admin"
-    program = closet.read(f"plutil -extract ProgramArguments.0 raw {PLIST}")
+    program = closet.read(f"plutil -extract ProgramArguments.7 raw {PLIST}")
     writable = f"find {program.rsplit('/', 1)[0]} \\( ! -user root -o -perm /022 \\)"
     assert closet.read(writable, root=True) == ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import yaml
-from lab_mac import ROOT, Entry, Mac, closet_key, lineup
+from lab_mac import ROOT, Entry, Mac, closet_key, laptop_key, lineup
 
 PROGRAM = "/usr/local/bin/opencode"
 KEY, CONFIG = "~/.config/closet/key", "~/.config/opencode/opencode.json"
@@ -41,10 +41,12 @@ def test_the_key_is_the_persons_and_the_lock_is_roots(laptop: Mac) -> None:
     assert laptop.entries(*FILES) == FILES
 
 
-def test_the_key_is_the_closets_and_only_in_its_file(laptop: Mac, closet: Mac) -> None:
-    same = laptop.read(f"cat {KEY}") == closet_key(closet)
-    assert same, "the laptop has another key than the closet"
-    assert closet_key(closet) not in laptop.read(f"cat {CONFIG} '{LOCK}'")
+def test_its_key_is_its_own_and_only_in_its_file(laptop: Mac, closet: Mac) -> None:
+    own = laptop_key(closet, laptop)
+    assert own != closet_key(closet)
+    same = laptop.read(f"cat {KEY}") == own
+    assert same, "the laptop has another key than the one that was made for it"
+    assert own not in laptop.read(f"cat {CONFIG} '{LOCK}'")
 
 
 def test_what_it_makes_of_its_configuration_is_the_closet_on_the_lan(

@@ -58,7 +58,7 @@ say filevault "$(fdesetup status 2>/dev/null)"
 window=/Library/Preferences/com.apple.loginwindow
 say autologin "$(defaults read $window autoLoginUser 2>/dev/null)"
 # Background items that somebody turned off; only a closet has ours, and only root is told
-[ ! -f /Library/LaunchDaemons/inference.closet.omlx.plist ] || say turned_off "$(
+[ ! -f /Library/LaunchDaemons/inference.closet.wired-memory.plist ] || say turned_off "$(
   sudo -n perl -e 'alarm 10; exec @ARGV' sfltool dumpbtm 2>/dev/null |
     awk '/Disposition:/ { how = $0 }
       /Identifier: (16[.])?inference[.]closet[.]/ && how ~ /disallowed/ {
