@@ -53,8 +53,8 @@ def definition_of(plist: Mapping[str, Any]) -> str:
 
 def read_stamp(variables: Mapping[str, str]) -> Stamp | None:
     """The stamp among a job's variables; None when it has none that we wrote."""
-    words = [word.partition(":") for word in variables.get(STARTED_WITH, "").split(" ")]
-    if [name for name, _colon, _value in words] != ["definition", "restart_on"]:
+    parts = [word.partition(":") for word in variables.get(STARTED_WITH, "").split(" ")]
+    if [name for name, _colon, _value in parts] != ["definition", "restart_on"]:
         return None
-    (_, _, definition), (_, _, restart_on) = words
+    definition, restart_on = (value for _name, _colon, value in parts)
     return Stamp(definition, "" if restart_on == "nothing" else restart_on)
