@@ -10,7 +10,6 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 TEMPLATE = Path(__file__).parents[3] / "roles/power/templates/closet-power.j2"
-JOBS = [{"label": "a.omlx", "drain": ["DRAIN", "--idle=60"]}, {"label": "a.mlx-lm"}]
 LAUNCHCTL = """#!/bin/sh
 [ "$1" = print ] && exec test -e "$HERE/${2#system/}.loaded"
 echo "$*" >>"$HERE/notes"
@@ -26,7 +25,8 @@ class House:
 
     def __init__(self, folder: Path, on_battery: str) -> None:
         self.folder = folder
-        jobs = [{**JOBS[0], "drain": [str(folder / "drain"), "--idle=60"]}, JOBS[1]]
+        drain = [str(folder / "drain"), "--idle=60"]
+        jobs = [{"label": "a.omlx", "drain": drain}, {"label": "a.mlx-lm"}]
         variables = {"power_on_battery": on_battery, "power_jobs": jobs, "power_keep_models": []}
         template = trust_as_template(TEMPLATE.read_text())
         text = str(Templar(DataLoader(), variables=variables).template(template))
