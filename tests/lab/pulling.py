@@ -23,7 +23,6 @@ HUB = "http://10.77.31.2:8080"
 OMLX = "http://10.77.31.10:8000"
 HOME = "/Users/admin"
 STORE = f"{HOME}/pulls"
-SERVED = f"{HOME}/.omlx/models"
 JOB = "system/inference.closet.omlx"
 PLAIN_RUN = {
     # a connection that survives the power of its Mac would be taken for a living one
@@ -114,9 +113,9 @@ class Puller:
     """omlx_model with the arguments that all tests share."""
 
     python: str
+    serve_dir: str
     host: str = "attic"
     store: str = STORE
-    serve_dir: str = SERVED
 
     def start(self, *repos: str, **arguments: Any) -> Task:
         """Begin; `name=` and `revision=` are the one model's."""
@@ -217,6 +216,12 @@ def remains(host: str, folder: str) -> str:
 def key() -> str:
     """The main key of attic's omlx, which its provisioning made."""
     return (ROOT / "inventories/lab/.secrets/attic.key").read_text().strip()
+
+
+def served_folder() -> str:
+    """The folder of links that attic's omlx reads; there is one for each profile and content."""
+    record = json.loads(on("attic", "cat /opt/closet/state/serving.json").output)
+    return str(record["serve_dir"])
 
 
 def says(model: str) -> str:

@@ -146,3 +146,17 @@ def test_a_backend_that_never_answers_is_taken_back() -> None:
 def test_and_back_to_where_it_began() -> None:
     assert well(profile("ollama")).changed()["air"] == 0
     serves("ollama")
+
+
+def test_stop_and_start_are_for_whichever_serves_and_upgrade_is_for_omlx() -> None:
+    refused = run("ansible-playbook", "playbooks/upgrade.yml", *WHO, "-e", "closet_profile=ollama")
+    assert refused.code != 0
+    assert "take the new pin of ollama into the inventory" in " ".join(refused.output.split())
+    for book, changed in (("stop", 1), ("stop", 0), ("start", 1), ("start", 0)):
+        done = well(run("ansible-playbook", f"playbooks/{book}.yml", *WHO))
+        assert done.changed()["attic"] == changed, book
+        if book == "stop":
+            assert ask("/models")[0] == "000"
+    wait = f"for i in $(seq 60); do curl -sf -m 5 {KEY} {URL}/models && exit 0; sleep 1; done"
+    assert on("air", wait, limit_s=150).code == 0
+    serves("ollama")

@@ -21,7 +21,6 @@ from tests.lab.pulling import (
     MIB,
     OMLX,
     PADDING,
-    SERVED,
     SPEAKER,
     STORE,
     Puller,
@@ -36,6 +35,7 @@ from tests.lab.pulling import (
     remains,
     says,
     served,
+    served_folder,
     wait_until,
 )
 
@@ -52,7 +52,8 @@ TELLS = {"server_url": "http://127.0.0.1:8000"}
 def closet(fresh_lab: None) -> Puller:
     """attic with omlx, once for all tests of this file."""
     provisioned(site("--limit", "attic,localhost"))
-    return Puller(on("attic", "echo /opt/closet/omlx/*/bin/python").output.strip())
+    python = on("attic", "echo /opt/closet/omlx/*/bin/python").output.strip()
+    return Puller(python, served_folder())
 
 
 @pytest.fixture(autouse=True)
@@ -314,7 +315,7 @@ def test_a_download_of_omlx_itself_survives_its_restart(closet: Puller) -> None:
     assert not done["failed"], done.get("msg")
     assert done["models"][0]["state"] == "pulled"
     assert "served from the closet" in says("By-Server-4bit")
-    assert remains("attic", f"{SERVED}/{repo}") == "", "what the restart left is gone"
+    assert remains("attic", f"{closet.serve_dir}/{repo}") == "", "what the restart left is gone"
     again = closet.pulled(repo, via="server", **TELLS, server_key=key())
     assert again["changed"] is False
 
@@ -334,11 +335,11 @@ def test_a_model_goes_when_that_is_confirmed_and_never_while_it_is_loaded(closet
     Admin(OMLX, key()).admin_json(Request("POST", "/admin/api/models/killed/unload"))
     done = closet.pulled(repo, confirmed=True, **removal)
     assert done["changed"] is True
-    assert on("attic", f"ls -d {STORE}/{repo} {SERVED}/killed").code != 0
+    assert on("attic", f"ls -d {STORE}/{repo} {closet.serve_dir}/killed").code != 0
 
 
 def test_exclusive_takes_what_is_not_listed_and_what_is_not_ours_stays(closet: Puller) -> None:
-    before = on("attic", f"ls {SERVED}; ls {HOME}/.omlx/store/mlx-community").output
+    before = on("attic", f"ls {closet.serve_dir}; ls {HOME}/.omlx/store/mlx-community").output
     as_root(
         "attic", f"ln -s {STORE}/mlx-community/Twice-4bit {HOME}/elsewhere && mkdir -p {HOME}/x"
     )
