@@ -21,12 +21,14 @@ def write_atomic(
     mode: int = 0o644,
     uid: int | None = None,
     gid: int | None = None,
+    lasting: bool = True,
 ) -> None:
     """Put `data` at `path` in one step that also survives a power cut.
 
     The new file is complete, with its mode and owner, and on the disk before it takes the name;
     the folder is written out afterwards. `uid` and `gid` None leave our own. A symbolic link at
-    `path` is replaced, not followed. Raises OSError and leaves nothing behind.
+    `path` is replaced, not followed. Raises OSError and leaves nothing behind. `lasting` False is
+    for what nobody needs after a power cut: the step is the same, the disk is not waited for.
     """
     target = Path(path)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -37,13 +39,15 @@ def write_atomic(
             if uid is not None or gid is not None:
                 os.fchown(stream.fileno(), -1 if uid is None else uid, -1 if gid is None else gid)
             os.fchmod(stream.fileno(), mode)  # after fchown, which may clear mode bits
-            sync_to_disk(stream.fileno())
+            if lasting:
+                sync_to_disk(stream.fileno())
         os.replace(temporary, target)  # noqa: PTH105 - the word for it in every man page
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)  # noqa: PTH108
         raise
-    sync_folder(target.parent)
+    if lasting:
+        sync_folder(target.parent)
 
 
 def remove_file(path: AnyPath) -> bool:

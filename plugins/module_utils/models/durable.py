@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,22 +12,6 @@ from typing import Protocol
 
 SMALLEST_REST_S = 0.05
 REST_PER_SYNC = 1.0  # at most half of the time goes into waiting for the disk
-
-
-def to_the_disk(descriptor: int) -> None:
-    """Return when the bytes are on the medium itself.
-
-    fsync(2) of macOS stops at the drive's own memory, which a power cut empties; its man page
-    names F_FULLFSYNC for this. File systems that lack it get the ordinary fsync.
-    """
-    full = getattr(fcntl, "F_FULLFSYNC", None)
-    if full is not None:
-        try:
-            fcntl.fcntl(descriptor, full)
-        except OSError:
-            os.fsync(descriptor)
-        return
-    os.fsync(descriptor)
 
 
 class Syncable(Protocol):

@@ -87,6 +87,8 @@ class Hub:
         self._transport = transport
         self.sleep = sleep
         self._tries = tries
+        self._commits: dict[tuple[str, str], str] = {}
+        self._trees: dict[tuple[str, str], tuple[FileEntry, ...]] = {}
 
     def close(self) -> None:
         self._transport.close()
@@ -95,7 +97,13 @@ class Hub:
         return Backoff(sleep or self.sleep, self._tries)
 
     def resolve(self, repo: str, revision: str) -> str:
-        """The commit that a branch, tag or commit stands for."""
+        """The commit that a branch, tag or commit stands for; asked once in a run."""
+        known = self._commits.get((repo, revision))
+        if known is None:
+            known = self._commits[repo, revision] = self._resolve(repo, revision)
+        return known
+
+    def _resolve(self, repo: str, revision: str) -> str:
         url = f"{self.endpoint}/api/models/{repo}/revision/{quote(revision, safe='')}"
         answer, _reply = self._json(url, f"{repo}@{revision}")
         sha = answer.get("sha") if isinstance(answer, dict) else None
@@ -104,7 +112,13 @@ class Hub:
         return sha
 
     def tree(self, repo: str, sha: str) -> tuple[FileEntry, ...]:
-        """Every file of a commit."""
+        """Every file of a commit; asked once in a run."""
+        known = self._trees.get((repo, sha))
+        if known is None:
+            known = self._trees[repo, sha] = self._tree(repo, sha)
+        return known
+
+    def _tree(self, repo: str, sha: str) -> tuple[FileEntry, ...]:
         what = f"{repo}@{sha}"
         url: str | None = f"{self.endpoint}/api/models/{repo}/tree/{sha}?recursive=true"
         entries: list[FileEntry] = []

@@ -23,7 +23,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
 VERSION = 1
 PIECE_BYTES = 256 << 10
 LARGEST_PIECE = 1 << 20
-LARGEST_SEGMENT = 256 << 20
+LARGEST_SEGMENT = 32 << 20  # segments run side by side, and the hash waits for the first of them
 SMALLEST_SEGMENT = 16 << 20
 VERIFIED = "verified"
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.files import sync_to_disk
 from ansible_collections.closet.inference.plugins.module_utils.models.crew import StoppedError
-from ansible_collections.closet.inference.plugins.module_utils.models.durable import to_the_disk
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
     Span,
     gaps,
@@ -23,12 +25,12 @@ from ansible_collections.closet.inference.plugins.module_utils.models.journal im
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import FileEntry
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
-    READ_BYTES,
     journal_path,
     part_path,
     read_journal,
 )
 
+READ_BACK_BYTES = 256 << 10  # small enough to be still in the processor's cache when hashed
 HASH_AHEAD = 2  # bytes hashed per byte written, so that a backlog shrinks while bytes come in
 
 
@@ -48,6 +50,8 @@ class Part:
         self.generation = 0
         self._have: tuple[Span, ...] = ()
         self._lock = threading.Lock()
+        self._writers = 0
+        self._nobody_writes = threading.Condition(self._lock)
         self._hash_lock = threading.Lock()
         self._hasher: Any = entry.hasher()
         self._hashed = 0
@@ -84,18 +88,35 @@ class Part:
             return gaps(self.entry.size, self._have)
 
     def write(self, generation: int, offset: int, data: memoryview) -> None:
+        line = piece_line(offset, data)
+        with self._writer(generation):
+            _write_at(self._part, data, offset)
+            os.write(self._journal, line)
+            with self._lock:
+                self._have = merge([*self._have, Span(offset, offset + len(data))])
+                self._unsynced += len(data)
+        if self._hash_lock.acquire(blocking=False):
+            try:
+                if generation == self.generation:
+                    self._hash_if_next(offset, data)
+                    self._hash_some(HASH_AHEAD * len(data))
+            finally:
+                self._hash_lock.release()
+
+    @contextmanager
+    def _writer(self, generation: int) -> Iterator[None]:
+        """Several write at once; who starts over or closes waits until nobody does."""
         with self._lock:
             if generation != self.generation:
                 raise SupersededError
-            _write_at(self._part, data, offset)
-            os.write(self._journal, piece_line(offset, data))
-            self._have = merge([*self._have, Span(offset, offset + len(data))])
-            self._unsynced += len(data)
-        if self._hash_lock.acquire(blocking=False):
-            try:
-                self._hash_some(HASH_AHEAD * len(data))
-            finally:
-                self._hash_lock.release()
+            self._writers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._writers -= 1
+                if not self._writers:
+                    self._nobody_writes.notify_all()
 
     def sync(self) -> None:
         """What was written is there after a power cut too. Called beside the writers."""
@@ -103,21 +124,22 @@ class Part:
             with self._lock:
                 unsynced, self._unsynced = self._unsynced, 0
             if unsynced and self._part >= 0:
-                to_the_disk(self._part)
-                to_the_disk(self._journal)
+                sync_to_disk(self._part)
+                sync_to_disk(self._journal)
 
     def start_over(self, generation: int) -> int:
         """Forget every byte; returns the new generation."""
         with self._hash_lock, self._lock:
             if generation != self.generation:
                 raise SupersededError
+            self.generation += 1  # first: from now on no old byte is written any more
+            self._nobody_writes.wait_for(lambda: not self._writers)
             os.ftruncate(self._part, 0)
             os.ftruncate(self._journal, 0)
             os.write(self._journal, header_line(self.entry))
             self._have = ()
             self._hasher = self.entry.hasher()
             self._hashed = 0
-            self.generation += 1
             return self.generation
 
     def verify(self) -> bool:
@@ -127,19 +149,20 @@ class Part:
             if self._hashed != self.entry.size or self._hasher.hexdigest() != self.entry.digest:
                 return False
             os.ftruncate(self._part, self.entry.size)  # nothing after what was hashed
-            to_the_disk(self._part)
+            sync_to_disk(self._part)
             os.write(self._journal, verified_line())
-            to_the_disk(self._journal)
+            sync_to_disk(self._journal)
             return True
 
     def close(self) -> None:
         with self._hash_lock, self._sync_lock, self._lock:
+            self._nobody_writes.wait_for(lambda: not self._writers)
             for descriptor in (self._part, self._journal):
                 if descriptor >= 0:
                     os.close(descriptor)
             self._part = self._journal = -1
 
-    def _hash_if_next(self, offset: int, data: bytes) -> None:
+    def _hash_if_next(self, offset: int, data: bytes | memoryview) -> None:
         if offset == self._hashed:
             self._hasher.update(data)
             self._hashed += len(data)
@@ -151,7 +174,7 @@ class Part:
         reach = first.end if first.start == 0 else 0
         stop = min(reach, self._hashed + budget)
         while self._hashed < stop:
-            data = os.pread(self._part, min(READ_BYTES, stop - self._hashed), self._hashed)
+            data = os.pread(self._part, min(READ_BACK_BYTES, stop - self._hashed), self._hashed)
             if not data:
                 return
             self._hasher.update(data)

@@ -51,28 +51,31 @@ class Progress:
     def enter(self, state: str) -> None:
         with self._lock:
             self._state = state
-            self._write()
+            record = self._record()
+        self._write(record)
 
     def add(self, name: str, fetched: int, done: int) -> None:
         """`fetched` bytes came over the network; `done` is by how much the model grew."""
         with self._lock:
             self._fetched[name] = self._fetched.get(name, 0) + fetched
             self._done[name] = self._done.get(name, 0) + done
-            if self._clock() - self._written_at >= EVERY_S:
-                self._write()
+            due = self._clock() - self._written_at >= EVERY_S
+            record = self._record() if due else None
+        if record is not None:
+            self._write(record)
 
     def fetched(self, name: str) -> int:
         with self._lock:
             return self._fetched.get(name, 0)
 
-    def _write(self) -> None:
-        if self._path is None:
-            return
-        self._written_at = self._clock()
-        with contextlib.suppress(OSError):
-            write_atomic(self._path, (json.dumps(self._record()) + "\n").encode())
+    def _write(self, record: dict[str, object]) -> None:
+        """Beside the lock, so that nobody who counts waits for the disk."""
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                write_atomic(self._path, (json.dumps(record) + "\n").encode(), lasting=False)
 
     def _record(self) -> dict[str, object]:
+        self._written_at = self._clock()
         rate = self._rate()
         total = sum(
             size for model in self._models.values() if isinstance(size := model["bytes"], int)

@@ -23,6 +23,8 @@ CONNECT_NEAR_S = 3.0
 SILENCE_TIMEOUT_S = 30.0
 USER_AGENT = "closet.inference"
 LARGEST_ANSWER = 64 << 20
+CHUNK_BYTES = 256 << 10
+ORIGINS = 2  # the hub, and the storage that it redirects to
 
 
 class TransportError(Exception):
@@ -88,12 +90,17 @@ class HttpxTransport:
         """`near` is for hosts of the LAN: no proxy, and no long wait for one that is asleep."""
         import httpx
 
+        _read_large_chunks()
         self._httpx: Any = httpx
         self._client: Any = httpx.Client(
             timeout=httpx.Timeout(
                 SILENCE_TIMEOUT_S, connect=CONNECT_NEAR_S if near else CONNECT_TIMEOUT_S, pool=None
             ),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            # room for both origins: else each request would close the other one's connection
+            limits=httpx.Limits(
+                max_connections=ORIGINS * connections,
+                max_keepalive_connections=ORIGINS * connections,
+            ),
             headers={"User-Agent": USER_AGENT},
             follow_redirects=True,
             trust_env=not near,
@@ -111,6 +118,17 @@ class HttpxTransport:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _read_large_chunks() -> None:
+    """Each chunk costs a dozen calls under the interpreter's lock, of which there is one for all
+    threads. httpcore has no option for its 64 KiB, so this is its constant; without it all goes
+    on, only slower.
+    """
+    import httpcore
+
+    if hasattr(httpcore.HTTP11Connection, "READ_NUM_BYTES"):
+        httpcore.HTTP11Connection.READ_NUM_BYTES = CHUNK_BYTES
 
 
 class UrllibReply:

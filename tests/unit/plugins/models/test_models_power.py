@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.closet.inference.plugins.module_utils import files
 from ansible_collections.closet.inference.plugins.module_utils.models import durable
 from ansible_collections.closet.inference.plugins.module_utils.models import part as part_module
 from ansible_collections.closet.inference.plugins.module_utils.models.crew import Crew
@@ -47,7 +48,7 @@ class Disk:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.kept: dict[int, bytes] = {}
-        patch.setattr(part_module, "to_the_disk", self.sync)
+        patch.setattr(part_module, "sync_to_disk", self.sync)
 
     def sync(self, descriptor: int) -> None:
         found = os.fstat(descriptor)
@@ -104,7 +105,7 @@ def test_a_sync_without_news_leaves_the_disk_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[int] = []
-    monkeypatch.setattr(part_module, "to_the_disk", synced.append)
+    monkeypatch.setattr(part_module, "sync_to_disk", synced.append)
     part = Part(tmp_path / ENTRY.path, ENTRY)
     part.open()
     part.write(0, 0, memoryview(CONTENT)[:PIECE])
@@ -178,12 +179,12 @@ def test_the_drive_itself_is_asked_where_the_system_can(monkeypatch: pytest.Monk
     monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
     monkeypatch.setattr(fcntl, "fcntl", lambda _fd, command: asked.append(command))
     monkeypatch.setattr(os, "fsync", lambda _fd: asked.append(-1))
-    durable.to_the_disk(3)
+    files.sync_to_disk(3)
     assert asked == [51]
 
     def unsupported(_fd: int, _command: int) -> None:
         raise OSError(45, "Operation not supported")
 
     monkeypatch.setattr(fcntl, "fcntl", unsupported)
-    durable.to_the_disk(3)
+    files.sync_to_disk(3)
     assert asked == [51, -1]
