@@ -94,8 +94,8 @@ class Printout:
 
     @property
     def was_restarted_after_a_bad_end(self) -> bool:
-        """launchd has started it more than once, and nobody had asked the last process to end."""
-        return (self.runs or 0) > 1 and self.last_exit not in (None, *_ENDED_ON_REQUEST)
+        """launchd has started it again and again, and nobody had asked the last process to end."""
+        return (self.runs or 0) > 2 and self.last_exit not in (None, *_ENDED_ON_REQUEST)
 
     @property
     def last_exit_text(self) -> str | None:

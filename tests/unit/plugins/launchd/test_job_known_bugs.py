@@ -255,7 +255,7 @@ def test_o8_1538_a_loop_that_happens_to_be_alive_does_not_go_unseen_either(mac: 
 def test_o8_1538_a_crash_of_long_ago_costs_no_wait(mac: Mac) -> None:
     mac.job(plist=mac.server())
     job = mac.launchd.jobs[TARGET]
-    job.runs, job.last, job.started_at = 2, "1", mac.launchd.clock - 3600
+    job.runs, job.last, job.started_at = 9, "1", mac.launchd.clock - 3600
     result = mac.job(plist=mac.server())
     assert (result["changed"], result["steps"], result["warnings"]) == (False, [], [])
     assert mac.launchd.slept == 0

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.closet.inference.plugins.module_utils.launchd.model import YOUNG_S
 from ansible_collections.closet.inference.plugins.module_utils.launchd.stamp import stamped
 from tests.unit.plugins.launchd.fake_launchd import FakeLaunchd, Killed, Program, Quirks
 from tests.unit.plugins.launchd.launchd_mac import LABEL, Mac, as_root
@@ -98,6 +99,8 @@ def _assert_nothing_left(mac: Mac, arguments: dict[str, Any]) -> None:
     steady = {**arguments}
     if steady["state"] == "restarted":
         steady["state"] = "started"
+    # a program may leave an error behind when it is restarted; then the young one is watched
+    mac.launchd.advance(YOUNG_S)
     predicted = mac.job(check=True, **steady)
     assert not predicted["changed"], predicted
     again = mac.job(**steady)
