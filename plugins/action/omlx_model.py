@@ -125,10 +125,11 @@ class ActionModule(ActionBase):
             return self._module(args, variables)
         if job.get("failed") or not job.get("results_file"):
             return job
-        # the brackets keep the pattern from finding the shell that looks for it
-        name = str(job["ansible_job_id"]).partition(".")[0]
         running = Job(
-            host, f"[{name[0]}]{name[1:]}", str(job["results_file"]), self._record_path(args)
+            host,
+            process_pattern(str(job["ansible_job_id"])),
+            str(job["results_file"]),
+            self._record_path(args),
         )
         teller = Teller(host, ON_TERMINAL, display.columns, constants.DEFAULT_LOCAL_TMP)
         try:
@@ -207,6 +208,15 @@ class ActionModule(ActionBase):
             self._low_level_execute_command(f"{command}; rm -f {shlex.quote(job.result_path)}")
         except AnsibleError as error:
             display.warning(f"the pull on {job.host} could not be told to end: {error}")
+
+
+def process_pattern(job_id: str) -> str:
+    """What `pgrep -f` finds the wrapper by, and not the shell that looks for it.
+
+    That shell's own command line holds this pattern and the path of the job's result, so neither
+    may match: the backslash keeps the one from it, the wrapper's name the other.
+    """
+    return rf"async_wrapper\.py {job_id.partition('.')[0]} "
 
 
 def lost(host: str) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
+import threading
 import time
 
 import pytest
 
 from tests.lab.conftest import ENVIRONMENT, HOSTS, ROOT, lab, on, provisioned, site
+
+ENDS_WITHIN_S = 600
 
 pytestmark = pytest.mark.usefixtures("fresh_lab")
 
@@ -42,8 +46,11 @@ def cut_the_power_at(task: str, after_s: float) -> None:
         lab("power-cut", "attic")
         # A Mac of the lab is back before ssh misses it, so a run may even get to its end; it must
         # not wait for ever on a host that went silent.
-        run.stdout.read()
-        run.wait(timeout=120)
+        limit = threading.Timer(ENDS_WITHIN_S, run.kill)
+        limit.start()
+        seen.append(run.stdout.read())
+        limit.cancel()
+        assert run.wait(timeout=60) != -signal.SIGKILL, "".join(seen)
 
 
 # in the middle of the installation, of a pull, of the settings, and of the start of the server

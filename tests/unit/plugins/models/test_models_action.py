@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -122,7 +125,6 @@ def test_a_pull_runs_in_the_background_and_is_told(quiet: list[str]) -> None:
     assert host.asked[1] == ({"store": STORE}, True, plugin.JOB_LIMIT_S)
     assert host._task.async_val == 0
     assert quiet == ["attic: pulls tiny, 100 bytes", "attic: tiny: 40 %, 40 bytes of 100 bytes"]
-    assert "pgrep -f '[j]12'" in host.commands[0]
     assert f"cat {STORE}/.closet.progress.json" in host.commands[0]
     assert host.commands[-1] == "rm -f /Users/admin/.ansible_async/j12.3"
 
@@ -174,6 +176,34 @@ def test_a_job_without_processes_and_result_was_cut_off() -> None:
     assert result["failed"]
     assert "tiny: 40 %, 40 bytes of 100 bytes" in result["msg"]
     assert "Run again; it goes on from the byte it had reached." in result["msg"]
+
+
+def sees_it_alive(command: str) -> bool:
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    return "alive" in done.stdout.split(plugin.MARK)[1]
+
+
+def test_the_shell_that_looks_for_a_job_is_not_taken_for_it() -> None:
+    host = Host([PLANNED, JOB], [("", "", json.dumps(DONE))])
+    run(host)
+    look = f"{host.commands[0]}; true"
+    assert not sees_it_alive(look)
+    # as ansible-core starts its wrapper on a host
+    name = "/Users/admin/.ansible/tmp/1/AnsiballZ_async_wrapper.py"
+    wrapper = ["bash", "-c", f'exec -a "python {name} j12 604800 " sleep 30']
+    with subprocess.Popen(wrapper) as job:
+        try:
+            wait_for(lambda: sees_it_alive(look))
+        finally:
+            job.kill()
+
+
+def wait_for(done: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if done():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not come true within 5 s")
 
 
 def test_a_killed_module_has_a_sentence_instead_of_a_traceback() -> None:
