@@ -18,18 +18,24 @@ description:
     unreadable file is kept aside as C(<name>.broken-<n>) and replaced.
   - A running omlx does not read these files again, and its next save overwrites them. Restart
     it when RV(digest) changes, for instance by giving that to
-    O(closet.inference.launchd_job#module:restart_on).
-  - The keys are another matter. An omlx that runs on this host is told them over loopback, and
-    asked with each new and each old one whether it does as told; that needs no restart.
+    O(closet.inference.launchd_job#module:restart_on), and when RV(restart_needed) says so.
+  - Keys and the settings of models are another matter. An omlx that runs on this host is told them
+    over its admin pages, which needs no restart, and writes them down itself.
+  - It is asked with each new and each old key whether it does as told. A model that is newly pinned
+    is loaded. Only what differs is sent.
+  - A server of other models than O(models) is not told their settings; it reads the file when it is
+    started. A server without a main key takes nothing live, so that RV(digest) is about O(models)
+    too.
 author:
   - closet.inference contributors (@closet-inference)
 attributes:
   check_mode:
     support: full
-    description: Says exactly what a real run would change.
+    description: Says exactly what a real run would change, in the files and in the running server.
   diff_mode:
     support: full
-    description: Shows both files before and after, without keys and proxy addresses.
+    description: Shows both files before and after, without keys and proxy addresses, and the
+      settings of models that the running server is told.
 options:
   base_path:
     description:
@@ -119,14 +125,14 @@ changed_keys:
   elements: str
   sample: [server.port, auth.api_key, models.qwen3-coder.is_pinned]
 digest:
-  description: Changes when, and only when, a wanted value changes that omlx reads at its start. The
-    keys are not in it.
+  description: Changes when, and only when, a wanted value changes that omlx reads at its start.
+    What a running server is told is not in it.
   returned: success
   type: str
   sample: 9b0c2c1c3d2f5e3f0f4f1c6f1b1d0a7f7f1e2d3c4b5a69788796a5b4c3d2e1f0
-restart_for_keys:
-  description: An omlx runs that takes none of our main keys, so only a restart brings it the wanted
-    ones.
+restart_needed:
+  description: An omlx runs that takes none of our main keys, or shall have none, so only a restart
+    brings it what is wanted.
   returned: success
   type: bool
 """
@@ -140,7 +146,7 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.key
     KeysUnusableError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import (
-    KeysNotAppliedError,
+    NotToldError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
     SettingsRefusedError,
@@ -174,8 +180,8 @@ def main() -> None:
     try:
         result, warnings = execute(module.params, module.check_mode)
     except (
-        KeysNotAppliedError,
         KeysUnusableError,
+        NotToldError,
         SettingsNotWrittenError,
         SettingsRefusedError,
     ) as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.models.admin import Admin, Request
+from ansible_collections.closet.inference.plugins.module_utils.omlx_admin import Admin, Request
 from tests.lab.conftest import as_root, on, provisioned, site
 from tests.lab.pulling import (
     HOME,

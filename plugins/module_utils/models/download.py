@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.models.admin import (
-    Admin,
-    Request,
-    ServerDownError,
-)
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     ModelError,
     check_repo,
+)
+from ansible_collections.closet.inference.plugins.module_utils.omlx_admin import (
+    Admin,
+    Request,
+    ServerDownError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 

@@ -5,19 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-TIMEOUT_S = 10.0
-LARGEST_ANSWER = 16 << 20
-
-Fetch = Callable[[str, "str | None"], bytes]
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import BadUrlError
+from ansible_collections.closet.inference.plugins.module_utils.omlx_admin import Admin, OmlxError
 
 
 @dataclass(frozen=True)
@@ -43,19 +37,17 @@ def nothing_runs() -> Loaded:
     return Loaded()
 
 
-def ask_loaded(url: str, key: str | None, fetch: Fetch | None = None) -> Loaded:
+def ask_loaded(url: str, key: str | None) -> Loaded:
     """Ask `GET /v1/models/status` of omlx, which wants the key of /v1 and nothing more.
 
     A refused connection is no answer: while pinned models load, omlx does not listen yet.
     """
-    address = f"{url.rstrip('/').removesuffix('/v1')}/v1/models/status"
     try:
-        return read_status(json.loads((fetch or _fetch)(address, key)))
-    except urllib.error.HTTPError as error:
-        return Loaded(unknown=f"{address} answered {error.code}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = getattr(error, "reason", None) or error
-        return Loaded(unknown=f"{address} gave no answer that can be read ({reason})")
+        return read_status(Admin(url, key).public("/v1/models/status"))
+    except (OmlxError, BadUrlError) as error:
+        return Loaded(unknown=str(error))
+    except (AttributeError, KeyError, TypeError):
+        return Loaded(unknown=f"{url} gave no answer that can be read")
 
 
 def read_status(answer: Any) -> Loaded:
@@ -70,14 +62,3 @@ def read_status(answer: Any) -> Loaded:
         frozenset(str(model["id"]) for model in busy),
         frozenset(os.path.realpath(str(path)) for path in paths),
     )
-
-
-def _fetch(address: str, key: str | None) -> bytes:
-    request = urllib.request.Request(address)
-    if key:
-        request.add_unredirected_header("Authorization", f"Bearer {key}")
-    # the server is on this host: a proxy of the environment has no part in it
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=TIMEOUT_S) as answer:
-        body: bytes = answer.read(LARGEST_ANSWER)
-        return body

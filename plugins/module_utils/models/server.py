@@ -17,17 +17,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.models.admin import (
-    Admin,
-    Request,
-    ServerDownError,
-)
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import BadUrlError
 from ansible_collections.closet.inference.plugins.module_utils.models.download import (
     Download,
     Pulled,
     PullLimits,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.omlx_admin import (
+    Admin,
+    BadKeyError,
+    ForeignError,
+    NoKeyError,
+    OmlxError,
+    Request,
+    ServerDownError,
+)
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 IDLE_WAIT_S = 120.0
@@ -63,7 +68,7 @@ class Server:
     """One omlx. `url` is its address (http://127.0.0.1:8000), `key` its main key."""
 
     def __init__(self, url: str, key: str | None, runner: Runner) -> None:
-        self._admin = Admin(url, key)
+        self._admin = _admin(url, key)
         self._runner = runner
 
     def tell(
@@ -79,6 +84,8 @@ class Server:
             return self._tell(models, changed, idle_wait_s)
         except ServerDownError as down:
             return Told(DOWN, f"{down}. It will find the models when it starts.")
+        except OmlxError as error:
+            raise _as_model_error(error) from error
 
     def pull(
         self,
@@ -93,7 +100,10 @@ class Server:
         again. The caller proves the files: the server checks no hash.
         """
         download = Download(self._admin, self._runner, repo, limits or PullLimits(), token)
-        return download.run(heard)
+        try:
+            return download.run(heard)
+        except OmlxError as error:
+            raise _as_model_error(error) from error
 
     def _tell(self, models: Mapping[str, int], changed: bool, idle_wait_s: float) -> Told:
         lacking = missing(models, self._status().models)
@@ -132,6 +142,24 @@ class Server:
     def _status(self) -> Status:
         listed = self._admin.public("/v1/models/status")
         return read_status(listed, self._admin.public("/api/status"))
+
+
+def _admin(url: str, key: str | None) -> Admin:
+    try:
+        return Admin(url, key)
+    except BadUrlError as error:
+        raise ModelError(f"server_url cannot be used: {error}.") from error
+    except BadKeyError as error:
+        raise ModelError(f"server_key: {error}.") from error
+
+
+def _as_model_error(error: OmlxError) -> ModelError:
+    """The sentence, with the option of the module that it is about."""
+    if isinstance(error, ForeignError):
+        return ModelError(f"{error}. Look at server_url.")
+    if isinstance(error, NoKeyError):
+        return ModelError(f"{error}; give it as server_key.")
+    return ModelError(f"{error}.")
 
 
 def missing(wanted: Mapping[str, int], offered: Mapping[str, int]) -> list[str]:

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bring the keys of a running omlx to the wanted ones, without a restart.
+"""Bring the keys of a running omlx and the settings of its models to the wanted ones.
 
-omlx reads settings.json at its start and never again, and writes what it has in memory whenever
-something is saved. So the running server is told first, and the file is looked at afterwards.
+omlx reads settings.json and model_settings.json at its start, and writes what it has in memory
+whenever something is saved. So the running server is told first, which needs no restart, and the
+files are looked at afterwards.
 """
 
 from __future__ import annotations
@@ -13,56 +14,88 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.omlx_settings import keys
-from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.admin import (
-    Admin,
-    NotThereError,
-    SilentError,
+from ansible_collections.closet.inference.plugins.module_utils.omlx_admin import (
+    ForeignError,
+    OmlxError,
+    ServerDownError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings import keys, models
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.keys import (
     OURS,
     Keys,
     KeyStep,
 )
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.models import Change
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import Want
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.server import Running
 
 
-class KeysNotAppliedError(RuntimeError):
-    """A running omlx could not be brought to the wanted keys."""
+class NotToldError(RuntimeError):
+    """A running omlx could not be brought to what is wanted."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the running server takes: `keys`, or `deaf` when none of our main keys opens it."""
+    """What the running server has: `keys` and its models' settings, or nothing when none runs.
+
+    `deaf`: one runs, and none of our main keys opens it.
+    """
 
     keys: Keys | None = None
+    models: Mapping[str, Any] | None = None
     deaf: bool = False
 
 
 @dataclass(frozen=True)
 class Told:
-    """What was changed in the running server, and whether only a restart can do the rest."""
+    """What was changed in the running server, and whether only a restart can do the rest.
+
+    `ignored` names what this omlx did not take, of the settings of its models.
+    """
 
     steps: tuple[KeyStep, ...] = ()
+    changes: tuple[Change, ...] = ()
+    ignored: tuple[str, ...] = ()
     restart: bool = False
+
+    @property
+    def changed_keys(self) -> list[str]:
+        """The settings that it took, by name."""
+        taken = [name for name in models.names(self.changes) if name not in self.ignored]
+        return keys.changed_names(self.steps) + taken
 
 
 def settle(
-    admin: Admin,
+    server: Running,
     document: Mapping[str, Any] | None,
     want: Want,
     differs: bool,
     check_mode: bool,
 ) -> Told:
-    """Bring the server that was started with `document` to the keys of `want`, if one runs.
+    """Bring the server that was started with `document` to `want`, if one runs.
 
-    `differs` says whether the file's keys are not the wanted ones, so that silence is an error.
+    Keys are proved by asking: each wanted one opens, each old one is refused. A server that none
+    of our main keys opens, and one that shall have no main key, needs a restart.
+
+    `differs` says whether the files are not as wanted, so that silence is an error.
     """
-    if want.api_key is None and want.client_keys is None:
+    if want.api_key is None and want.client_keys is None and not want.models:
         return Told()
     in_file = keys.from_auth((document or {}).get("auth")).main
-    seen = look(admin, [in_file, want.api_key or ""], differs)
-    return bring(admin, seen, want.api_key, want.client_keys, check_mode)
+    seen = look(server, [in_file, want.api_key or ""], bool(want.models), differs)
+    if seen.deaf:
+        return Told(restart=True)
+    if seen.keys is None:
+        return Told()
+    goal = wanted(want.api_key, want.client_keys, seen.keys)
+    steps = keys.plan(goal, seen.keys)
+    if any(step.verb == "main" and not step.key for step in steps):
+        return Told(restart=True)
+    changes = models.plan(want.models, seen.models or {})
+    if check_mode:
+        return Told(tuple(steps), changes)
+    _tell_keys(server, steps, goal, keys.closed(steps, seen.keys, goal))
+    return Told(tuple(steps), changes, _tell_models(server, changes, want, goal.main))
 
 
 def wanted(api_key: str | None, client_keys: Mapping[str, str] | None, now: Keys) -> Keys:
@@ -75,68 +108,59 @@ def wanted(api_key: str | None, client_keys: Mapping[str, str] | None, now: Keys
     return Keys(main=now.main if api_key is None else api_key, subs=subs)
 
 
-def look(admin: Admin, candidates: list[str], differs: bool) -> Seen:
-    """What the server takes now.
+def look(server: Running, candidates: list[str], with_models: bool, differs: bool) -> Seen:
+    """What the server has now.
 
     Args:
         candidates: main keys that it may have, the likeliest first.
-        differs: whether the file's keys are not the wanted ones, so that silence is an error.
+        with_models: whether its models are asked for as well.
+        differs: whether the files are not as wanted, so that silence is an error.
     """
     try:
-        admin.find()
         for key in dict.fromkeys(filter(None, candidates)):
-            if admin.login(key):
-                return Seen(admin.keys())
-    except NotThereError:
+            if server.login(key):
+                return Seen(server.keys(), server.models() if with_models else None)
+        # without a key, as wanted, it takes nothing live and lacks nothing
+        return Seen(deaf=any(candidates) or not server.is_open())
+    except OmlxError as error:
+        refused = isinstance(error, ServerDownError) and error.refused
+        if differs and not refused and not isinstance(error, ForeignError):
+            raise NotToldError(_sentence("keys and settings", str(error))) from error
         return Seen()
-    except SilentError as error:
-        if differs:
-            raise KeysNotAppliedError(_sentence(str(error))) from error
-        return Seen()
-    return Seen(deaf=True)
 
 
-def bring(
-    admin: Admin,
-    seen: Seen,
-    api_key: str | None,
-    client_keys: Mapping[str, str] | None,
-    check_mode: bool,
-) -> Told:
-    """Change what differs and prove it by asking: each wanted key opens, each old one is refused.
-
-    A server that none of our main keys opens, and one that shall have no main key, needs a restart.
-    """
-    if seen.deaf:
-        return Told(restart=True)
-    if seen.keys is None:
-        return Told()
-    want = wanted(api_key, client_keys, seen.keys)
-    steps = keys.plan(want, seen.keys)
-    if any(step.verb == "main" and not step.key for step in steps):
-        return Told(restart=True)
-    if check_mode or not steps:
-        return Told(tuple(steps))
+def _tell_keys(server: Running, steps: list[KeyStep], goal: Keys, gone: list[str]) -> None:
+    """Change what differs and prove it."""
     try:
         for step in steps:
-            admin.apply(step)
-        _prove(admin, want, keys.closed(steps, seen.keys, want), steps)
-    except SilentError as error:
-        raise KeysNotAppliedError(_sentence(str(error))) from error
-    return Told(tuple(steps))
+            server.apply(step)
+        fresh = [step.key for step in steps if step.verb != "remove"]
+        if any(not server.opens(key) for key in fresh):
+            raise OmlxError("it took a new key and refuses it")
+        if goal.main and any(server.opens(key) for key in gone):
+            raise OmlxError("it still takes a key that was taken away")
+    except OmlxError as error:
+        raise NotToldError(_sentence("keys", str(error))) from error
 
 
-def _prove(admin: Admin, want: Keys, gone: list[str], steps: list[KeyStep]) -> None:
-    fresh = [step.key for step in steps if step.verb != "remove"]
-    if any(not admin.opens(key) for key in fresh):
-        raise SilentError("it took a new key and refuses it")
-    if want.main and any(admin.opens(key) for key in gone):
-        raise SilentError("it still takes a key that was taken away")
+def _tell_models(
+    server: Running, changes: tuple[Change, ...], want: Want, main_key: str
+) -> tuple[str, ...]:
+    """Tell the changes; the names of those that were not taken."""
+    if not changes:
+        return ()
+    try:
+        for change in changes:
+            server.tell(change, main_key)
+        return tuple(models.names(models.plan(want.models, server.models())))
+    except OmlxError as error:
+        raise NotToldError(_sentence("settings of models", str(error))) from error
 
 
-def _sentence(what: str) -> str:
+def _sentence(what: str, trouble: str) -> str:
     return (
-        f"The keys of the running omlx could not be brought to the wanted ones: {what}. Some may "
-        "be changed already, settings.json was not touched. `sudo launchctl print "
-        "system/inference.closet.omlx` and the end of its log say what it does; then run again"
+        f"The {what} of the running omlx could not be brought to the wanted ones: {trouble}. Some "
+        "may be changed already, settings.json was not touched and nothing was restarted. `sudo "
+        "launchctl print system/inference.closet.omlx` and the end of its log say what it does; "
+        "then run again, which tells it the rest"
     )

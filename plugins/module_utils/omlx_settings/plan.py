@@ -62,12 +62,15 @@ class Want:
         """Whether settings.json is any of this task's business."""
         return bool(self.sections()) or self.client_keys is not None
 
-    def digest(self) -> str:
+    def digest(self, settings: Document | None = None) -> str:
         """Changes when, and only when, something changes that omlx reads at its start alone.
 
-        The keys are not in it: a running omlx is told those.
+        `settings` is what settings.json shall hold. The keys are not in it: a running omlx is told
+        those, and with a main key the settings of its models too.
         """
-        owned = {**self.settings, "models": self.models}
+        owned = dict(self.settings)
+        if not _get(settings, "auth", "api_key"):
+            owned["models"] = self.models
         return hashlib.sha256(json.dumps(owned, sort_keys=True).encode()).hexdigest()
 
 

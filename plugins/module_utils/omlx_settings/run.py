@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.hos
     group_id,
     user_id,
 )
-from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.admin import Admin
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.exposure import (
     local_end,
 )
@@ -37,10 +36,7 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.fou
     differs,
     found,
 )
-from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.keys import (
-    by_name,
-    changed_names,
-)
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.keys import by_name
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import settle
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
     Document,
@@ -49,17 +45,19 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.pla
     Want,
     plan,
 )
-from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.show import diffs
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.server import Running
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.show import (
+    diffs,
+    live_diffs,
+)
 
 
 def execute(
-    params: Mapping[str, Any],
-    check_mode: bool = False,
-    admin: Callable[[str, int], Admin] = Admin,
+    params: Mapping[str, Any], check_mode: bool = False
 ) -> tuple[dict[str, Any], list[str]]:
     """The result and the warnings.
 
-    Raises SettingsRefusedError before anything was touched, KeysNotAppliedError before any file.
+    Raises SettingsRefusedError before anything was touched, NotToldError before any file.
     """
     want = _want(params)
     warnings: list[str] = []
@@ -71,24 +69,33 @@ def execute(
     wanted = _wanted(want, planned)
     steps = [name for name, document in wanted.items() if differs(have[name], document, owner)]
     folder_differs = attributes_differ(folder_now, FOLDER_MODE, owner)
-    # a server that runs is told its keys first: it writes the file too, from what it has in memory
+    # a server that runs is told first: it writes the files too, from what it has in memory
     document = have[SETTINGS].document
-    keys_differ = not {"auth.api_key", "auth.sub_keys"}.isdisjoint(planned.changed_keys)
-    told = settle(admin(*local_end(document)), document, want, keys_differ, check_mode)
+    told = settle(
+        Running(*local_end(document)), document, want, _is_told(planned.changed_keys), check_mode
+    )
+    warnings += [f"this omlx did not take {name}; it goes on without" for name in told.ignored]
     for name in steps:
         if have[name].broken:
             warnings.append(_keep_aside(folder / name, have[name], owner, check_mode))
     if not check_mode:
         _write_what_differs(folder, folder_differs, want, owner)
-    names = [*planned.changed_keys, *changed_names(told.steps)]
+    names = [*planned.changed_keys, *told.changed_keys]
+    shown = diffs(folder, folder_now, folder_differs, steps, have, planned, owner)
     result = {
-        "changed": bool(steps) or folder_differs or bool(told.steps),
+        "changed": bool(steps) or folder_differs or bool(told.changed_keys),
         "changed_keys": list(dict.fromkeys(names)),
-        "digest": want.digest(),
-        "restart_for_keys": told.restart,
-        "diff": diffs(folder, folder_now, folder_differs, steps, have, planned, owner),
+        "digest": want.digest(planned.settings),
+        "restart_needed": told.restart,
+        "diff": shown + live_diffs(told.changes),
     }
     return result, warnings
+
+
+def _is_told(changed_keys: Iterable[str]) -> bool:
+    """Whether a running server has to be told any of it."""
+    keys = ("auth.api_key", "auth.sub_keys")
+    return any(name in keys or name.startswith("models.") for name in changed_keys)
 
 
 def _want(params: Mapping[str, Any]) -> Want:

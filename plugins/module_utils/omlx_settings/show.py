@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.filediff import Diff, words_diff
@@ -17,6 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.fou
     Owner,
     attributes_differ,
 )
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.models import Change
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
     Planned,
     masked,
@@ -55,6 +57,19 @@ def diffs(
         if old.data is not None and attributes_differ(old, FILE_MODE, owner):
             told.append(_attribute_diff(path, old, FILE_MODE, owner))
     return told
+
+
+def live_diffs(changes: Iterable[Change]) -> list[Diff]:
+    """One diff for each model whose settings change in the running server."""
+    return [
+        {
+            "before": json.dumps(change.before, indent=2, sort_keys=True) + "\n",
+            "after": json.dumps(change.keys, indent=2, sort_keys=True) + "\n",
+            "before_header": f"the running omlx, {change.model}",
+            "after_header": f"the running omlx, {change.model}",
+        }
+        for change in changes
+    ]
 
 
 def _attribute_diff(path: str, have: Found | None, mode: int, owner: Owner) -> Diff:

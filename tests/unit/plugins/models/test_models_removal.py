@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import urllib.error
-from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.loaded imp
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from tests.unit.plugins.models.bench import REPO, Bench, tiny_model
+from tests.unit.plugins.omlx_double import running_omlx
 
 OTHER = "acme/other-mlx"
 TINY = {"repo": REPO, "name": "tiny"}
@@ -207,30 +205,31 @@ def test_what_does_not_say_that_it_is_idle_counts_as_loaded() -> None:
 
 
 def test_the_server_is_asked_with_its_key_at_its_address() -> None:
-    asked: list[tuple[str, str | None]] = []
+    with running_omlx() as omlx:
+        omlx.models = {"idle": 1}
+        assert ask_loaded(f"{omlx.url}/v1", omlx.key) == Loaded()
+        assert omlx.asked("/v1/models/status") == 1
+        assert "did not take the one given (401)" in ask_loaded(omlx.url, "sk-wrong").unknown
 
-    def fetch(address: str, key: str | None) -> bytes:
-        asked.append((address, key))
-        return json.dumps(STATUS).encode()
 
-    assert ask_loaded("http://127.0.0.1:8000/v1", "k", fetch) == read_status(STATUS)
-    assert asked == [("http://127.0.0.1:8000/v1/models/status", "k")]
+@pytest.mark.parametrize("said", [b"<html>", {}, []])
+def test_an_answer_that_makes_no_sense_is_unknown(said: Any) -> None:
+    with running_omlx() as omlx:
+        omlx.answer = lambda _method, path, *_: (  # type: ignore[method-assign]
+            (200, {"engine_pool": {}} if path == "/health" else said, "")
+        )
+        assert ask_loaded(omlx.url, "sk-main-1234").unknown
 
 
 @pytest.mark.parametrize(
-    ("trouble", "words"),
+    ("url", "key", "words"),
     [
-        (urllib.error.HTTPError("u", 401, "no", Message(), None), "answered 401"),
-        (urllib.error.URLError(ConnectionRefusedError(61, "Connection refused")), "refused"),
-        (b"<html>", "no answer that can be read"),
-        (b"{}", "no answer that can be read"),
-        (b"[]", "no answer that can be read"),
+        ("http://127.0.0.1:1", "sk-main-1234", "nothing listens there"),
+        ("127.0.0.1", "sk-main-1234", "not an address"),
+        ("http://127.0.0.1:1", "two words", "ASCII without blanks"),
     ],
 )
-def test_anything_else_is_unknown(trouble: Exception | bytes, words: str) -> None:
-    def fetch(_address: str, _key: str | None) -> bytes:
-        if isinstance(trouble, Exception):
-            raise trouble
-        return trouble
-
-    assert words in ask_loaded("http://127.0.0.1:8000", None, fetch).unknown
+def test_nobody_to_ask_is_unknown(url: str, key: str, words: str) -> None:
+    unknown = ask_loaded(url, key).unknown
+    assert words in unknown
+    assert key not in unknown

@@ -18,7 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.server imp
     read_status,
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
-from tests.unit.plugins.models.omlx_double import OmlxDouble, Steps, running_omlx
+from tests.unit.plugins.omlx_double import OmlxDouble, Steps, running_omlx
 
 KEY = "sk-main-1234"
 REPO = "acme/tiny-mlx"

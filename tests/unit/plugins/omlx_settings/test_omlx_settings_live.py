@@ -27,13 +27,13 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.key
     plan,
 )
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import (
-    KeysNotAppliedError,
+    NotToldError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
     SettingsRefusedError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.run import execute
-from tests.unit.plugins.omlx_settings.omlx_double import Omlx, running
+from tests.unit.plugins.omlx_double import OmlxDouble, running_omlx
 
 MAIN, AIR, PRO, NEW = (f"secret-key-of-{name}-0123456789" for name in ("main", "air", "pro", "new"))
 
@@ -44,17 +44,17 @@ def confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def omlx(tmp_path: Path) -> Iterator[Omlx]:
+def omlx(tmp_path: Path) -> Iterator[OmlxDouble]:
     """A server that an earlier run has given main, air and pro, and somebody the key of a phone."""
     base = tmp_path / "omlx"
     base.mkdir()
     subs = {AIR: "closet:air", PRO: "closet:pro", "phone-key": "phone"}
-    with running(Omlx(MAIN, subs, base / "settings.json")) as served:
+    with running_omlx(OmlxDouble(MAIN, subs, base / "settings.json")) as served:
         served.save()
         yield served
 
 
-def bring(omlx: Omlx, check_mode: bool = False, **changed: Any) -> dict[str, Any]:
+def bring(omlx: OmlxDouble, check_mode: bool = False, **changed: Any) -> dict[str, Any]:
     assert omlx.file is not None
     params = {
         "base_path": str(omlx.file.parent),
@@ -69,18 +69,18 @@ def bring(omlx: Omlx, check_mode: bool = False, **changed: Any) -> dict[str, Any
     return result
 
 
-def in_file(omlx: Omlx) -> Keys:
+def in_file(omlx: OmlxDouble) -> Keys:
     assert omlx.file is not None
     auth = json.loads(omlx.file.read_text())["auth"]
     return Keys(auth["api_key"], {entry["key"]: entry["name"] for entry in auth["sub_keys"]})
 
 
-def test_equal_keys_are_no_change(omlx: Omlx) -> None:
+def test_equal_keys_are_no_change(omlx: OmlxDouble) -> None:
     assert omlx.file is not None
     omlx.file.chmod(0o600)
     omlx.file.parent.chmod(0o700)
     result = bring(omlx)
-    assert (result["changed"], result["restart_for_keys"]) == (False, False)
+    assert (result["changed"], result["restart_needed"]) == (False, False)
     assert omlx.changes == []
 
 
@@ -109,7 +109,7 @@ def test_equal_keys_are_no_change(omlx: Omlx) -> None:
     ],
 )
 def test_a_running_server_is_told(
-    omlx: Omlx, wanted: dict[str, Any], changes: list[str], names: list[str]
+    omlx: OmlxDouble, wanted: dict[str, Any], changes: list[str], names: list[str]
 ) -> None:
     foretold = bring(omlx, check_mode=True, **wanted)
     assert omlx.changes == []
@@ -117,17 +117,17 @@ def test_a_running_server_is_told(
     assert told == foretold
     assert omlx.changes == changes
     assert told["changed_keys"] == names
-    assert told["restart_for_keys"] is False
+    assert told["restart_needed"] is False
     assert omlx.subs["phone-key"] == "phone", "a key that somebody else made is gone"
-    assert in_file(omlx) == Keys(omlx.main, omlx.subs)
+    assert in_file(omlx) == Keys(str(omlx.key), omlx.subs)
     assert bring(omlx, **wanted)["changed"] is False
 
 
-def test_the_digest_that_restarts_it_is_the_same_with_other_keys(omlx: Omlx) -> None:
+def test_the_digest_that_restarts_it_is_the_same_with_other_keys(omlx: OmlxDouble) -> None:
     assert bring(omlx)["digest"] == bring(omlx, api_key=NEW, client_keys=[])["digest"]
 
 
-def test_a_file_that_says_other_than_the_server_is_made_to_follow(omlx: Omlx) -> None:
+def test_a_file_that_says_other_than_the_server_is_made_to_follow(omlx: OmlxDouble) -> None:
     """What a run leaves that was cut off between the file and the restart that it owed."""
     assert omlx.file is not None
     document = json.loads(omlx.file.read_text())
@@ -148,35 +148,35 @@ def test_a_file_that_says_other_than_the_server_is_made_to_follow(omlx: Omlx) ->
     assert json.loads(omlx.file.read_text())["scheduler"] == {"max_concurrent_requests": 4}
 
 
-def test_a_server_that_none_of_our_keys_opens_is_restarted(omlx: Omlx) -> None:
-    omlx.main = "somebody-elses"
+def test_a_server_that_none_of_our_keys_opens_is_restarted(omlx: OmlxDouble) -> None:
+    omlx.key = "somebody-elses"
     result = bring(omlx)
-    assert result["restart_for_keys"] is True
+    assert result["restart_needed"] is True
     assert in_file(omlx).main == MAIN
     assert omlx.changes == []
 
 
-def test_taking_the_main_key_away_needs_a_restart(omlx: Omlx) -> None:
-    assert bring(omlx, api_key="")["restart_for_keys"] is True
-    assert omlx.main == MAIN
+def test_taking_the_main_key_away_needs_a_restart(omlx: OmlxDouble) -> None:
+    assert bring(omlx, api_key="")["restart_needed"] is True
+    assert omlx.key == MAIN
 
 
-def test_a_server_that_goes_on_taking_a_key_is_an_error(omlx: Omlx) -> None:
+def test_a_server_that_goes_on_taking_a_key_is_an_error(omlx: OmlxDouble) -> None:
     omlx.deaf_to_removals = True
-    with pytest.raises(KeysNotAppliedError, match="still takes a key that was taken away"):
+    with pytest.raises(NotToldError, match="still takes a key that was taken away"):
         bring(omlx, client_keys=[])
 
 
-def test_a_broken_server_is_an_error_only_when_there_is_something_to_tell(omlx: Omlx) -> None:
+def test_a_broken_server_is_an_error_only_when_there_is_something_to_tell(omlx: OmlxDouble) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(omlx, "answer", lambda *_: (200, {"engine_pool": {}}, ""))
-        assert bring(omlx)["restart_for_keys"] is True  # it lets nobody log in
-    omlx.broken = True
+        assert bring(omlx)["restart_needed"] is True  # it lets nobody log in
+    omlx.broken = "/"
     result = bring(omlx, client_keys=[])
-    assert result["restart_for_keys"] is False, "what answers like that is taken for no omlx"
+    assert result["restart_needed"] is False, "what answers like that is taken for no omlx"
 
 
-def test_a_server_that_accepts_and_is_silent(tmp_path: Path, omlx: Omlx) -> None:
+def test_a_server_that_accepts_and_is_silent(tmp_path: Path, omlx: OmlxDouble) -> None:
     assert omlx.file is not None
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -191,10 +191,25 @@ def test_a_server_that_accepts_and_is_silent(tmp_path: Path, omlx: Omlx) -> None
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("http.client.HTTPConnection.getresponse", hung_up)
-            with pytest.raises(KeysNotAppliedError, match="does not answer"):
+            with pytest.raises(NotToldError, match="broke off: it hung up"):
                 bring(omlx, client_keys=[], **closing)
             assert omlx.file.read_text() == before
-            assert bring(omlx, **closing)["restart_for_keys"] is False
+            assert bring(omlx, **closing)["restart_needed"] is False
+
+
+def test_a_server_that_wants_no_key_and_shall_have_none_is_left_alone(omlx: OmlxDouble) -> None:
+    assert omlx.file is not None
+    omlx.key = ""
+    omlx.save()
+    result = bring(omlx, api_key="", client_keys=[])
+    assert result["restart_needed"] is False
+    assert bring(omlx)["restart_needed"] is True, "it cannot be given its first key live"
+
+
+def test_what_is_no_omlx_gets_no_key(omlx: OmlxDouble) -> None:
+    omlx.broken = "/health"
+    bring(omlx, client_keys=[])
+    assert {path for _method, path, _body in omlx.requests} == {"/health"}
 
 
 def test_when_nothing_listens_the_file_is_enough(tmp_path: Path) -> None:
@@ -206,7 +221,7 @@ def test_when_nothing_listens_the_file_is_enough(tmp_path: Path) -> None:
         "client_keys": [{"name": "air", "key": AIR}],
     }
     result, _ = execute(params)
-    assert result["restart_for_keys"] is False
+    assert result["restart_needed"] is False
     auth = json.loads((base / "settings.json").read_text())["auth"]
     assert auth["sub_keys"] == [{"key": AIR, "name": "closet:air", "created_at": ""}]
 
@@ -229,7 +244,7 @@ def test_when_nothing_listens_the_file_is_enough(tmp_path: Path) -> None:
     ],
 )
 def test_keys_that_cannot_be_used_change_nothing(
-    omlx: Omlx, wanted: dict[str, Any], error: type[Exception], sentence: str
+    omlx: OmlxDouble, wanted: dict[str, Any], error: type[Exception], sentence: str
 ) -> None:
     before = in_file(omlx)
     with pytest.raises(error, match=sentence):

@@ -287,6 +287,11 @@ def test_digest_is_about_what_is_owned() -> None:
     assert first.digest() == want({"server": {"port": 1}}, client_keys={"air": KEY}).digest()
     assert first.digest() != want({"server": {"port": 2}}, api_key=KEY).digest()
     assert KEY not in first.digest()
+    keyed: dict[str, Any] = {"auth": {"api_key": KEY}}
+    keyless: dict[str, Any] = {"auth": {}}
+    modelled = want({"server": {"port": 1}}, api_key=KEY, models={"a": {"is_pinned": True}})
+    assert modelled.digest(keyed) == first.digest(keyed), "a server with a key is told its models"
+    assert modelled.digest(keyless) != first.digest(keyless)
 
 
 def test_same_is_strict_about_flags() -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,22 +24,27 @@ class Change:
         return self.keys.get("is_pinned") is True
 
 
-def plan(wanted: Mapping[str, Mapping[str, Any]], have: Mapping[str, Any]) -> list[Change] | None:
+def plan(wanted: Mapping[str, Mapping[str, Any]], have: Mapping[str, Any]) -> tuple[Change, ...]:
     """The changes for the server that has `have`, settings by model.
 
-    None when the server serves other models: a restart brings it the wanted ones, and telling the
-    old ones would be for nothing. Only what differs is sent, since omlx unloads a model for some
-    keys even when they are what they were.
+    Nothing for a server of other models: a restart brings it the wanted ones, and telling the old
+    ones would be for nothing. Only what differs is sent, since omlx unloads a model for some keys
+    even when they are what they were.
     """
     if set(wanted) != set(have):
-        return None
+        return ()
     changes = []
     for model, keys in wanted.items():
         now = have[model] or {}
         differs = {key: value for key, value in keys.items() if not _same(now.get(key), value)}
         if differs:
             changes.append(Change(model, differs, {key: now.get(key) for key in differs}))
-    return changes
+    return tuple(changes)
+
+
+def names(changes: Iterable[Change]) -> list[str]:
+    """The settings that the changes are about, by name."""
+    return [f"models.{change.model}.{key}" for change in changes for key in change.keys]
 
 
 def _same(now: Any, wanted: Any) -> bool:

@@ -1,0 +1,153 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A running omlx is told the settings of its models, and only what differs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.closet.inference.plugins.module_utils.house import consent
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import (
+    NotToldError,
+)
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.models import plan
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.run import execute
+from tests.unit.plugins.omlx_double import OmlxDouble, running_omlx
+
+KEY = "sk-main-1234"
+NEW = "sk-main-5678"
+HAVE = {"a": {"is_pinned": True, "temperature": 1.0, "top_k": None}, "b": {}}
+WANTED = {"a": {"temperature": 0.2}, "b": {"is_pinned": True}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "keys"),
+    [
+        ({"a": {"is_pinned": True, "temperature": 1}, "b": {"is_pinned": False}}, []),
+        ({"a": {"temperature": 0.2}, "b": {}}, [("a", {"temperature": 0.2})]),
+        ({"a": {"temperature": None, "top_k": None}, "b": {}}, [("a", {"temperature": None})]),
+        ({"a": {}, "b": {"is_pinned": True}}, [("b", {"is_pinned": True})]),
+        ({"a": {"temperature": 0.2}}, []),
+        ({"a": {"temperature": 0.2}, "c": {}}, []),
+    ],
+)
+def test_only_what_differs_is_told_and_only_to_the_right_server(
+    wanted: dict[str, Any], keys: list[tuple[str, Any]]
+) -> None:
+    assert [(change.model, dict(change.keys)) for change in plan(wanted, HAVE)] == keys
+
+
+@pytest.fixture
+def omlx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OmlxDouble]:
+    monkeypatch.setattr(consent, "on_this_host", lambda: None)
+    base = tmp_path / "omlx"
+    base.mkdir()
+    have = json.loads(json.dumps(HAVE))
+    with running_omlx(OmlxDouble(KEY, file=base / "settings.json", settings=have)) as served:
+        served.save()
+        yield served
+
+
+def bring(
+    omlx: OmlxDouble, models: dict[str, Any], check_mode: bool = False, key: str | None = KEY
+) -> tuple[dict[str, Any], list[str]]:
+    assert omlx.file is not None
+    params = {"base_path": str(omlx.file.parent), "api_key": key, "models": models}
+    result, warnings = execute(params, check_mode)
+    assert KEY not in json.dumps(result)
+    return result, warnings
+
+
+def in_file(omlx: OmlxDouble) -> Any:
+    assert omlx.file is not None
+    return json.loads(omlx.file.with_name("model_settings.json").read_text())["models"]
+
+
+def test_it_tells_the_difference_loads_what_is_pinned_and_has_nothing_to_say_then(
+    omlx: OmlxDouble,
+) -> None:
+    foretold, _ = bring(omlx, WANTED, check_mode=True)
+    assert omlx.changes == []
+    told, warnings = bring(omlx, WANTED)
+    assert told == foretold
+    assert told["changed_keys"] == ["models.a.temperature", "models.b.is_pinned"]
+    assert (told["restart_needed"], warnings) == (False, [])
+    assert omlx.changes == [
+        'tell a {"temperature": 0.2}',
+        'tell b {"is_pinned": true}',
+        "load b",
+    ]
+    assert in_file(omlx) == WANTED
+    assert bring(omlx, WANTED)[0]["changed"] is False
+
+
+def test_what_the_files_have_and_the_server_does_not_is_told_all_the_same(
+    omlx: OmlxDouble,
+) -> None:
+    bring(omlx, WANTED)
+    omlx.settings["a"]["temperature"] = 1.0
+    told, _ = bring(omlx, WANTED)
+    assert (told["changed"], told["changed_keys"]) == (True, ["models.a.temperature"])
+    shown = [entry for entry in told["diff"] if "the running omlx, a" in entry["after_header"]]
+    assert [json.loads(entry["before"]) for entry in shown] == [{"temperature": 1.0}]
+
+
+def test_a_main_key_that_is_replaced_and_a_pin_need_one_look_and_no_restart(
+    omlx: OmlxDouble,
+) -> None:
+    told, _ = bring(omlx, WANTED, key=NEW)
+    assert told["restart_needed"] is False
+    assert told["changed_keys"] == [
+        "auth.api_key",
+        "models.a.temperature",
+        "models.b.is_pinned",
+    ]
+    assert omlx.changes[0] == "main"
+    assert omlx.changes[-1] == "load b", "it is loaded with the new key"
+    assert omlx.asked("/admin/api/login") == 1
+
+
+def test_without_keys_of_its_own_a_task_tells_models_with_the_key_in_the_file(
+    omlx: OmlxDouble,
+) -> None:
+    assert bring(omlx, WANTED, key=None)[0]["changed"] is True
+    assert omlx.settings["a"]["temperature"] == 0.2
+    assert omlx.key == KEY
+
+
+def test_a_server_of_other_models_reads_the_file_when_it_is_restarted(omlx: OmlxDouble) -> None:
+    assert bring(omlx, {"c": {"is_pinned": True}})[0]["restart_needed"] is False
+    assert omlx.changes == []
+    assert in_file(omlx) == {"c": {"is_pinned": True}}
+
+
+def test_a_key_that_this_omlx_does_not_take_is_said_and_is_no_change(omlx: OmlxDouble) -> None:
+    omlx.deaf_to = ("temperature",)
+    wanted: dict[str, Any] = {"a": {"temperature": 0.2}, "b": {}}
+    _, warnings = bring(omlx, wanted)
+    assert warnings == ["this omlx did not take models.a.temperature; it goes on without"]
+    again, warnings = bring(omlx, wanted)
+    assert (again["changed"], len(warnings)) == (False, 1)
+
+
+def test_a_server_that_does_not_let_us_in_is_told_nothing_and_restarted(omlx: OmlxDouble) -> None:
+    omlx.key = "sk-of-somebody-else"
+    assert bring(omlx, WANTED)[0]["restart_needed"] is True
+    assert omlx.changes == []
+
+
+def test_an_error_of_the_server_is_a_sentence_without_the_key_and_no_file_is_written(
+    omlx: OmlxDouble,
+) -> None:
+    omlx.broken = "/admin/api/models/a/"
+    with pytest.raises(NotToldError, match=r"it answered 500 .* to settings of a\.") as caught:
+        bring(omlx, WANTED)
+    assert KEY not in str(caught.value)
+    with pytest.raises(FileNotFoundError):
+        in_file(omlx)
