@@ -68,12 +68,16 @@ def write(path: Path, tensors: Mapping[str, Tensor]) -> int:
     return offset
 
 
+#: what the format's own reader accepts; a file of anything else may begin with any number
+LARGEST_HEADER = 100_000_000
+
+
 def parameters(path: Path) -> dict[str, int]:
     """How many numbers of each type a file holds; empty when it is not of this format."""
     with path.open("rb") as handle:
         start = handle.read(8)
         length = int.from_bytes(start, "little")
-        if len(start) < 8 or not 0 < length < path.stat().st_size:
+        if len(start) < 8 or not 0 < length < min(path.stat().st_size, LARGEST_HEADER):
             return {}
         try:
             header = json.loads(handle.read(length))
