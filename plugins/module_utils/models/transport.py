@@ -13,6 +13,7 @@ import http.client
 import importlib.util
 import socket
 import ssl
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -88,6 +89,7 @@ class HttpxTransport:
         near: bool = False,
     ) -> None:
         """`near` is for hosts of the LAN: no proxy, and no long wait for one that is asleep."""
+        _without_its_command_line()
         import httpx
 
         _read_large_chunks()
@@ -118,6 +120,15 @@ class HttpxTransport:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _without_its_command_line() -> None:
+    """httpx brings its command line along, and with it rich and pygments, wherever those are
+    installed: more than half of the time that its import takes. None makes Python raise the
+    ImportError that httpx expects where they are not.
+    """
+    if "httpx" not in sys.modules:
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 
 def _read_large_chunks() -> None:

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -52,6 +55,27 @@ def test_both_transports_answer_questions(hub: HubDouble, make: Any) -> None:
     with pytest.raises(ModelError, match="no revision"):
         client.resolve(REPO, "nope")
     client.close()
+
+
+FRESH = """
+import sys
+from ansible_collections.closet.inference.plugins.module_utils.models import transport
+transport.HttpxTransport(1).close()
+import httpcore
+print("rich" in sys.modules, httpcore.HTTP11Connection.READ_NUM_BYTES == transport.CHUNK_BYTES)
+"""
+
+
+def test_httpx_comes_without_its_command_line_and_reads_large_chunks() -> None:
+    pytest.importorskip("rich")  # without it httpx leaves its command line out by itself
+    told = subprocess.run(
+        [sys.executable, "-c", FRESH],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout.split() == ["False", "True"]
 
 
 def test_urllib_keeps_the_token_at_its_origin(hub: HubDouble) -> None:
