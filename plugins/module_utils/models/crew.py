@@ -30,12 +30,9 @@ class Crew:
     def stopped(self) -> bool:
         return self._error is not None
 
-    def add(self, tasks: Sequence[Task], *, first: bool = False) -> None:
+    def add(self, tasks: Sequence[Task]) -> None:
         with self._changed:
-            if first:
-                self._tasks.extendleft(reversed(tasks))
-            else:
-                self._tasks.extend(tasks)
+            self._tasks.extend(tasks)
             self._changed.notify_all()
 
     def run(self) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,6 @@ from pathlib import Path
 from ansible_collections.closet.inference.plugins.module_utils.models.crew import (
     Crew,
     StoppedError,
-    Task,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.durable import Keeper
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Body, Hub
@@ -113,7 +113,11 @@ class Sources:
 
 
 class FilePull:
-    """One file: opened, cut into segments, verified, and once more if the hash is wrong."""
+    """One file: opened, cut into segments, verified, and once more if the hash is wrong.
+
+    Its segments are taken in order. As long as there are files enough, each has one thread, which
+    hashes the bytes while it has them in hand; threads that find no other file help.
+    """
 
     def __init__(self, job: FileJob, sources: Sources, crew: Crew, progress: Progress) -> None:
         self.job = job
@@ -122,6 +126,7 @@ class FilePull:
         self.crew = crew
         self.part = Part(job.final, job.entry)
         self._progress = progress
+        self._spans: deque[tuple[Span, int]] = deque()  # with the generation they are of
         self._finishing = threading.Lock()
         self._wrong_hashes = 0
         self._ignored_ranges = 0
@@ -130,7 +135,18 @@ class FilePull:
     def begin(self) -> None:
         self.part.open()
         self._progress.add(self.job.model, 0, self.part.arrived - self.job.claimed)
-        self._add_segments()
+        self._cut()
+        self.work()
+
+    def work(self) -> None:
+        """Segment by segment, until nobody has to take up another one."""
+        while self._spans:
+            try:
+                span, generation = self._spans.popleft()
+            except IndexError:  # somebody else was quicker
+                return
+            with contextlib.suppress(SupersededError):
+                Segment(self, span, generation).run()
 
     def count(self, fetched: int, done: int) -> None:
         self._progress.add(self.job.model, fetched, done)
@@ -153,17 +169,15 @@ class FilePull:
             )
         return fresh
 
-    def _add_segments(self) -> None:
+    def _cut(self) -> None:
+        """What is missing, in segments; and a place in the queue for everybody who may help."""
         generation = self.part.generation
         spans = split(self.part.missing(), self.crew.size)
         if not spans:
             self.finish()
             return
-
-        def task_of(span: Span) -> Task:
-            return lambda: Segment(self, span, generation).run()
-
-        self.crew.add([task_of(span) for span in spans], first=True)
+        self._spans.extend((span, generation) for span in spans)
+        self.crew.add([self.work] * (min(len(spans), self.crew.size) - 1))
 
     def finish(self) -> None:
         """Called at the end of each segment; the last one finds nothing missing."""
@@ -179,7 +193,7 @@ class FilePull:
             self.start_over(self.part.generation)
             if self._wrong_hashes >= MOST_WRONG_HASHES:
                 raise self._wrong_content()
-        self._add_segments()
+        self._cut()
 
     def _wrong_content(self) -> ModelError:
         job = self.job
@@ -259,9 +273,12 @@ class Segment:
         while view:
             room = len(self._buffer) - self._fill
             piece, view = view[:room], view[room:]
+            self._at += len(piece)
+            if not self._fill and len(piece) >= len(self._buffer) // 2:
+                self._write(piece)  # as it came: a fast line need not be collected
+                continue
             self._buffer[self._fill : self._fill + len(piece)] = piece
             self._fill += len(piece)
-            self._at += len(piece)
             if self._fill == len(self._buffer):
                 self._flush()
         return surplus
@@ -269,10 +286,13 @@ class Segment:
     def _flush(self) -> None:
         if self._fill:
             data = self._buffer[: self._fill]
-            offset = self._at - self._fill
             self._fill = 0
-            self._pull.part.write(self._generation, offset, data)
-            self._pull.count(0, len(data))
+            self._write(data)
+
+    def _write(self, data: memoryview) -> None:
+        """The bytes before `_at`."""
+        self._pull.part.write(self._generation, self._at - len(data), data)
+        self._pull.count(0, len(data))
 
     def _pause(self, seconds: float) -> None:
         """Sleep in short steps, so that nobody waits long for us to leave."""
