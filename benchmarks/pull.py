@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import signal
 import statistics
@@ -24,7 +25,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import clients, report
+from benchmarks import clients, floors, report
 from benchmarks.clients import Client, PullError, Run
 from lab.paths import CHECKOUT, cache
 
@@ -35,6 +36,7 @@ QUICK = (256, 256)
 #: per answer of the hub, while a kill at half is waited for: without it, what lies in the
 #: kernel's buffers would count as fetched
 KILL_RATE = 60 * MIB
+FLOORS = ("httpx alone", "sha256 alone")
 
 
 @dataclass(frozen=True)
@@ -155,9 +157,11 @@ def median(runs: Sequence[Run], what: str) -> float:
 
 
 def last_line(
-    runs: Mapping[str, Sequence[Run]], again: Mapping[str, Sequence[int]]
+    runs: Mapping[str, Sequence[Run]], again: Mapping[str, Sequence[int]], load: float
 ) -> dict[str, Any]:
-    """The result for a machine."""
+    """The result for a machine; `load` is what else the machine had to do when it began."""
+    cpu = {name: median(found, "cpu_s") for name, found in runs.items()}
+    floor = sum(cpu[name] for name in FLOORS)
     wall = {name: median(found, "wall_s") for name, found in runs.items()}
     return {
         "benchmark": "pull",
@@ -166,6 +170,10 @@ def last_line(
         "peak_mib": round(max(run.peak_mib for run in runs["ours"])),
         "refetched_mib_after_kill": round(statistics.median(again["ours"]) / MIB, 1),
         "hf_refetched_mib_after_kill": round(statistics.median(again["hf"]) / MIB, 1),
+        "cpu_over_hf": round(cpu["ours"] / cpu["hf"], 2),
+        "cpu_over_curl": round(cpu["ours"] / cpu["curl"], 2),
+        "httpx_and_sha256_cpu_over_curl": round(floor / cpu["curl"], 2),
+        "load_before": load,
     }
 
 
@@ -173,13 +181,19 @@ def run(plan: Plan, scratch: Path) -> dict[str, Any]:
     """Everything, the clients taking turns, so that a busy minute hits all of them."""
     console = report.console()
     program, version = clients.hf_program(cache())
-    console.print(f"huggingface_hub {version}, Python {sys.version.split()[0]}")
+    load = round(os.getloadavg()[0], 1)
+    console.print(
+        f"huggingface_hub {version}, Python {sys.version.split()[0]}, {os.cpu_count()} processors, "
+        f"load {load} before we began"
+    )
     with running_hub(scratch) as hub:
         publish(hub, plan)
         everybody = [
             clients.ours(hub.endpoint, REPO),
             clients.hugging_face(hub.endpoint, REPO, program),
             clients.curl(hub.endpoint, REPO),
+            floors.httpx_alone(hub.endpoint, REPO, plan.sizes),
+            floors.sha256_alone(plan.sizes),
         ]
         runs: dict[str, list[Run]] = {client.name: [] for client in everybody}
         again: dict[str, list[int]] = {"ours": [], "hf": []}
@@ -190,7 +204,7 @@ def run(plan: Plan, scratch: Path) -> dict[str, Any]:
             for client in everybody[:2]:
                 again[client.name].append(refetched(hub, plan, client, scratch))
     console.print(table(runs, again, plan))
-    return last_line(runs, again)
+    return last_line(runs, again, load)
 
 
 def main() -> None:

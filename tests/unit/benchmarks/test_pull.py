@@ -22,15 +22,25 @@ def runs(*walls: float, peak: float = 10.0) -> list[Run]:
 
 
 def test_the_last_line_has_medians_ratios_and_the_largest_peak() -> None:
-    found = {"ours": runs(2.0, 9.0, 3.0), "hf": runs(6.0, 7.0, 5.0), "curl": runs(1.5, 2.5, 2.0)}
+    found = {
+        "ours": runs(2.0, 9.0, 3.0),
+        "hf": runs(6.0, 7.0, 5.0),
+        "curl": runs(1.5, 2.5, 2.0),
+        "httpx alone": runs(1.0),
+        "sha256 alone": runs(0.5),
+    }
     again = {"ours": [3 * MIB, MIB, 2 * MIB], "hf": [300 * MIB, 200 * MIB, 250 * MIB]}
-    assert pull.last_line(found, again) == {
+    assert pull.last_line(found, again, 0.4) == {
         "benchmark": "pull",
         "throughput_over_hf": 2.0,
         "wall_over_curl": 1.5,
         "peak_mib": 12,
         "refetched_mib_after_kill": 2.0,
         "hf_refetched_mib_after_kill": 250.0,
+        "cpu_over_hf": 0.5,
+        "cpu_over_curl": 1.5,
+        "httpx_and_sha256_cpu_over_curl": 0.75,
+        "load_before": 0.4,
     }
 
 
