@@ -9,7 +9,6 @@ import hashlib
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -32,6 +31,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.store impo
     journal_path,
     part_path,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.transport import Reply
 
 PIECE = 256
 SEGMENT = 4 * PIECE
@@ -46,24 +46,20 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "LARGEST_SEGMENT", SEGMENT)
 
 
-@dataclass(frozen=True)
 class Part:
     """One range of CONTENT, in chunks of a given size."""
 
-    start: int
-    end: int
-    chunk: int
-    status: int = 206
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return {"content-range": f"bytes {self.start}-{self.end - 1}/{len(CONTENT)}"}
-
-    first_headers = headers
+    def __init__(self, start: int, end: int, chunk: int) -> None:
+        self.status = 206
+        self.headers: Mapping[str, str] = {
+            "content-range": f"bytes {start}-{end - 1}/{len(CONTENT)}"
+        }
+        self.first_headers: Mapping[str, str] = self.headers
+        self._start, self._end, self._chunk = start, end, chunk
 
     def chunks(self) -> Iterator[bytes]:
-        for at in range(self.start, self.end, self.chunk):
-            yield CONTENT[at : min(at + self.chunk, self.end)]
+        for at in range(self._start, self._end, self._chunk):
+            yield CONTENT[at : min(at + self._chunk, self._end)]
 
     def close(self) -> None:
         """Nothing is open."""
@@ -77,7 +73,7 @@ class InStep:
         self._chunk = chunk
         self.asked: list[tuple[str, int]] = []
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Part:
+    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
         start, last = (int(edge) for edge in headers["Range"][6:].split("-"))
         self._all.wait(30)
         self.asked.append((url.rpartition("/")[2], start))
