@@ -16,7 +16,8 @@ from pathlib import Path
 from lab import disk, host, image, network, state
 from lab.host import Process
 from lab.hub.models import build as build_models
-from lab.inventory import InventoryError, Lan, Mac, read
+from lab.inventory import InventoryError, Lan, Mac, Machine, read
+from lab.linux import disk as linux
 from lab.parts.cache import PartsError
 from lab.parts.fetch import fetch as fetch_parts
 from lab.paths import CHECKOUT, HOSTS, INVENTORY, STATE, cache
@@ -85,7 +86,7 @@ def up(arguments: argparse.Namespace) -> None:
     except BaseException:
         _remove_everything(state.load())
         raise
-    print(f"The lab is up: {len(lan.macs)} Macs in {time.monotonic() - started:.1f} s.")
+    print(f"The lab is up: {len(lan.machines)} machines in {time.monotonic() - started:.1f} s.")
     _table(running, lan)
 
 
@@ -154,9 +155,9 @@ def _build(lan: Lan, folder: Path, layer: Path) -> state.Running:
     disk.make_keys()
     network.build(lan)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda mac: disk.write_disk(mac, lan), lan.macs))
-    disk.write_known_hosts(lan.macs)
-    machines = {mac.name: host.power_on(mac, layer) for mac in lan.macs}
+        list(pool.map(lambda machine: _write_disk(machine, lan), lan.machines))
+    disk.write_known_hosts(lan.machines)
+    machines = {one.name: host.power_on(one, layer) for one in lan.machines}
     running = state.Running(
         checkout=str(CHECKOUT),
         inventory=str(folder),
@@ -165,9 +166,16 @@ def _build(lan: Lan, folder: Path, layer: Path) -> state.Running:
         hub=_start_hub(lan),
     )
     state.save(running)
-    _expect_ssh(lan.macs)
+    _expect_ssh(lan.machines)
     _expect_hub(lan)
     return running
+
+
+def _write_disk(machine: Machine, lan: Lan) -> None:
+    if isinstance(machine, Mac):
+        disk.write_disk(machine, lan)
+    else:
+        linux.write_disk(machine, lan)
 
 
 def _start_hub(lan: Lan) -> Process:
@@ -189,30 +197,30 @@ def _start_hub(lan: Lan) -> Process:
 
 
 def _switch_on(running: state.Running, lan: Lan) -> None:
-    off = [mac for mac in lan.macs if not running.machines[mac.name].alive]
+    off = [one for one in lan.machines if not running.machines[one.name].alive]
     if running.hub is None or not running.hub.alive:
         running = state.Running(**{**vars(running), "hub": _start_hub(lan)})
         state.save(running)
     if off:
         running = _power_on_all(running, off)
-        print(f"Switched on: {', '.join(mac.name for mac in off)}.")
+        print(f"Switched on: {', '.join(one.name for one in off)}.")
     else:
         print("The lab is up already.")
     _table(running, lan)
 
 
-def _power_on_all(running: state.Running, macs: Sequence[Mac]) -> state.Running:
+def _power_on_all(running: state.Running, off: Sequence[Machine]) -> state.Running:
     machines = dict(running.machines)
-    for mac in macs:
-        machines[mac.name] = host.power_on(mac, Path(running.layer))
+    for one in off:
+        machines[one.name] = host.power_on(one, Path(running.layer))
     running = state.Running(**{**vars(running), "machines": machines})
     state.save(running)
-    _expect_ssh(macs)
+    _expect_ssh(off)
     return running
 
 
-def _expect_ssh(macs: Sequence[Mac]) -> None:
-    silent = host.wait_for_ssh(macs)
+def _expect_ssh(machines: Sequence[Machine]) -> None:
+    silent = host.wait_for_ssh(machines)
     if silent:
         name = silent[0].name
         console = HOSTS / name / "console.log"
@@ -240,26 +248,22 @@ def _remove_everything(running: state.Running | None) -> None:
     state.LOCK.unlink(missing_ok=True)
 
 
-def _find(name: str) -> tuple[state.Running, Mac]:
+def _find(name: str) -> tuple[state.Running, Machine]:
     running = state.load()
     if running is None:
         raise LabError("the lab is down: `make lab` brings it up")
-    macs = {mac.name: mac for mac in read(Path(running.inventory)).macs}
-    if name not in macs:
-        raise LabError(f"there is no Mac called {name}; there are {', '.join(macs)}")
-    return running, macs[name]
+    machines = {one.name: one for one in read(Path(running.inventory)).machines}
+    if name not in machines:
+        raise LabError(f"there is no Mac called {name}; there are {', '.join(machines)}")
+    return running, machines[name]
 
 
 def _table(running: state.Running, lan: Lan) -> None:
-    for mac in lan.macs:
-        machine = running.machines.get(mac.name)
+    for one in lan.machines:
+        machine = running.machines.get(one.name)
         up_now = machine is not None and machine.alive
-        ssh = "ssh answers" if up_now and host.answers(mac.address, 22) else "no ssh"
-        facts = mac.facts
-        print(
-            f"  {mac.name:<8} {mac.address:<14} {facts['model_name']}, {facts['memory_gb']} GB, "
-            f"macOS {facts['macos']}: {ssh if up_now else 'off'}"
-        )
+        ssh = "ssh answers" if up_now and host.answers(one.address, 22) else "no ssh"
+        print(f"  {one.name:<8} {one.address:<14} {one.title}: {ssh if up_now else 'off'}")
     hub = "serves" if running.hub is not None and running.hub.alive else "is down"
     print(f"  {'hub':<8} {lan.hub:<14} {hub} models on :8080 (big files :8082), packages on :8081")
 

@@ -1,4 +1,4 @@
-"""One simulated Mac switched on: its power, its pid 1, and how to reach it."""
+"""One machine of the lab switched on: its power, its pid 1, and how to reach it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.inventory import Mac
+from lab.inventory import Mac, Machine
 from lab.network import namespace
 from lab.paths import CHECKOUT, HOSTS, KEY, KNOWN_HOSTS, STATE, cache
 
@@ -34,13 +34,15 @@ class Process:
         return _start_time(self.pid) == self.started and self.started != ""
 
 
-def power_on(mac: Mac, layer: Path) -> Process:
-    """Switch the Mac on; returns its firmware process, whose group is the whole machine."""
-    folder = HOSTS / mac.name
+def power_on(machine: Machine, layer: Path) -> Process:
+    """Switch it on; returns its firmware process, whose group is the whole machine."""
+    name, folder = machine.name, HOSTS / machine.name
     hide = [str(path) for path in (CHECKOUT, STATE, cache())]
+    # only a Mac has a layer that makes another system of this machine's
+    lies_over = str(layer) if isinstance(machine, Mac) else "/"
     argv = [
         str(CHECKOUT / "lab" / "firmware.sh"),
-        *(namespace(mac.name), mac.name, str(folder), str(layer)),
+        *(namespace(name), name, str(folder), lies_over),
         *hide,
     ]
     with (folder / "console.log").open("ab") as console:
@@ -67,7 +69,7 @@ def cut_power(machine: Process) -> None:
 
 
 def reboot(machine: Process) -> None:
-    """Ask launchd for an orderly restart, as `sudo reboot` does, and wait until it is up again."""
+    """Ask pid 1 for an orderly restart, as `sudo reboot` does on a Mac, and wait for the next."""
     before = pid_one(machine)
     if before is None:
         raise RuntimeError("it is not switched on")
@@ -78,7 +80,7 @@ def reboot(machine: Process) -> None:
         if now is not None and now != before:
             return
         time.sleep(0.05)
-    raise RuntimeError("launchd did not finish its shutdown within 120 s")
+    raise RuntimeError("pid 1 did not finish its shutdown within 120 s")
 
 
 def strays() -> list[Process]:
@@ -99,7 +101,7 @@ def strays() -> list[Process]:
 
 
 def pid_one(machine: Process) -> int | None:
-    """Return the pid (out here) of the Mac's pid 1, or None while it has none."""
+    """Return the pid (out here) of the machine's pid 1, or None while it has none."""
     if not machine.alive:
         return None
     # firmware.sh → unshare (after `ip netns exec` became it) → launchd
@@ -108,12 +110,12 @@ def pid_one(machine: Process) -> int | None:
     return grandchildren[0] if grandchildren else None
 
 
-def wait_for_ssh(macs: Iterable[Mac], limit_s: float = 30) -> list[Mac]:
-    """Wait until sshd greets on each Mac; returns those that did not within `limit_s`."""
-    waiting = list(macs)
+def wait_for_ssh(machines: Iterable[Machine], limit_s: float = 30) -> list[Machine]:
+    """Wait until sshd greets on each; returns those that did not within `limit_s`."""
+    waiting = list(machines)
     deadline = time.monotonic() + limit_s
     while waiting and time.monotonic() < deadline:
-        waiting = [mac for mac in waiting if not answers(mac.address, 22)]
+        waiting = [one for one in waiting if not answers(one.address, 22)]
         if waiting:
             time.sleep(0.05)
     return waiting
@@ -129,8 +131,8 @@ def answers(address: str, port: int) -> bool:
         return False
 
 
-def ssh_argv(mac: Mac, *command: str) -> list[str]:
-    """Return the ssh command line for a shell (or a command) on the Mac."""
+def ssh_argv(machine: Machine, *command: str) -> list[str]:
+    """Return the ssh command line for a shell (or a command) on the machine."""
     options = {
         "IdentitiesOnly": "yes",
         "UserKnownHostsFile": str(KNOWN_HOSTS),
@@ -138,7 +140,7 @@ def ssh_argv(mac: Mac, *command: str) -> list[str]:
         "LogLevel": "ERROR",
     }
     flags = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-    return ["ssh", "-i", str(KEY), *flags, f"{mac.facts['user']}@{mac.address}", *command]
+    return ["ssh", "-i", str(KEY), *flags, f"{machine.user}@{machine.address}", *command]
 
 
 def _children(pid: int) -> list[int]:

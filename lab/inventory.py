@@ -1,12 +1,14 @@
-"""Which Macs the lab has: read from an Ansible inventory, the only place that knows them.
+"""Which machines the lab has: read from an Ansible inventory, the only place that knows them.
 
-A lab host is any host of the inventory with a `lab_mac` dictionary; the LAN is described by
-the variables `lab_network` and `lab_hub` of the group `all`.
+A lab host is any host of the inventory with a `lab_mac` dictionary, which says what Mac it is, or
+with a `lab_linux` dictionary, which makes it a Linux laptop with this machine's own Debian. The
+LAN is described by the variables `lab_network` and `lab_hub` of the group `all`.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,36 @@ class Mac:
     address: str
     facts: Mapping[str, Any]
 
+    @property
+    def user(self) -> str:
+        """The administrator's short name."""
+        return str(self.facts["user"])
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        facts = self.facts
+        return f"{facts['model_name']}, {facts['memory_gb']} GB, macOS {facts['macos']}"
+
+
+@dataclass(frozen=True)
+class LinuxLaptop:
+    """One laptop with this machine's own Debian: its name, its address, its person's shell."""
+
+    name: str
+    address: str
+    user: str
+    shell: str
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        return f"laptop, {platform.freedesktop_os_release().get('PRETTY_NAME', 'Linux')}"
+
+
+Machine = Mac | LinuxLaptop
+SHELLS = ("/bin/bash", "/bin/zsh", "/bin/sh")
+
 
 @dataclass(frozen=True)
 class Lan:
@@ -37,12 +69,12 @@ class Lan:
     network: ipaddress.IPv4Network
     controller: str
     hub: str
-    macs: tuple[Mac, ...]
+    machines: tuple[Machine, ...]
 
     @property
     def names(self) -> dict[str, str]:
         """Address by name, for every host file on the LAN."""
-        return {"hub": self.hub, **{mac.name: mac.address for mac in self.macs}}
+        return {"hub": self.hub, **{one.name: one.address for one in self.machines}}
 
 
 def read(folder: Path) -> Lan:
@@ -69,20 +101,19 @@ def read(folder: Path) -> Lan:
     except ValueError as err:
         raise InventoryError(f"{path}: {err}") from err
     controller = str(next(network.hosts()))
-    macs = tuple(_macs(path, tree, network, controller))
-    if not macs:
+    machines = tuple(_machines(path, tree, network, controller))
+    if not machines:
         raise InventoryError(f"{path}: no host has a lab_mac, so there is no Mac to simulate")
-    lan = Lan(network=network, controller=controller, hub=hub, macs=macs)
+    lan = Lan(network=network, controller=controller, hub=hub, machines=machines)
     _check_unique(path, lan)
     return lan
 
 
-def _macs(
+def _machines(
     path: Path, tree: Mapping[str, Any], network: ipaddress.IPv4Network, gateway: str
-) -> Iterator[Mac]:
+) -> Iterator[Machine]:
     for name, variables in _hosts(tree):
-        lab_mac = variables.get("lab_mac")
-        if lab_mac is None:
+        if "lab_mac" not in variables and "lab_linux" not in variables:
             continue
         address = str(variables.get("ansible_host", ""))
         try:
@@ -93,18 +124,30 @@ def _macs(
             raise InventoryError(
                 f"{path}: {name} needs an ansible_host inside {network}, not '{address}'"
             )
+        user = str(variables.get("ansible_user", "admin"))
         try:
+            if "lab_mac" not in variables:
+                yield LinuxLaptop(name, address, user, _shell(variables["lab_linux"]))
+                continue
             facts = describe(
                 name=name,
                 address=address,
                 prefix=network.prefixlen,
                 gateway=gateway,
-                user=str(variables.get("ansible_user", "admin")),
-                lab_mac=lab_mac,
+                user=user,
+                lab_mac=variables["lab_mac"],
             )
         except ValueError as err:
             raise InventoryError(f"{path}: {name}: {err}") from err
         yield Mac(name=name, address=address, facts=facts)
+
+
+def _shell(lab_linux: Any) -> str:
+    """The shell of a Linux laptop's person, the one thing that there is to choose."""
+    shell = lab_linux.get("shell") if isinstance(lab_linux, Mapping) else None
+    if shell not in SHELLS or set(lab_linux) != {"shell"}:
+        raise ValueError(f"lab_linux is a dictionary with a shell, one of {', '.join(SHELLS)}")
+    return str(shell)
 
 
 def _hosts(tree: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -117,12 +160,12 @@ def _hosts(tree: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _check_unique(path: Path, lan: Lan) -> None:
     taken: dict[str, str] = {lan.controller: "the controller", lan.hub: "the hub"}
     seen: set[str] = {"hub"}
-    for mac in lan.macs:
-        if mac.name in seen:
-            raise InventoryError(f"{path}: two hosts are called {mac.name}")
-        if mac.address in taken:
+    for one in lan.machines:
+        if one.name in seen:
+            raise InventoryError(f"{path}: two hosts are called {one.name}")
+        if one.address in taken:
             raise InventoryError(
-                f"{path}: {mac.name} has the address of {taken[mac.address]} ({mac.address})"
+                f"{path}: {one.name} has the address of {taken[one.address]} ({one.address})"
             )
-        seen.add(mac.name)
-        taken[mac.address] = mac.name
+        seen.add(one.name)
+        taken[one.address] = one.name
