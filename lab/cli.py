@@ -16,7 +16,7 @@ from pathlib import Path
 from lab import disk, host, image, network, state
 from lab.host import Process
 from lab.hub.models import build as build_models
-from lab.inventory import InventoryError, Lan, Mac, Machine, read
+from lab.inventory import InventoryError, Lan, Machine, read
 from lab.linux import disk as linux
 from lab.parts.cache import PartsError
 from lab.parts.fetch import fetch as fetch_parts
@@ -155,9 +155,10 @@ def _build(lan: Lan, folder: Path, layer: Path) -> state.Running:
     disk.make_keys()
     network.build(lan)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda machine: _write_disk(machine, lan), lan.machines))
+        list(pool.map(lambda mac: disk.write_disk(mac, lan), lan.macs))
+        list(pool.map(lambda laptop: linux.write_disk(laptop, lan), lan.linux))
     disk.write_known_hosts(lan.machines)
-    machines = {one.name: host.power_on(one, layer) for one in lan.machines}
+    machines = {mac.name: host.power_on(mac, layer) for mac in lan.machines}
     running = state.Running(
         checkout=str(CHECKOUT),
         inventory=str(folder),
@@ -169,13 +170,6 @@ def _build(lan: Lan, folder: Path, layer: Path) -> state.Running:
     _expect_ssh(lan.machines)
     _expect_hub(lan)
     return running
-
-
-def _write_disk(machine: Machine, lan: Lan) -> None:
-    if isinstance(machine, Mac):
-        disk.write_disk(machine, lan)
-    else:
-        linux.write_disk(machine, lan)
 
 
 def _start_hub(lan: Lan) -> Process:
@@ -197,30 +191,30 @@ def _start_hub(lan: Lan) -> Process:
 
 
 def _switch_on(running: state.Running, lan: Lan) -> None:
-    off = [one for one in lan.machines if not running.machines[one.name].alive]
+    off = [mac for mac in lan.machines if not running.machines[mac.name].alive]
     if running.hub is None or not running.hub.alive:
         running = state.Running(**{**vars(running), "hub": _start_hub(lan)})
         state.save(running)
     if off:
         running = _power_on_all(running, off)
-        print(f"Switched on: {', '.join(one.name for one in off)}.")
+        print(f"Switched on: {', '.join(mac.name for mac in off)}.")
     else:
         print("The lab is up already.")
     _table(running, lan)
 
 
-def _power_on_all(running: state.Running, off: Sequence[Machine]) -> state.Running:
+def _power_on_all(running: state.Running, macs: Sequence[Machine]) -> state.Running:
     machines = dict(running.machines)
-    for one in off:
-        machines[one.name] = host.power_on(one, Path(running.layer))
+    for mac in macs:
+        machines[mac.name] = host.power_on(mac, Path(running.layer))
     running = state.Running(**{**vars(running), "machines": machines})
     state.save(running)
-    _expect_ssh(off)
+    _expect_ssh(macs)
     return running
 
 
-def _expect_ssh(machines: Sequence[Machine]) -> None:
-    silent = host.wait_for_ssh(machines)
+def _expect_ssh(macs: Sequence[Machine]) -> None:
+    silent = host.wait_for_ssh(macs)
     if silent:
         name = silent[0].name
         console = HOSTS / name / "console.log"
@@ -252,18 +246,18 @@ def _find(name: str) -> tuple[state.Running, Machine]:
     running = state.load()
     if running is None:
         raise LabError("the lab is down: `make lab` brings it up")
-    machines = {one.name: one for one in read(Path(running.inventory)).machines}
-    if name not in machines:
-        raise LabError(f"there is no Mac called {name}; there are {', '.join(machines)}")
-    return running, machines[name]
+    macs = {mac.name: mac for mac in read(Path(running.inventory)).machines}
+    if name not in macs:
+        raise LabError(f"there is no Mac called {name}; there are {', '.join(macs)}")
+    return running, macs[name]
 
 
 def _table(running: state.Running, lan: Lan) -> None:
-    for one in lan.machines:
-        machine = running.machines.get(one.name)
+    for mac in lan.machines:
+        machine = running.machines.get(mac.name)
         up_now = machine is not None and machine.alive
-        ssh = "ssh answers" if up_now and host.answers(one.address, 22) else "no ssh"
-        print(f"  {one.name:<8} {one.address:<14} {one.title}: {ssh if up_now else 'off'}")
+        ssh = "ssh answers" if up_now and host.answers(mac.address, 22) else "no ssh"
+        print(f"  {mac.name:<8} {mac.address:<14} {mac.title}: {ssh if up_now else 'off'}")
     hub = "serves" if running.hub is not None and running.hub.alive else "is down"
     print(f"  {'hub':<8} {lan.hub:<14} {hub} models on :8080 (big files :8082), packages on :8081")
 

@@ -34,15 +34,15 @@ class Process:
         return _start_time(self.pid) == self.started and self.started != ""
 
 
-def power_on(machine: Machine, layer: Path) -> Process:
+def power_on(mac: Machine, layer: Path) -> Process:
     """Switch it on; returns its firmware process, whose group is the whole machine."""
-    name, folder = machine.name, HOSTS / machine.name
+    folder = HOSTS / mac.name
     hide = [str(path) for path in (CHECKOUT, STATE, cache())]
     # only a Mac has a layer that makes another system of this machine's
-    lies_over = str(layer) if isinstance(machine, Mac) else "/"
+    over = str(layer) if isinstance(mac, Mac) else "/"
     argv = [
         str(CHECKOUT / "lab" / "firmware.sh"),
-        *(namespace(name), name, str(folder), lies_over),
+        *(namespace(mac.name), mac.name, str(folder), over),
         *hide,
     ]
     with (folder / "console.log").open("ab") as console:
@@ -101,7 +101,7 @@ def strays() -> list[Process]:
 
 
 def pid_one(machine: Process) -> int | None:
-    """Return the pid (out here) of the machine's pid 1, or None while it has none."""
+    """Return the pid (out here) of the Mac's pid 1, or None while it has none."""
     if not machine.alive:
         return None
     # firmware.sh → unshare (after `ip netns exec` became it) → launchd
@@ -110,12 +110,12 @@ def pid_one(machine: Process) -> int | None:
     return grandchildren[0] if grandchildren else None
 
 
-def wait_for_ssh(machines: Iterable[Machine], limit_s: float = 30) -> list[Machine]:
-    """Wait until sshd greets on each; returns those that did not within `limit_s`."""
-    waiting = list(machines)
+def wait_for_ssh(macs: Iterable[Machine], limit_s: float = 30) -> list[Machine]:
+    """Wait until sshd greets on each Mac; returns those that did not within `limit_s`."""
+    waiting = list(macs)
     deadline = time.monotonic() + limit_s
     while waiting and time.monotonic() < deadline:
-        waiting = [one for one in waiting if not answers(one.address, 22)]
+        waiting = [mac for mac in waiting if not answers(mac.address, 22)]
         if waiting:
             time.sleep(0.05)
     return waiting
@@ -131,8 +131,8 @@ def answers(address: str, port: int) -> bool:
         return False
 
 
-def ssh_argv(machine: Machine, *command: str) -> list[str]:
-    """Return the ssh command line for a shell (or a command) on the machine."""
+def ssh_argv(mac: Machine, *command: str) -> list[str]:
+    """Return the ssh command line for a shell (or a command) on the Mac."""
     options = {
         "IdentitiesOnly": "yes",
         "UserKnownHostsFile": str(KNOWN_HOSTS),
@@ -140,7 +140,7 @@ def ssh_argv(machine: Machine, *command: str) -> list[str]:
         "LogLevel": "ERROR",
     }
     flags = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-    return ["ssh", "-i", str(KEY), *flags, f"{machine.user}@{machine.address}", *command]
+    return ["ssh", "-i", str(KEY), *flags, f"{mac.user}@{mac.address}", *command]
 
 
 def _children(pid: int) -> list[int]:

@@ -69,7 +69,13 @@ class Lan:
     network: ipaddress.IPv4Network
     controller: str
     hub: str
-    machines: tuple[Machine, ...]
+    macs: tuple[Mac, ...]
+    linux: tuple[LinuxLaptop, ...] = ()
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """Everything that the lab switches on."""
+        return (*self.macs, *self.linux)
 
     @property
     def names(self) -> dict[str, str]:
@@ -101,10 +107,12 @@ def read(folder: Path) -> Lan:
     except ValueError as err:
         raise InventoryError(f"{path}: {err}") from err
     controller = str(next(network.hosts()))
-    machines = tuple(_machines(path, tree, network, controller))
-    if not machines:
+    machines = list(_machines(path, tree, network, controller))
+    macs = tuple(one for one in machines if isinstance(one, Mac))
+    if not macs:
         raise InventoryError(f"{path}: no host has a lab_mac, so there is no Mac to simulate")
-    lan = Lan(network=network, controller=controller, hub=hub, machines=machines)
+    linux = tuple(one for one in machines if isinstance(one, LinuxLaptop))
+    lan = Lan(network=network, controller=controller, hub=hub, macs=macs, linux=linux)
     _check_unique(path, lan)
     return lan
 

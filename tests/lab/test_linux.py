@@ -94,7 +94,7 @@ def test_a_check_of_an_untouched_laptop_completes_and_changes_nothing() -> None:
 
 def test_the_first_run_provisions_it() -> None:
     assert provisioned(site(*HERE)).changed()["tux"] > 0
-    assert on("tux", "readlink /usr/local/bin/opencode").output.strip() == OPENCODE
+    assert on("tux", f"{OPENCODE} --version; opencode --version").output.split() == ["1.18.33"] * 2
     owned = "stat -c '%a %U %G' /etc/opencode /etc/opencode/opencode.json ~/.config/closet/key"
     assert on("tux", owned).output.splitlines()[:3] == [
         "755 root root",

@@ -18,12 +18,12 @@ LAB = yaml.safe_load((INVENTORY / "hosts.yml").read_text())
 def test_the_lab_understands_it(tmp_path: Path, laptops: int) -> None:
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump(inventory(LAB, laptops), sort_keys=False))
     lan = read(tmp_path)
-    assert [mac.name for mac in lan.machines] == [
+    assert [mac.name for mac in lan.macs] == [
         "attic",
         *(f"laptop{number:02}" for number in range(1, laptops + 1)),
     ]
-    assert lan.machines[1].address == "10.77.31.31"
-    assert lan.machines[-1].address == f"10.77.31.{30 + laptops}"
+    assert lan.macs[1].address == "10.77.31.31"
+    assert lan.macs[-1].address == f"10.77.31.{30 + laptops}"
 
 
 def test_the_closet_stays_as_the_lab_has_it() -> None:

@@ -20,7 +20,11 @@ HERE = Path(__file__).resolve().parents[3]
 
 
 def lan(folder: Path, **laptop: Any) -> inventory.Lan:
-    hosts = {"tux": {"ansible_host": "10.77.31.24", **laptop}}
+    mac = {"model": "Mac16,9", "macos": "26.5.1", "memory_gb": 128}
+    hosts = {
+        "tux": {"ansible_host": "10.77.31.24", **laptop},
+        "attic": {"ansible_host": "10.77.31.10", "lab_mac": mac},
+    }
     variables = {"lab_network": "10.77.31.0/24", "lab_hub": "10.77.31.2"}
     document = {"all": {"vars": variables, "children": {"clients": {"hosts": hosts}}}}
     (folder / "hosts.yml").write_text(yaml.safe_dump(document))
@@ -28,7 +32,10 @@ def lan(folder: Path, **laptop: Any) -> inventory.Lan:
 
 
 def test_a_linux_laptop_is_told_from_a_mac(tmp_path: Path) -> None:
-    (tux,) = lan(tmp_path, lab_linux={"shell": "/bin/zsh"}).machines
+    found = lan(tmp_path, lab_linux={"shell": "/bin/zsh"})
+    attic, tux = found.machines
+    assert (attic,) == found.macs
+    assert found.names == {"hub": "10.77.31.2", "attic": "10.77.31.10", "tux": "10.77.31.24"}
     assert tux == inventory.LinuxLaptop("tux", "10.77.31.24", "admin", "/bin/zsh")
     assert tux.title.startswith("laptop, ")
 
