@@ -51,9 +51,7 @@ modes=$(ls -ldn CONSENT CONSENT/lan.json 2>/dev/null | awk '{print $1, $3}' | tr
 say consent_modes "$modes"
 say consent "$(head -n 1 CONSENT/lan.json 2>/dev/null)"
 say firewall "$(ls /opt/closet/firewall 2>/dev/null | tr '\n' ' ')"
-""".replace("CONSENT", consent.FOLDER)
-# A laptop may run Linux, where python3 is no stub and dpkg says what the programs are built for.
-LINUX = r"""
+# A laptop may run Linux, where python3 is no stub and dpkg says what programs are built for
 if [ "$(uname -s)" = Linux ]; then
   say distribution "$(. /etc/os-release 2>/dev/null; printf %s "$ID")"
   say system "$(. /etc/os-release 2>/dev/null; printf %s "$PRETTY_NAME")"
@@ -64,7 +62,7 @@ if [ "$(uname -s)" = Linux ]; then
   say has_sudo "$(command -v sudo >/dev/null && echo yes || echo no)"
   say address "$(ip -4 route get 192.0.2.1 2>/dev/null | sed -n 's/.* src \([0-9.]*\).*/\1/p')"
 fi
-"""
+""".replace("CONSENT", consent.FOLDER)
 # Who listens on the port, and which processes launchd runs for us: pid, parent, grandparent.
 CLOSET = r"""
 say filevault "$(fdesetup status 2>/dev/null)"
@@ -117,7 +115,7 @@ END = "\nsay look end\n"
 def text(offer: Mapping[str, Any] | None, endpoint: str = "", account: str = "") -> str:
     """The look at a laptop, or at the closet that shall serve `offer` as `account`."""
     if not offer:
-        return LOOK + LINUX + END
+        return LOOK + END
     closet = CLOSET.replace("RECORD", RECORD).replace("PORT", str(int(offer["port"])))
     asks = [
         f"ask {shlex.quote(source)} {shlex.quote(url)}"
@@ -125,7 +123,7 @@ def text(offer: Mapping[str, Any] | None, endpoint: str = "", account: str = "")
     ]
     hub = HUB.replace("RECORD", RECORD).replace("ASKS", "\n".join(asks)) if asks else ""
     serves_as = f"account={shlex.quote(account)}\n" if account else ""
-    return serves_as + LOOK + LINUX + closet + hub + END
+    return serves_as + LOOK + closet + hub + END
 
 
 def questions(models: Iterable[Mapping[str, Any]], endpoint: str) -> list[tuple[str, str]]:
