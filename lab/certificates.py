@@ -15,6 +15,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 VALID = datetime.timedelta(days=30)
 # a Mac refuses a certificate from the future, and clocks differ
 EARLIER = datetime.timedelta(hours=1)
+MAY_SIGN = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 MACHINES_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -28,6 +39,7 @@ def make(folder: Path, names: Sequence[str], address: str, authority: str = "ca"
         _builder(names[0], root.subject, server.public_key())
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_names(signer), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(signer, hashes.SHA256())
     )
@@ -52,9 +64,16 @@ def _authority(name: str) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
     certificate = (
         _builder(name, subject, key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(MAY_SIGN, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     return key, certificate
+
+
+def _names(signer: ec.EllipticCurvePrivateKey) -> x509.AuthorityKeyIdentifier:
+    """Which of the keys with the signer's name it was; verifiers insist on it (RFC 5280)."""
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
 
 
 def _builder(
