@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from lab import certificates, control
 from lab.hardware import mac_env
 from lab.image import MACOS_TREE, SUPPORT
 from lab.inventory import Lan, Mac, Machine
@@ -66,6 +67,9 @@ def write_disk(mac: Mac, lan: Lan) -> None:
         str(SUPPORT / "mac.json"): json.dumps(dict(mac.facts), indent=2) + "\n",
         str(SUPPORT / "mac.env"): mac_env(dict(mac.facts)),
     }
+    if lan.control is not None:
+        # on a Mac it would be a certificate in the System keychain
+        files["etc/ssl/certs/ca-certificates.crt"] = certificates.trusted(control.AUTHORITY)
     write_files(upper, files)
     (upper / "etc/shadow").chmod(0o600)
     (upper / "etc/sudoers.d/lab").chmod(0o440)
@@ -140,13 +144,22 @@ def _keygen(path: Path, comment: str) -> None:
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
 
 
-def hosts_file(lan: Lan) -> str:
-    """/etc/hosts of a machine on this LAN."""
+def hosts_file(lan: Lan, away: str | None = None) -> str:
+    """The names that a Mac knows at home, or the one called `away` where it is.
+
+    Those of the LAN are known at home alone, its own and the control server's everywhere.
+    """
     lines = ["127.0.0.1\tlocalhost", "255.255.255.255\tbroadcasthost", "::1\tlocalhost"]
     # .local names come from mDNS on a real LAN; the lab has no multicast, so files answer
-    lines += [f"{address}\t{name}.local {name}" for name, address in lan.names.items()]
-    # where the hub redirects for big files: another origin, though the same machine
-    lines.append(f"{lan.hub}\tcdn.hub.local")
+    local = {name: address for name, address in lan.names.items() if name != "control"}
+    if away:
+        lines.append(f"{lan.away_address(away)}\t{away}.local {away}")
+    else:
+        lines += [f"{address}\t{name}.local {name}" for name, address in local.items()]
+        # where the hub redirects for big files: another origin, though the same machine
+        lines.append(f"{lan.hub}\tcdn.hub.local")
+    if lan.control is not None:
+        lines.append(f"{lan.control}\t{control.NAME} {control.IMPOSTOR}")
     return "\n".join(lines) + "\n"
 
 

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab import disk
+from lab import certificates, control, disk
 from lab.inventory import Lan, LinuxLaptop
 
 INIT = Path("usr/libexec/closet-lab/init.py")
@@ -69,6 +69,9 @@ def write_disk(laptop: LinuxLaptop, lan: Lan) -> None:
         f"home/{user}/.ssh/authorized_keys": disk.public_key(),
         str(INIT): (Path(__file__).parent / "init.py").read_text(),
     }
+    if lan.control is not None:
+        # as update-ca-certificates would add it
+        files["etc/ssl/certs/ca-certificates.crt"] = certificates.trusted(control.AUTHORITY)
     disk.write_files(upper, files)
     for name, mode in (("etc/shadow", 0o600), ("etc/sudoers", 0o440), ("etc/sudoers.d/lab", 0o440)):
         (upper / name).chmod(mode)
