@@ -7,12 +7,13 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from lab import certificates, control
 from lab.hardware import mac_env
 from lab.image import MACOS_TREE, SUPPORT
-from lab.inventory import Lan, Mac
+from lab.inventory import Lan, Mac, Machine
 from lab.paths import HOSTS, KEY, KNOWN_HOSTS
 
 USER_ID, STAFF_ID = 501, 20
@@ -44,23 +45,16 @@ ABSENT = ("etc/sysctl.conf", "etc/os-release", "etc/debian_version", "etc/motd",
 
 def write_disk(mac: Mac, lan: Lan) -> None:
     """Make the Mac's upper layer: who it is, who may log in, and nothing else."""
-    folder = HOSTS / mac.name
-    upper = folder / "upper"
-    for part in ("upper", "work", "root", "layer", "empty"):
-        (folder / part).mkdir(parents=True)
-    for hidden in OPAQUE:
-        (upper / hidden).mkdir(parents=True, exist_ok=True)
-        os.setxattr(upper / hidden, "trusted.overlay.opaque", b"y")
-    (upper / "var/tmp").chmod(0o1777)
+    upper = make_folders(mac.name)
     for absent in ABSENT:
         (upper / absent).parent.mkdir(parents=True, exist_ok=True)
         os.mknod(upper / absent, 0o600 | stat.S_IFCHR, os.makedev(0, 0))  # overlayfs: a whiteout
     shutil.copytree(MACOS_TREE / "opt", upper / "opt", symlinks=True, dirs_exist_ok=True)
     _homebrew(upper / "opt/homebrew/bin")
-    user = str(mac.facts["user"])
+    user = mac.user
     files = {
         "etc/hostname": f"{mac.name}\n",
-        "etc/hosts": _hosts_file(lan),
+        "etc/hosts": hosts_file(lan),
         "etc/resolv.conf": "",
         "etc/passwd": _passwd(user),
         "etc/shadow": f"root:*:20000::::::\n{user}:*:20000::::::\nsshd:*:20000::::::\n",
@@ -69,21 +63,51 @@ def write_disk(mac: Mac, lan: Lan) -> None:
         "etc/zsh/zshenv": "",
         "etc/ssh/sshd_config": SSHD_CONFIG,
         "etc/sudoers.d/lab": f"{user} ALL=(ALL) NOPASSWD: ALL\n",
-        f"Users/{user}/.ssh/authorized_keys": KEY.with_suffix(".pub").read_text(),
+        f"Users/{user}/.ssh/authorized_keys": public_key(),
         str(SUPPORT / "mac.json"): json.dumps(dict(mac.facts), indent=2) + "\n",
         str(SUPPORT / "mac.env"): mac_env(dict(mac.facts)),
     }
+    if lan.control is not None:
+        # on a Mac it would be a certificate in the System keychain
+        files["etc/ssl/certs/ca-certificates.crt"] = certificates.trusted(control.AUTHORITY)
+    write_files(upper, files)
+    (upper / "etc/shadow").chmod(0o600)
+    (upper / "etc/sudoers.d/lab").chmod(0o440)
+    give_home(upper / "Users" / user, USER_ID, STAFF_ID)
+    make_host_key(mac.name)
+
+
+def make_folders(name: str) -> Path:
+    """Make what a machine's root is mounted from; returns its upper layer, with nothing in it."""
+    folder = HOSTS / name
+    upper = folder / "upper"
+    for part in ("upper", "work", "root", "layer", "empty"):
+        (folder / part).mkdir(parents=True)
+    for hidden in OPAQUE:
+        (upper / hidden).mkdir(parents=True, exist_ok=True)
+        os.setxattr(upper / hidden, "trusted.overlay.opaque", b"y")
+    (upper / "var/tmp").chmod(0o1777)
+    return upper
+
+
+def write_files(upper: Path, files: Mapping[str, str]) -> None:
+    """Write texts by their paths on the machine."""
     for name, text in files.items():
         path = upper / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    (upper / "etc/shadow").chmod(0o600)
-    (upper / "etc/sudoers.d/lab").chmod(0o440)
-    home = upper / "Users" / user
+
+
+def give_home(home: Path, uid: int, gid: int) -> None:
+    """Make everything in a home its person's."""
     (home / ".ssh").chmod(0o700)
     for path in (home, *home.rglob("*")):
-        os.chown(path, USER_ID, STAFF_ID)
-    _host_key(upper / "etc/ssh/ssh_host_ed25519_key", mac)
+        os.chown(path, uid, gid)
+
+
+def public_key() -> str:
+    """The key that may log in everywhere in this lab."""
+    return KEY.with_suffix(".pub").read_text()
 
 
 def make_keys() -> None:
@@ -92,13 +116,13 @@ def make_keys() -> None:
     _keygen(KEY, "closet lab")
 
 
-def write_known_hosts(macs: Iterable[Mac]) -> None:
-    """Tell the controller every Mac's host key, so that host key checking stays on."""
+def write_known_hosts(machines: Iterable[Machine]) -> None:
+    """Tell the controller every machine's host key, so that host key checking stays on."""
     lines = []
-    for mac in macs:
-        public = HOSTS / mac.name / "upper/etc/ssh/ssh_host_ed25519_key.pub"
+    for machine in machines:
+        public = HOSTS / machine.name / "upper/etc/ssh/ssh_host_ed25519_key.pub"
         kind, key = public.read_text().split()[:2]
-        lines.append(f"{mac.address},{mac.name},{mac.name}.local {kind} {key}\n")
+        lines.append(f"{machine.address},{machine.name},{machine.name}.local {kind} {key}\n")
     KNOWN_HOSTS.write_text("".join(lines))
 
 
@@ -110,8 +134,9 @@ def _homebrew(folder: Path) -> None:
             (folder / name).symlink_to(program)
 
 
-def _host_key(path: Path, mac: Mac) -> None:
-    _keygen(path, f"root@{mac.name}")
+def make_host_key(name: str) -> None:
+    """Make the key that a machine's sshd shows."""
+    _keygen(HOSTS / name / "upper/etc/ssh/ssh_host_ed25519_key", f"root@{name}")
 
 
 def _keygen(path: Path, comment: str) -> None:
@@ -119,12 +144,22 @@ def _keygen(path: Path, comment: str) -> None:
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
 
 
-def _hosts_file(lan: Lan) -> str:
+def hosts_file(lan: Lan, away: str | None = None) -> str:
+    """The names that a Mac knows at home, or the one called `away` where it is.
+
+    Those of the LAN are known at home alone, its own and the control server's everywhere.
+    """
     lines = ["127.0.0.1\tlocalhost", "255.255.255.255\tbroadcasthost", "::1\tlocalhost"]
     # .local names come from mDNS on a real LAN; the lab has no multicast, so files answer
-    lines += [f"{address}\t{name}.local {name}" for name, address in lan.names.items()]
-    # where the hub redirects for big files: another origin, though the same machine
-    lines.append(f"{lan.hub}\tcdn.hub.local")
+    local = {name: address for name, address in lan.names.items() if name != "control"}
+    if away:
+        lines.append(f"{lan.away_address(away)}\t{away}.local {away}")
+    else:
+        lines += [f"{address}\t{name}.local {name}" for name, address in local.items()]
+        # where the hub redirects for big files: another origin, though the same machine
+        lines.append(f"{lan.hub}\tcdn.hub.local")
+    if lan.control is not None:
+        lines.append(f"{lan.control}\t{control.NAME} {control.IMPOSTOR}")
     return "\n".join(lines) + "\n"
 
 

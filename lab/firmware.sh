@@ -1,8 +1,8 @@
 #!/bin/sh
-# The power of one simulated Mac: boots it, and boots it again when it asked for a reboot.
+# The power of one machine of the lab: boots it, and boots it again when it asked for a reboot.
 #
 # usage: firmware.sh NAMESPACE BOOT-ARGUMENTS...
-# launchd ends with 85 for a reboot and 86 for a halt; any other end is a machine without power.
+# pid 1 ends with 85 for a reboot and 86 for a halt; any other end is a machine without power.
 set -u
 space=$1
 shift

@@ -1,4 +1,4 @@
-"""One simulated Mac switched on: its power, its pid 1, and how to reach it."""
+"""One machine of the lab switched on: its power, its pid 1, and how to reach it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.inventory import Mac
+from lab.inventory import Mac, Machine
 from lab.network import namespace
 from lab.paths import CHECKOUT, HOSTS, KEY, KNOWN_HOSTS, STATE, cache
 
@@ -34,13 +34,15 @@ class Process:
         return _start_time(self.pid) == self.started and self.started != ""
 
 
-def power_on(mac: Mac, layer: Path) -> Process:
-    """Switch the Mac on; returns its firmware process, whose group is the whole machine."""
+def power_on(mac: Machine, layer: Path) -> Process:
+    """Switch it on; returns its firmware process, whose group is the whole machine."""
     folder = HOSTS / mac.name
     hide = [str(path) for path in (CHECKOUT, STATE, cache())]
+    # only a Mac has a layer that makes another system of this machine's
+    over = str(layer) if isinstance(mac, Mac) else "/"
     argv = [
         str(CHECKOUT / "lab" / "firmware.sh"),
-        *(namespace(mac.name), mac.name, str(folder), str(layer)),
+        *(namespace(mac.name), mac.name, str(folder), over),
         *hide,
     ]
     with (folder / "console.log").open("ab") as console:
@@ -67,7 +69,7 @@ def cut_power(machine: Process) -> None:
 
 
 def reboot(machine: Process) -> None:
-    """Ask launchd for an orderly restart, as `sudo reboot` does, and wait until it is up again."""
+    """Ask pid 1 for an orderly restart, as `sudo reboot` does on a Mac, and wait for the next."""
     before = pid_one(machine)
     if before is None:
         raise RuntimeError("it is not switched on")
@@ -78,7 +80,7 @@ def reboot(machine: Process) -> None:
         if now is not None and now != before:
             return
         time.sleep(0.05)
-    raise RuntimeError("launchd did not finish its shutdown within 120 s")
+    raise RuntimeError("pid 1 did not finish its shutdown within 120 s")
 
 
 def strays() -> list[Process]:
@@ -93,7 +95,10 @@ def strays() -> list[Process]:
             continue
         is_machine = any(word.endswith("/lab/firmware.sh") for word in words[:2])
         is_hub = words[1:3] == ["-m", "lab.hub.server"]
-        if (is_machine or is_hub) and any(word.startswith(f"{STATE}/") for word in words):
+        is_control = words[0].endswith("/headscale")
+        if (is_machine or is_hub or is_control) and any(
+            word.startswith(f"{STATE}/") for word in words
+        ):
             found.append(Process.of(int(entry.name)))
     return found
 
@@ -108,15 +113,28 @@ def pid_one(machine: Process) -> int | None:
     return grandchildren[0] if grandchildren else None
 
 
-def wait_for_ssh(macs: Iterable[Mac], limit_s: float = 30) -> list[Mac]:
-    """Wait until sshd greets on each Mac; returns those that did not within `limit_s`."""
+def wait_for_ssh(
+    macs: Iterable[Machine], away: Mapping[str, str], limit_s: float = 30
+) -> list[Machine]:
+    """Wait until sshd greets on each Mac; returns those that did not within `limit_s`.
+
+    `away` is the other address of those that left the LAN.
+    """
     waiting = list(macs)
     deadline = time.monotonic() + limit_s
     while waiting and time.monotonic() < deadline:
-        waiting = [mac for mac in waiting if not answers(mac.address, 22)]
+        waiting = [mac for mac in waiting if not greets(mac, away.get(mac.name))]
         if waiting:
             time.sleep(0.05)
     return waiting
+
+
+def greets(mac: Machine, away: str | None) -> bool:
+    """Whether sshd of a Mac answers where the Mac is now."""
+    if away is None:
+        return answers(mac.address, 22)
+    argv = [*_from_control(), "ssh-keyscan", "-T", "1", "-t", "ed25519", away]
+    return bool(subprocess.run(argv, capture_output=True, check=False).stdout)
 
 
 def answers(address: str, port: int) -> bool:
@@ -129,16 +147,23 @@ def answers(address: str, port: int) -> bool:
         return False
 
 
-def ssh_argv(mac: Mac, *command: str) -> list[str]:
-    """Return the ssh command line for a shell (or a command) on the Mac."""
+def ssh_argv(mac: Machine, away: str | None, *command: str) -> list[str]:
+    """Return the ssh command line for a shell (or a command) on the Mac, wherever it is."""
     options = {
         "IdentitiesOnly": "yes",
         "UserKnownHostsFile": str(KNOWN_HOSTS),
         "StrictHostKeyChecking": "yes",
         "LogLevel": "ERROR",
+        "HostKeyAlias": mac.name,
     }
     flags = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-    return ["ssh", "-i", str(KEY), *flags, f"{mac.facts['user']}@{mac.address}", *command]
+    where = f"{mac.user}@{away or mac.address}"
+    return [*(_from_control() if away else []), "ssh", "-i", str(KEY), *flags, where, *command]
+
+
+def _from_control() -> list[str]:
+    """The control server is the one machine that a Mac which is away can be reached from."""
+    return ["ip", "netns", "exec", namespace("control")]
 
 
 def _children(pid: int) -> list[int]:

@@ -1,12 +1,16 @@
-"""Which Macs the lab has: read from an Ansible inventory, the only place that knows them.
+"""Which machines the lab has: read from an Ansible inventory, the only place that knows them.
 
-A lab host is any host of the inventory with a `lab_mac` dictionary; the LAN is described by
-the variables `lab_network` and `lab_hub` of the group `all`.
+A lab host is any host of the inventory with a `lab_mac` dictionary, which says what Mac it is, or
+with a `lab_linux` dictionary, which makes it a Linux laptop with this machine's own Debian. The
+LAN is described by the variables `lab_network` and `lab_hub` of the group `all`. With
+`lab_control` and `lab_away` there is a control server, and another network from which nothing but
+that can be reached.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +33,36 @@ class Mac:
     address: str
     facts: Mapping[str, Any]
 
+    @property
+    def user(self) -> str:
+        """The administrator's short name."""
+        return str(self.facts["user"])
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        facts = self.facts
+        return f"{facts['model_name']}, {facts['memory_gb']} GB, macOS {facts['macos']}"
+
+
+@dataclass(frozen=True)
+class LinuxLaptop:
+    """One laptop with this machine's own Debian: its name, its address, its person's shell."""
+
+    name: str
+    address: str
+    user: str
+    shell: str
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        return f"laptop, {platform.freedesktop_os_release().get('PRETTY_NAME', 'Linux')}"
+
+
+Machine = Mac | LinuxLaptop
+SHELLS = ("/bin/bash", "/bin/zsh", "/bin/sh")
+
 
 @dataclass(frozen=True)
 class Lan:
@@ -38,11 +72,32 @@ class Lan:
     controller: str
     hub: str
     macs: tuple[Mac, ...]
+    control: str | None = None
+    away: ipaddress.IPv4Network | None = None
+    linux: tuple[LinuxLaptop, ...] = ()
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """Everything that the lab switches on."""
+        return (*self.macs, *self.linux)
 
     @property
     def names(self) -> dict[str, str]:
-        """Address by name, for every host file on the LAN."""
-        return {"hub": self.hub, **{mac.name: mac.address for mac in self.macs}}
+        """Address by name of everything that has a cable to the LAN."""
+        control = {} if self.control is None else {"control": self.control}
+        return {"hub": self.hub, **control, **{one.name: one.address for one in self.machines}}
+
+    @property
+    def away_gateway(self) -> str:
+        """The way out of the other network, which is the control server's own address there."""
+        assert self.away is not None
+        return str(next(self.away.hosts()))
+
+    def away_address(self, name: str) -> str:
+        """A Mac's address in the other network: the same number there."""
+        assert self.away is not None
+        number = int(ipaddress.IPv4Address(self.names[name])) - int(self.network.network_address)
+        return str(self.away.network_address + number)
 
 
 def read(folder: Path) -> Lan:
@@ -64,25 +119,45 @@ def read(folder: Path) -> Lan:
     try:
         network = ipaddress.IPv4Network(variables["lab_network"])
         hub = str(ipaddress.IPv4Address(variables["lab_hub"]))
+        control, away = _elsewhere(variables, network)
     except KeyError as err:
         raise InventoryError(f"{path}: all.vars needs {err} (see inventories/lab)") from err
     except ValueError as err:
         raise InventoryError(f"{path}: {err}") from err
     controller = str(next(network.hosts()))
-    macs = tuple(_macs(path, tree, network, controller))
+    machines = list(_machines(path, tree, network, controller))
+    macs = tuple(one for one in machines if isinstance(one, Mac))
     if not macs:
         raise InventoryError(f"{path}: no host has a lab_mac, so there is no Mac to simulate")
-    lan = Lan(network=network, controller=controller, hub=hub, macs=macs)
+    linux = tuple(one for one in machines if isinstance(one, LinuxLaptop))
+    lan = Lan(network, controller, hub, macs, control, away, linux)
     _check_unique(path, lan)
     return lan
 
 
-def _macs(
+def _elsewhere(
+    variables: Mapping[str, Any], network: ipaddress.IPv4Network
+) -> tuple[str | None, ipaddress.IPv4Network | None]:
+    """The control server's address and the network of those who are away; both or neither."""
+    given = [name for name in ("lab_control", "lab_away") if variables.get(name) is not None]
+    if not given:
+        return None, None
+    if len(given) == 1:
+        raise ValueError(f"{given[0]} is alone: lab_control and lab_away need each other")
+    control = ipaddress.IPv4Address(variables["lab_control"])
+    away = ipaddress.IPv4Network(variables["lab_away"])
+    if control not in network:
+        raise ValueError(f"lab_control {control} is not inside {network}")
+    if away.overlaps(network) or away.prefixlen != network.prefixlen:
+        raise ValueError(f"lab_away {away} has to be as large as {network}, and elsewhere")
+    return str(control), away
+
+
+def _machines(
     path: Path, tree: Mapping[str, Any], network: ipaddress.IPv4Network, gateway: str
-) -> Iterator[Mac]:
+) -> Iterator[Machine]:
     for name, variables in _hosts(tree):
-        lab_mac = variables.get("lab_mac")
-        if lab_mac is None:
+        if "lab_mac" not in variables and "lab_linux" not in variables:
             continue
         address = str(variables.get("ansible_host", ""))
         try:
@@ -93,18 +168,30 @@ def _macs(
             raise InventoryError(
                 f"{path}: {name} needs an ansible_host inside {network}, not '{address}'"
             )
+        user = str(variables.get("ansible_user", "admin"))
         try:
+            if "lab_mac" not in variables:
+                yield LinuxLaptop(name, address, user, _shell(variables["lab_linux"]))
+                continue
             facts = describe(
                 name=name,
                 address=address,
                 prefix=network.prefixlen,
                 gateway=gateway,
-                user=str(variables.get("ansible_user", "admin")),
-                lab_mac=lab_mac,
+                user=user,
+                lab_mac=variables["lab_mac"],
             )
         except ValueError as err:
             raise InventoryError(f"{path}: {name}: {err}") from err
         yield Mac(name=name, address=address, facts=facts)
+
+
+def _shell(lab_linux: Any) -> str:
+    """The shell of a Linux laptop's person, the one thing that there is to choose."""
+    shell = lab_linux.get("shell") if isinstance(lab_linux, Mapping) else None
+    if shell not in SHELLS or set(lab_linux) != {"shell"}:
+        raise ValueError(f"lab_linux is a dictionary with a shell, one of {', '.join(SHELLS)}")
+    return str(shell)
 
 
 def _hosts(tree: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -116,13 +203,17 @@ def _hosts(tree: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _check_unique(path: Path, lan: Lan) -> None:
     taken: dict[str, str] = {lan.controller: "the controller", lan.hub: "the hub"}
-    seen: set[str] = {"hub"}
-    for mac in lan.macs:
-        if mac.name in seen:
-            raise InventoryError(f"{path}: two hosts are called {mac.name}")
-        if mac.address in taken:
+    if lan.control in taken:
+        raise InventoryError(f"{path}: lab_control is the address of {taken[lan.control]}")
+    if lan.control is not None:
+        taken[lan.control] = "the control server"
+    seen: set[str] = {"hub", "control"}
+    for one in lan.machines:
+        if one.name in seen:
+            raise InventoryError(f"{path}: two hosts are called {one.name}")
+        if one.address in taken:
             raise InventoryError(
-                f"{path}: {mac.name} has the address of {taken[mac.address]} ({mac.address})"
+                f"{path}: {one.name} has the address of {taken[one.address]} ({one.address})"
             )
-        seen.add(mac.name)
-        taken[mac.address] = mac.name
+        seen.add(one.name)
+        taken[one.address] = one.name

@@ -1,7 +1,8 @@
-"""The opencode program: fetched by npm once, offered by the lab as the Mac's platform package.
+"""The opencode program: fetched by npm once, offered by the lab as it is and as the Mac's package.
 
-The simulated Mac says arm64 Darwin, yet its programs run on Linux. So the Linux package is packed
-again under the Mac package's name, without the `os` and `cpu` fields that npm would refuse.
+A Linux laptop gets what npm brought. The simulated Mac says arm64 Darwin, yet its programs run on
+Linux, so for it the Linux package is packed again under the Mac package's name, without the `os`
+and `cpu` fields that npm would refuse.
 """
 
 from __future__ import annotations
@@ -60,22 +61,30 @@ def fetch_opencode(cache: Path) -> tuple[bool, str]:
     with tempfile.TemporaryDirectory(dir=cache, prefix="npm.") as scratch:
         original = npm_pack(pin, Path(scratch))
         renamed = Path(scratch) / f"{MAC_PACKAGE}-{pin.version}.tgz"
-        manifest = repack(original, renamed, MAC_PACKAGE)
-        entry = {"source": pin.integrity, "manifest": manifest, **describe(renamed)}
-        renamed.replace(folder / renamed.name)
-    index = read_json(folder / INDEX_NAME)
-    index.setdefault(MAC_PACKAGE, {})[pin.version] = entry
+        manifests = {
+            LINUX_PACKAGE: manifest_of(original),
+            MAC_PACKAGE: repack(original, renamed, MAC_PACKAGE),
+        }
+        index = read_json(folder / INDEX_NAME)
+        for name, path in ((LINUX_PACKAGE, original), (MAC_PACKAGE, renamed)):
+            entry = {"source": pin.integrity, "manifest": manifests[name], **describe(path)}
+            index.setdefault(name, {})[pin.version] = entry
+            path.replace(folder / path.name)
     write_json(folder / INDEX_NAME, index)
     return True, pin.version
 
 
 def is_complete(folder: Path, pin: NpmPin) -> bool:
-    """Whether the package made from this very pin is there; looks at its size, hashes nothing."""
-    entry = read_json(folder / INDEX_NAME).get(MAC_PACKAGE, {}).get(pin.version, {})
-    if entry.get("source") != pin.integrity:
-        return False
-    path = folder / str(entry["file"])
-    return path.is_file() and path.stat().st_size == entry["size"]
+    """Whether the packages made from this very pin are there; looks at sizes, hashes nothing."""
+    index = read_json(folder / INDEX_NAME)
+    for name in (LINUX_PACKAGE, MAC_PACKAGE):
+        entry = index.get(name, {}).get(pin.version, {})
+        if entry.get("source") != pin.integrity:
+            return False
+        path = folder / str(entry["file"])
+        if not path.is_file() or path.stat().st_size != entry["size"]:
+            return False
+    return True
 
 
 def npm_pack(pin: NpmPin, destination: Path) -> Path:
@@ -118,7 +127,7 @@ def npm_pack(pin: NpmPin, destination: Path) -> Path:
 
 def repack(source: Path, target: Path, name: str) -> dict[str, Any]:
     """Copy an npm tarball under another package name; its new package.json. Same in, same out."""
-    manifest: dict[str, Any] = {}
+    manifest = rename(manifest_of(source), name)
     with (
         tarfile.open(source, "r:gz") as old,
         target.open("wb") as raw,
@@ -129,15 +138,22 @@ def repack(source: Path, target: Path, name: str) -> dict[str, Any]:
         for member in old:
             content = old.extractfile(member)
             if member.name == "package/package.json" and content is not None:
-                manifest = rename(json.loads(content.read()), name)
                 data = json.dumps(manifest, indent=2).encode() + b"\n"
                 member.size = len(data)
                 new.addfile(member, io.BytesIO(data))
             else:
                 new.addfile(member, content)
-    if not manifest:
-        raise PartsError(f"{source.name} holds no package/package.json")
     return manifest
+
+
+def manifest_of(tarball: Path) -> dict[str, Any]:
+    """The package.json of an npm tarball."""
+    with tarfile.open(tarball, "r:gz") as archive:
+        for member in archive:
+            content = archive.extractfile(member)
+            if member.name == "package/package.json" and content is not None:
+                return dict(json.loads(content.read()))
+    raise PartsError(f"{tarball.name} holds no package/package.json")
 
 
 def rename(manifest: dict[str, Any], name: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Look at a Mac with one shell command, which works before Python does.
+"""Look at a host with one shell command, which works before Python does.
 
 /usr/bin/python3 of a fresh Mac is a stub that opens a dialog, so the first look must not need it;
 it also is the cheapest look there is: one ssh exec, no module run.
@@ -19,6 +19,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.closet.inference.plugins.module_utils.house import (
     choice,
     consent,
+    linux,
     look,
     mac,
     memory,
@@ -67,15 +68,10 @@ class ActionModule(ActionBase):
             or variables.get("ansible_become_pass")
             or self._play_context.become_pass
         )
-        problems = mac.problems(
-            name,
-            facts,
-            str(self._task.args.get("minimum_macos", "14")),
-            has_password,
-            bool(self._task.args.get("needs_npm", False)),
-        )
+        problems = self._problems(name, facts, has_password, bool(offer))
         told = {}
-        if offer:
+        is_mac = facts.kernel != "Linux"
+        if offer and is_mac:
             shape = str(self._task.args.get("shape", "appliance"))
             problems += filter(
                 None,
@@ -95,7 +91,7 @@ class ActionModule(ActionBase):
             problems=problems,
             # apart from the others: the playbook that asks for consent has to get past it
             consent_problems=(
-                [consent.sentence(name, objection)] if objection and wants_lan else []
+                [consent.sentence(name, objection)] if objection and wants_lan and is_mac else []
             ),
             lan_confirmed=objection is None,
             sizes_gb=told,
@@ -105,6 +101,14 @@ class ActionModule(ActionBase):
         if not account:
             result.update(account_group=facts.group, account_home=facts.home)
         return result
+
+    def _problems(self, name: str, facts: mac.Mac, has_password: bool, serves: bool) -> list[str]:
+        """Why nothing can be done on this host, whatever it shall be."""
+        if facts.complete and facts.kernel == "Linux":
+            return linux.problems(name, facts, has_password, serves)
+        minimum_macos = str(self._task.args.get("minimum_macos", "14"))
+        needs_npm = bool(self._task.args.get("needs_npm", False))
+        return mac.problems(name, facts, minimum_macos, has_password, needs_npm)
 
     def _closet(
         self, name: str, facts: mac.Mac, offer: Mapping[str, Any], told: Mapping[str, float]

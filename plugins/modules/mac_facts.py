@@ -6,13 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mac_facts
-short_description: Look at a Mac with one ssh command, before Python can be relied on
+short_description: Look at a host with one ssh command, before Python can be relied on
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
   - An action plugin that runs one shell command on the host and needs no Python there, so that a
     Mac without Command Line Tools is told so instead of failing with a module error.
+  - A laptop may also run Debian or Ubuntu. Another Linux is a problem, and so is one that shall
+    serve.
   - Never fails for what it finds. It returns RV(problems), so that a play can report the problems
     of all hosts together. Only a host that ssh does not reach is marked unreachable.
 options:
@@ -21,7 +23,9 @@ options:
     type: str
     default: "14"
   needs_npm:
-    description: Whether a Mac without npm is a problem, unless opencode is there already.
+    description:
+      - Whether a Mac without npm is a problem, unless opencode is there already. A Linux machine
+        can only be a laptop, so it always needs it.
     type: bool
     default: false
   offer:
@@ -80,7 +84,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: One sentence for each reason why this Mac cannot be worked with.
+  description: One sentence for each reason why this host cannot be worked with.
   returned: when the host was reached
   type: list
   elements: str
@@ -98,6 +102,41 @@ firewall:
   returned: when the host was reached
   type: list
   elements: str
+kernel:
+  description: V(Darwin) or V(Linux).
+  returned: when the host was reached
+  type: str
+  sample: Darwin
+distribution:
+  description: Which Linux, as the ID in os-release; null on a Mac, as the next four.
+  returned: when the host was reached
+  type: str
+  sample: debian
+system:
+  description: The same for people.
+  returned: when the host was reached
+  type: str
+  sample: Debian GNU/Linux 12 (bookworm)
+architecture:
+  description: What programs on Linux are built for, in dpkg's word.
+  returned: when the host was reached
+  type: str
+  sample: amd64
+avx2:
+  description: Whether a processor on Linux has AVX2, without which opencode has a build of its own.
+  returned: when the host was reached
+  type: bool
+  sample: true
+python:
+  description: Version of C(/usr/bin/python3) on Linux.
+  returned: when the host was reached
+  type: str
+  sample: "3.11"
+root_group:
+  description: The name of group 0, V(wheel) on a Mac and V(root) on Linux.
+  returned: when the host was reached
+  type: str
+  sample: wheel
 macos:
   description: Version of macOS.
   returned: when the host was reached

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of the one look at a Mac: a POSIX shell command that needs only what macOS ships.
+"""The text of the one look at a host: a POSIX shell command that needs only what macOS ships.
 
 It prints one `key=value` line per fact; a command that is missing leaves its value empty.
 """
@@ -51,6 +51,17 @@ modes=$(ls -ldn CONSENT CONSENT/lan.json 2>/dev/null | awk '{print $1, $3}' | tr
 say consent_modes "$modes"
 say consent "$(head -n 1 CONSENT/lan.json 2>/dev/null)"
 say firewall "$(ls /opt/closet/firewall 2>/dev/null | tr '\n' ' ')"
+# A laptop may run Linux, where python3 is no stub and dpkg says what programs are built for
+if [ "$(uname -s)" = Linux ]; then
+  say distribution "$(. /etc/os-release 2>/dev/null; printf %s "$ID")"
+  say system "$(. /etc/os-release 2>/dev/null; printf %s "$PRETTY_NAME")"
+  say architecture "$(dpkg --print-architecture 2>/dev/null)"
+  say avx2 "$(grep -qw avx2 /proc/cpuinfo && echo yes || echo no)"
+  version='import sys; print("%d.%d" % sys.version_info[:2])'
+  say python "$(/usr/bin/python3 -c "$version" 2>/dev/null)"
+  say has_sudo "$(command -v sudo >/dev/null && echo yes || echo no)"
+  say address "$(ip -4 route get 192.0.2.1 2>/dev/null | sed -n 's/.* src \([0-9.]*\).*/\1/p')"
+fi
 """.replace("CONSENT", consent.FOLDER)
 # Who listens on the port, and which processes launchd runs for us: pid, parent, grandparent.
 CLOSET = r"""

@@ -37,6 +37,13 @@ class Mac:
     account_home: str | None = None
     sudo: bool | None = None
     tools: str | None = None
+    distribution: str | None = None
+    """Of a Linux laptop, as os-release says it: its ID, and below the name for people."""
+    system: str | None = None
+    architecture: str | None = None
+    avx2: bool | None = None
+    python: str | None = None
+    has_sudo: bool | None = None
     address: str | None = None
     npm: str | None = None
     battery: bool | None = None
@@ -66,6 +73,11 @@ class Mac:
     """The environment that omlx is started from."""
     complete: bool = False
     """Whether the look came to its end; without it nothing above is to be trusted."""
+
+    @property
+    def has_opencode(self) -> bool:
+        """Whether some version of opencode is installed completely."""
+        return any(entry.startswith("opencode/") for entry in self.installed)
 
 
 def parse(text: str) -> Mac:
@@ -107,6 +119,12 @@ def parse(text: str) -> Mac:
         account_home=values.get("account_home") or None,
         sudo={"yes": True, "no": False}.get(values.get("sudo", "")),
         tools=values.get("tools") or None,
+        distribution=values.get("distribution") or None,
+        system=values.get("system") or None,
+        architecture=values.get("architecture") or None,
+        avx2={"yes": True, "no": False}.get(values.get("avx2", "")),
+        python=values.get("python") or None,
+        has_sudo={"yes": True, "no": False}.get(values.get("has_sudo", "")),
         address=values.get("address") or None,
         npm=values.get("npm") or None,
         battery="InternalBattery" in power if power else None,
@@ -141,6 +159,8 @@ def plain(facts: Mac) -> dict[str, Any]:
         **asdict(facts),
         "record": dict(facts.record),
         "versions": dict(facts.versions),
+        # group 0 has two names
+        "root_group": "root" if facts.kernel == "Linux" else "wheel",
     }
     del values["hub"]  # long, and said in sizes
     return {
@@ -171,18 +191,23 @@ def problems(
         found.append(
             f"{name} has no Command Line Tools, so no Python: run `xcode-select --install` on it"
         )
-    if facts.sudo is False and not has_sudo_password:
-        found.append(
-            f"{name}: {facts.user} may not use sudo without a password: run with "
-            f"--ask-become-pass, or let it with `sudo visudo -f /etc/sudoers.d/{facts.user}`"
-        )
-    has_opencode = any(entry.startswith("opencode/") for entry in facts.installed)
-    if needs_npm and facts.npm is None and not has_opencode:
+    found += filter(None, [may_not_sudo(name, facts, has_sudo_password)])
+    if needs_npm and facts.npm is None and not facts.has_opencode:
         found.append(
             f"{name} has no npm, which fetches opencode: run `brew install node` on it "
             "(Homebrew is at brew.sh)"
         )
     return found
+
+
+def may_not_sudo(name: str, facts: Mac, has_sudo_password: bool) -> str | None:
+    """Return why nothing can be done as root there, or None."""
+    if facts.sudo is not False or has_sudo_password:
+        return None
+    return (
+        f"{name}: {facts.user} may not use sudo without a password: run with "
+        f"--ask-become-pass, or let it with `sudo visudo -f /etc/sudoers.d/{facts.user}`"
+    )
 
 
 def closet_problems(name: str, facts: Mac, offer: Mapping[str, Any], url_host: str) -> list[str]:
@@ -274,7 +299,8 @@ def unreachable(name: str, address: str, message: str) -> str:
     reason = message.strip().splitlines()[-1] if message.strip() else "no answer"
     return (
         f"{name} does not answer by ssh at {address} ({reason}): wake it, look at System Settings "
-        f"> General > Sharing > Remote Login, then try `ssh {address}`"
+        "> General > Sharing > Remote Login (on Linux: sudo apt-get install openssh-server), then "
+        f"try `ssh {address}`"
     )
 
 

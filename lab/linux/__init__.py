@@ -1,0 +1,1 @@
+"""A Linux laptop: this machine's own Debian in namespaces, without the face of a Mac."""
