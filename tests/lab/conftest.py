@@ -23,6 +23,14 @@ CLIENTS = ("air", "pro", "book")
 HOSTS = ("attic", *CLIENTS)
 UPPER = Path("/var/lib/closet-lab/hosts")
 
+#: what launchd says of the servers that it runs on the closet, whichever they are, and their logs
+WHAT_RUNS = r"""
+for job in $(sudo launchctl list | grep -Eo "inference[.]closet[.](omlx|mlx-lm|ollama|gateway)"); do
+  sudo launchctl print "system/$job"
+done
+sudo sh -c 'cd /var/log/closet && tail -n 40 */*.log'
+"""
+
 ENVIRONMENT = {
     **os.environ,
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin",
@@ -107,8 +115,7 @@ def provisioned(done: Done) -> Done:
     """Assert that a run of site.yml went well; otherwise show what the closet knows about it."""
     if done.code != 0:
         print(done.output[-6000:])
-        print(on("attic", "sudo launchctl print system/inference.closet.omlx").output)
-        print(on("attic", "sudo tail -n 40 /var/log/closet/omlx/omlx.log").output)
+        print(on("attic", WHAT_RUNS).output)
     assert done.code == 0
     return done
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.conftest import ROOT, Done, lab, on, run
+from tests.lab.conftest import ROOT, Done, lab, on, provisioned, run
 
 pytestmark = pytest.mark.usefixtures("fresh_lab", "own_choice")
 
@@ -25,7 +25,6 @@ JOBS = {
     "mlx_lm": {"inference.closet.mlx-lm", "inference.closet.gateway"},
     "ollama": {"inference.closet.ollama", "inference.closet.gateway"},
 }
-LOGS = "/var/log/closet/*/*.log"
 BODY = {"model": MODEL, "messages": [{"role": "user", "content": "Who are you?"}], "max_tokens": 32}
 
 
@@ -41,16 +40,6 @@ def profile(backend: str, *words: str) -> Done:
     """Switch as an owner does."""
     chosen = ("-e", f"profile={PROFILES[backend]}")
     return run("ansible-playbook", "playbooks/profile.yml", *chosen, *WHO, *words, limit_s=600)
-
-
-def well(done: Done) -> Done:
-    """Assert that a run went well; otherwise show what the closet knows about it."""
-    if done.code != 0:
-        print(done.output[-6000:])
-        print(on("attic", "sudo launchctl list | grep closet").output)
-        print(on("attic", f"sudo /bin/sh -c 'tail -n 30 {LOGS}'").output)
-    assert done.code == 0
-    return done
 
 
 def ask(path: str, body: object = None, key: str = KEY) -> tuple[str, str]:
@@ -99,7 +88,7 @@ def opencode_answers() -> None:
 
 
 def test_a_check_of_an_untouched_closet_says_what_would_come_and_changes_nothing() -> None:
-    done = well(profile("ollama", "--check"))
+    done = provisioned(profile("ollama", "--check"))
     assert done.changed()["attic"] >= 8
     assert on("attic", "ls -d /opt/closet /Users/admin/.ollama").code != 0
     assert jobs() == set()
@@ -113,11 +102,11 @@ def stays_so(backend: str) -> None:
     )
     assert on("air", wait, limit_s=150).code == 0
     serves(backend)
-    assert well(profile(backend)).changed() == {"attic": 0, "air": 0, "localhost": 0}
+    assert provisioned(profile(backend)).changed() == {"attic": 0, "air": 0, "localhost": 0}
 
 
 def test_ollama_serves_from_nothing() -> None:
-    done = well(profile("ollama"))
+    done = provisioned(profile("ollama"))
     assert done.changed()["attic"] >= 8
     serves("ollama")
     opencode_answers()
@@ -126,7 +115,7 @@ def test_ollama_serves_from_nothing() -> None:
 
 @pytest.mark.parametrize("backend", ["mlx_lm", "omlx"])
 def test_another_backend_takes_over_and_no_laptop_is_touched(backend: str) -> None:
-    done = well(profile(backend))
+    done = provisioned(profile(backend))
     assert done.changed()["attic"] > 0
     assert done.changed()["air"] == 0, "a laptop noticed which backend serves"
     serves(backend)
@@ -144,7 +133,7 @@ def test_a_backend_that_never_answers_is_taken_back() -> None:
 
 
 def test_and_back_to_where_it_began() -> None:
-    assert well(profile("ollama")).changed()["air"] == 0
+    assert provisioned(profile("ollama")).changed()["air"] == 0
     serves("ollama")
 
 
@@ -153,7 +142,7 @@ def test_stop_and_start_are_for_whichever_serves_and_upgrade_is_for_omlx() -> No
     assert refused.code != 0
     assert "take the new pin of ollama into the inventory" in " ".join(refused.output.split())
     for book, changed in (("stop", 1), ("stop", 0), ("start", 1), ("start", 0)):
-        done = well(run("ansible-playbook", f"playbooks/{book}.yml", *WHO))
+        done = provisioned(run("ansible-playbook", f"playbooks/{book}.yml", *WHO))
         assert done.changed()["attic"] == changed, book
         if book == "stop":
             assert ask("/models")[0] == "000"
