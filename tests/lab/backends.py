@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lab.paths import cache
 from tests.lab.conftest import ENVIRONMENT, ROOT, Done, on, run
+from tests.lab.pulling import wait_until
 
 CONTROLLER = "10.77.31.1"
 URL = "http://attic.local:8000/v1"
@@ -105,46 +106,36 @@ def ollama_that_dies(folder: Path, version: str) -> Iterator[list[str]]:
         server.shutdown()
 
 
-def long_question(tokens: int) -> str:
-    """A question from the laptop whose answer has so many tokens; the stream ends up in a file."""
+@contextmanager
+def answer_without_end() -> Iterator[None]:
+    """A question from the laptop that is answered for minutes; the stream ends up in a file."""
     tokenizer = json.loads((cache() / "hub" / REPO / "tokenizer.json").read_text())
     # no token that ends an answer
     bias = {str(token["id"]): -100 for token in tokenizer["added_tokens"]}
-    body = {**BODY, "max_tokens": tokens, "logit_bias": bias, "stream": True}
-    return (
-        f"curl -s -N -m 300 {KEY} -H 'Content-Type: application/json' -d '{json.dumps(body)}' "
-        f"{URL}/chat/completions > /tmp/long"
+    body = {**BODY, "max_tokens": 1_000_000, "logit_bias": bias, "stream": True}
+    on("air", "rm -f /tmp/long")
+    question = (
+        f"curl -s -N -m 600 {KEY} -H 'Content-Type: application/json' -d '{json.dumps(body)}' "
+        f"-o /tmp/long {URL}/chat/completions"
     )
+    shell = ("python", "-m", "lab", "shell", "air", question)
+    with subprocess.Popen(shell, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL) as asking:
+        try:
+            wait_until(lambda: answered() > 1000)
+            yield
+        finally:
+            on("air", "pkill -x curl")
+            asking.wait(timeout=60)
 
 
-def run_while_it_answers(task: str, tokens: int, *words: str) -> tuple[Done, str, bool]:
-    """Run a playbook and ask a long question when it comes to `task`.
+def answered() -> int:
+    """Bytes of that stream so far."""
+    return int(on("air", "stat -c %s /tmp/long || echo 0").output.splitlines()[-1])
 
-    Returns the run, the answer, and whether that was still owed when the next task began.
-    """
-    shell = ("python", "-m", "lab", "shell", "air", long_question(tokens))
-    asking: subprocess.Popen[str] | None = None
-    owed: bool | None = None
-    said = []
-    with subprocess.Popen(
-        ["ansible-playbook", *words], cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as playing:  # fmt: skip
-        assert playing.stdout is not None
-        for line in playing.stdout:
-            said.append(line)
-            if not line.startswith("TASK") or owed is not None:
-                continue
-            if asking is not None:
-                owed = asking.poll() is None
-            elif task in line:
-                asking = subprocess.Popen(
-                    shell, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, text=True
-                )
-        playing.wait(timeout=60)
-    assert asking is not None, "".join(said)
-    asking.wait(timeout=300)
-    return Done(playing.returncode, "".join(said)), on("air", "cat /tmp/long").output, bool(owed)
+
+def drains() -> bool:
+    """Whether somebody waits on the closet for what the gateway owes."""
+    return on("attic", "pgrep -f closet-gateway-drai[n]").code == 0
 
 
 def upgrade(*words: str, limit_s: float = 600) -> Done:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,20 @@ from tests.lab.backends import (
     KEY,
     MODEL,
     URL,
+    answer_without_end,
+    answered,
     ask,
+    drains,
     installed,
     jobs,
     mlx_lm_pins,
     ollama_that_dies,
     pids,
-    run_while_it_answers,
     status,
     upgrade,
 )
-from tests.lab.conftest import ROOT, Done, lab, on, provisioned, run
+from tests.lab.conftest import ENVIRONMENT, ROOT, Done, lab, on, provisioned, run
+from tests.lab.pulling import wait_until
 
 pytestmark = pytest.mark.usefixtures("fresh_lab")
 
@@ -147,17 +151,27 @@ def test_in_front_of_mlx_lm_a_key_is_replaced_and_another_one_revoked(home: Path
     loses_keys(home, "mlx_lm", leaves="pro")
 
 
-def test_what_mlx_lm_is_answering_is_answered_before_it_is_restarted(home: Path) -> None:
+def test_mlx_lm_is_not_restarted_while_it_owes_an_answer(home: Path) -> None:
     before = pids("mlx_lm")
-    edit = ("-e", "mlx_lm_prompt_cache_size=9", "-e", "gateway_idle_timeout_s=240")
-    words = ("-i", str(home), "site.yml", "--limit", "attic,localhost", *edit)
-    done, answer, owed = run_while_it_answers("Write the files of the gateway", 4000, *words)
-    provisioned(done)
-    assert owed, "the answer was complete before mlx_lm was told to end, so nothing was proven"
-    assert answer.count("data: {") > 4000
-    assert answer.rstrip().endswith("data: [DONE]")
-    assert pids("mlx_lm")["inference.closet.mlx-lm"] != before["inference.closet.mlx-lm"]
-    assert pids("mlx_lm")["inference.closet.gateway"] == before["inference.closet.gateway"]
+    edit = ("-e", "mlx_lm_prompt_cache_size=9", "-e", "gateway_idle_timeout_s=400")
+    argv = ("ansible-playbook", "-i", str(home), "site.yml", "--limit", "attic,localhost", *edit)
+    with subprocess.Popen(
+        argv, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+    ) as playing:  # fmt: skip
+        with answer_without_end():
+            wait_until(drains, limit_s=300)
+            had = answered()
+            wait_until(lambda: answered() > had + 20_000)
+            assert pids("mlx_lm") == before
+            assert playing.poll() is None
+        # the laptop has hung up, so nothing is owed
+        said, _ = playing.communicate(timeout=300)
+    provisioned(Done(playing.returncode, said))
+    assert "closet-gateway-drain" not in said, "the wait ended with a warning"
+    after = pids("mlx_lm")
+    assert after["inference.closet.gateway"] == before["inference.closet.gateway"]
+    assert after["inference.closet.mlx-lm"] != before["inference.closet.mlx-lm"]
 
 
 def test_an_mlx_lm_that_does_not_answer_is_taken_back_and_one_that_does_stays(
