@@ -135,7 +135,8 @@ def answered() -> int:
 
 def drains() -> bool:
     """Whether somebody waits on the closet for what the gateway owes."""
-    return on("attic", "pgrep -f closet-gateway-drai[n]").code == 0
+    # quoted: zsh would look for a file of that name
+    return on("attic", "pgrep -f 'closet-gateway-drai[n]'").code == 0
 
 
 def upgrade(*words: str, limit_s: float = 600) -> Done:
