@@ -130,7 +130,7 @@ def answer_without_end() -> Iterator[None]:
 
 def answered() -> int:
     """Bytes of that stream so far."""
-    return int(on("air", "stat -c %s /tmp/long || echo 0").output.splitlines()[-1])
+    return int(on("air", "stat -c %s /tmp/long 2>/dev/null || echo 0").output.splitlines()[-1])
 
 
 def drains() -> bool:
