@@ -241,7 +241,7 @@ def test_an_ollama_that_dies_is_taken_back_and_one_that_serves_stays(
 
 
 def test_what_upgrade_could_not_take_back_is_refused(home: Path) -> None:
-    done = play(home, "playbooks/upgrade.yml", "-e", "closet_profile=default")
+    done = play(home, "playbooks/upgrade.yml", "-e", "closet_profile=lean")
     assert done.code != 0
     assert "It serves profile ollama with ollama" in " ".join(done.output.split())
     assert done.changed()["attic"] == 0
