@@ -1,7 +1,8 @@
 """Contents that a test asks for: a text, or many gigabytes that take hardly any disk.
 
 A large content is a sparse file, made once per cache, with a mark at the start of every MiB that
-tells its place: a byte that ends up elsewhere changes the hash.
+tells its place: a byte that ends up elsewhere changes the hash. A hollow one has neither marks nor
+a true hash, so that it costs nothing: the hub tells its size, and nobody can pull it.
 """
 
 from __future__ import annotations
@@ -24,14 +25,23 @@ class ContentError(ValueError):
 
 
 def place(path: str, wanted: Any, blobs: Path, cache: Path) -> RepoFile:
-    """The file of a repository at `path` for `{"text": …}` or `{"size": bytes, "seed": number}`."""
+    """The file of a repository at `path`.
+
+    `wanted` is `{"text": …}`, `{"size": bytes, "seed": number}` or, hollow,
+    `{"size": bytes, "hollow": true}`.
+    """
     if not isinstance(wanted, Mapping):
         raise ContentError(f"{path}: a content is an object, or null to remove the file")
     if set(wanted) == {"text"} and isinstance(wanted["text"], str):
         return _text(path, wanted["text"].encode(), blobs)
+    if set(wanted) == {"size", "hollow"} and wanted["hollow"] is True:
+        return _hollow(path, int(wanted["size"]), blobs)
     if "size" in wanted and set(wanted) <= {"size", "seed"}:
         return _sparse(path, int(wanted["size"]), int(wanted.get("seed", 0)), cache)
-    raise ContentError(f'{path}: a content is {{"text": …}} or {{"size": …, "seed": …}}')
+    raise ContentError(
+        f'{path}: a content is {{"text": …}}, {{"size": …, "seed": …}} or '
+        '{"size": …, "hollow": true}'
+    )
 
 
 def _text(path: str, content: bytes, blobs: Path) -> RepoFile:
@@ -42,9 +52,25 @@ def _text(path: str, content: bytes, blobs: Path) -> RepoFile:
     return RepoFile(path, source, len(content), digest_of(source, len(content)))
 
 
-def _sparse(path: str, size: int, seed: int, cache: Path) -> RepoFile:
+def _hollow(path: str, size: int, blobs: Path) -> RepoFile:
+    _check_size(path, size)
+    blobs.mkdir(parents=True, exist_ok=True)
+    source = blobs / f"hollow-{size}"
+    with source.open("wb") as handle:
+        handle.truncate(size)
+    # of the name, not of the bytes: hashing so many zeros takes minutes
+    name = source.name.encode()
+    digest = Digest(hashlib.sha256(name).hexdigest(), hashlib.sha1(name).hexdigest())
+    return RepoFile(path, source, size, digest)
+
+
+def _check_size(path: str, size: int) -> None:
     if not 0 < size <= LARGEST:
         raise ContentError(f"{path}: {size} is no size between 1 and {LARGEST}")
+
+
+def _sparse(path: str, size: int, seed: int, cache: Path) -> RepoFile:
+    _check_size(path, size)
     folder = cache / "sparse"
     source = folder / f"{size}-{seed}"
     with locked(cache, "sparse"):

@@ -233,4 +233,11 @@ serves:
   returned: when the host was reached
   type: str
   sample: /opt/closet/omlx/1f2e3d4c5b6a
+served_from:
+  description:
+    - The environment or release that C(mlx_lm), C(ollama) and C(gateway) are started from, each
+      where it serves.
+  returned: when the host was reached
+  type: dict
+  sample: {"ollama": "/opt/closet/ollama/0.34.4", "gateway": "/opt/closet/gateway/0a1b2c3d4e5f"}
 """

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +24,16 @@ from lab.host import pid_one
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = ("air", "pro", "book")
 HOSTS = ("attic", *CLIENTS)
+ENDS_WITHIN_S = 600
 UPPER = Path("/var/lib/closet-lab/hosts")
+
+#: what launchd says of the servers that it runs on the closet, whichever they are, and their logs
+WHAT_RUNS = r"""
+for job in $(sudo launchctl list | grep -Eo "inference[.]closet[.](omlx|mlx-lm|ollama|gateway)"); do
+  sudo launchctl print "system/$job"
+done
+sudo sh -c 'cd /var/log/closet && tail -n 40 */*.log'
+"""
 
 ENVIRONMENT = {
     **os.environ,
@@ -103,12 +115,40 @@ def expose(scope: str, *words: str, limit_s: float = 300) -> Done:
     return run(*playbook, *words, limit_s=limit_s)
 
 
+def cut_the_power_at(task: str, after_s: float, book: str = "site.yml", *words: str) -> None:
+    """Run a playbook and take attic's power away `after_s` seconds into `task`."""
+    with subprocess.Popen(
+        ["ansible-playbook", book, *words],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as playing:
+        assert playing.stdout is not None
+        seen = []
+        for line in playing.stdout:
+            seen.append(line)
+            if line.startswith("TASK") and task in line:
+                break
+        assert task in seen[-1], "".join(seen)
+        time.sleep(after_s)
+        lab("power-cut", "attic")
+        # A Mac of the lab is back before ssh misses it, so a run may even get to its end; it must
+        # not wait for ever on a host that went silent.
+        limit = threading.Timer(ENDS_WITHIN_S, playing.kill)
+        limit.start()
+        seen.append(playing.stdout.read())
+        limit.cancel()
+        assert playing.wait(timeout=60) != -signal.SIGKILL, "".join(seen)
+
+
 def provisioned(done: Done) -> Done:
     """Assert that a run of site.yml went well; otherwise show what the closet knows about it."""
     if done.code != 0:
         print(done.output[-6000:])
-        print(on("attic", "sudo launchctl print system/inference.closet.omlx").output)
-        print(on("attic", "sudo tail -n 40 /var/log/closet/omlx/omlx.log").output)
+        print(on("attic", WHAT_RUNS).output)
     assert done.code == 0
     return done
 

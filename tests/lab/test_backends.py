@@ -3,75 +3,73 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.lab.conftest import ROOT, Done, lab, on, run
+from tests.lab.backends import (
+    BODY,
+    JOBS,
+    KEY,
+    MODEL,
+    URL,
+    answer_without_end,
+    answered,
+    ask,
+    drains,
+    installed,
+    jobs,
+    mlx_lm_pins,
+    ollama_that_dies,
+    pids,
+    status,
+    upgrade,
+)
+from tests.lab.conftest import ENVIRONMENT, ROOT, Done, lab, on, provisioned, run
+from tests.lab.pulling import wait_until
 
-pytestmark = pytest.mark.usefixtures("fresh_lab", "own_choice")
-
-CHOICE = ROOT / "inventories/lab/.closet/attic.json"
+pytestmark = pytest.mark.usefixtures("fresh_lab")
 
 # the closet and one laptop; localhost checks the inventory
 WHO = ("--limit", "attic,air,localhost")
-URL = "http://attic.local:8000/v1"
-MODEL = "qwen3-coder-next"
-KEY = '-H "Authorization: Bearer $(cat ~/.config/closet/key)"'
 PROFILES = {"omlx": "coding-omlx", "mlx_lm": "coding-mlx-lm", "ollama": "ollama"}
-JOBS = {
-    "omlx": {"inference.closet.omlx"},
-    "mlx_lm": {"inference.closet.mlx-lm", "inference.closet.gateway"},
-    "ollama": {"inference.closet.ollama", "inference.closet.gateway"},
-}
-LOGS = "/var/log/closet/*/*.log"
-BODY = {"model": MODEL, "messages": [{"role": "user", "content": "Who are you?"}], "max_tokens": 32}
 
 
 @pytest.fixture(scope="module")
-def own_choice() -> Iterator[None]:
-    """A profile that was chosen here is nobody else's."""
-    CHOICE.unlink(missing_ok=True)
-    yield
-    CHOICE.unlink(missing_ok=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An inventory of the lab to edit, with keys and a choice of its own beside it."""
+    base = tmp_path_factory.mktemp("backends")
+    # its group_vars name files of the checkout relative to the inventory
+    (base / "lab").symlink_to(ROOT / "lab")
+    copy = base / "inventories" / "home"
+    ours = shutil.ignore_patterns(".secrets", ".closet")
+    shutil.copytree(ROOT / "inventories/lab", copy, ignore=ours)
+    return copy
 
 
-def profile(backend: str, *words: str) -> Done:
+def play(home: Path, book: str, *words: str) -> Done:
+    return run("ansible-playbook", "-i", str(home), book, *WHO, *words, limit_s=600)
+
+
+def profile(home: Path, backend: str, *words: str) -> Done:
     """Switch as an owner does."""
-    chosen = ("-e", f"profile={PROFILES[backend]}")
-    return run("ansible-playbook", "playbooks/profile.yml", *chosen, *WHO, *words, limit_s=600)
-
-
-def well(done: Done) -> Done:
-    """Assert that a run went well; otherwise show what the closet knows about it."""
-    if done.code != 0:
-        print(done.output[-6000:])
-        print(on("attic", "sudo launchctl list | grep closet").output)
-        print(on("attic", f"sudo /bin/sh -c 'tail -n 30 {LOGS}'").output)
-    assert done.code == 0
-    return done
-
-
-def ask(path: str, body: object = None, key: str = KEY) -> tuple[str, str]:
-    """Ask from the laptop; status and text."""
-    data = f"-H 'Content-Type: application/json' -d '{json.dumps(body)}'" if body else ""
-    done = on("air", f"curl -s -m 60 -w '\\n%{{http_code}}' {key} {data} {URL}{path}")
-    text, _, status = done.output.rpartition("\n")
-    return status, text
+    return play(home, "playbooks/profile.yml", "-e", f"profile={PROFILES[backend]}", *words)
 
 
 def serves(backend: str) -> None:
     """The seam as a laptop sees it, and what runs behind it."""
     assert ask("/models", key="")[0] == "401"
     assert ask("/chat/completions", BODY, key="")[0] == "401"
-    status, text = ask("/models")
-    assert (status, [model["id"] for model in json.loads(text)["data"]]) == ("200", [MODEL])
-    status, text = ask("/chat/completions", BODY)
+    code, text = ask("/models")
+    assert (code, [model["id"] for model in json.loads(text)["data"]]) == ("200", [MODEL])
+    code, text = ask("/chat/completions", BODY)
     answer = json.loads(text)
-    assert (status, answer["model"]) == ("200", MODEL)
+    assert (code, answer["model"]) == ("200", MODEL)
     assert MODEL in answer["choices"][0]["message"]["content"]
-    status, text = ask("/chat/completions", {**BODY, "stream": True})
+    _, text = ask("/chat/completions", {**BODY, "stream": True})
     chunks = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
     # omlx keeps a connection alive with chunks that say nothing, mlx_lm with comments
     speaking = [each for each in chunks if any(c["delta"].get("content") for c in each["choices"])]
@@ -82,30 +80,22 @@ def serves(backend: str) -> None:
     assert jobs() == JOBS[backend]
 
 
-def jobs() -> set[str]:
-    """The jobs that launchd has loaded, which have to be those that it would load at a boot."""
-    loaded = set(re.findall(r"inference\.closet\.\S+", on("attic", "sudo launchctl list").output))
-    plists = on("attic", "ls /Library/LaunchDaemons").output
-    booted = set(re.findall(r"(inference\.closet\.\S+)\.plist", plists))
-    known = set.union(*JOBS.values())
-    assert loaded & known == booted & known
-    return loaded & known
-
-
 def opencode_answers() -> None:
     done = on("air", "timeout 150 opencode run 'Who are you?'", limit_s=180)
     assert done.code == 0, done.output
     assert MODEL in done.output
 
 
-def test_a_check_of_an_untouched_closet_says_what_would_come_and_changes_nothing() -> None:
-    done = well(profile("ollama", "--check"))
+def test_a_check_of_an_untouched_closet_says_what_would_come_and_changes_nothing(
+    home: Path,
+) -> None:
+    done = provisioned(profile(home, "ollama", "--check"))
     assert done.changed()["attic"] >= 8
-    assert on("attic", "ls -d /opt/closet /Users/admin/.ollama").code != 0
+    assert on("attic", "ls -d /opt/closet/gateway || ls -d /Users/admin/.ollama").code != 0
     assert jobs() == set()
 
 
-def stays_so(backend: str) -> None:
+def stays_so(home: Path, backend: str) -> None:
     """After a reboot with nobody logged in it serves, and a run has nothing to do."""
     lab("reboot", "attic")
     wait = (
@@ -113,47 +103,153 @@ def stays_so(backend: str) -> None:
     )
     assert on("air", wait, limit_s=150).code == 0
     serves(backend)
-    assert well(profile(backend)).changed() == {"attic": 0, "air": 0, "localhost": 0}
+    again = provisioned(profile(home, backend))
+    assert again.changed() == {"attic": 0, "air": 0, "localhost": 0}
 
 
-def test_ollama_serves_from_nothing() -> None:
-    done = well(profile("ollama"))
-    assert done.changed()["attic"] >= 8
-    serves("ollama")
-    opencode_answers()
-    stays_so("ollama")
-
-
-@pytest.mark.parametrize("backend", ["mlx_lm", "omlx"])
-def test_another_backend_takes_over_and_no_laptop_is_touched(backend: str) -> None:
-    done = well(profile(backend))
+def takes_over(home: Path, backend: str) -> None:
+    """A switch of which no laptop notices anything."""
+    done = provisioned(profile(home, backend))
     assert done.changed()["attic"] > 0
     assert done.changed()["air"] == 0, "a laptop noticed which backend serves"
     serves(backend)
-    stays_so(backend)
 
 
-def test_a_backend_that_never_answers_is_taken_back() -> None:
+def loses_keys(home: Path, backend: str, leaves: str) -> None:
+    """One laptop's key is replaced and another laptop leaves, and nothing is restarted."""
+    secrets = home / ".secrets/attic"
+    old, gone = ((secrets / f"{name}.key").read_text().strip() for name in ("air", leaves))
+    assert (status(old), status(gone)) == ("200", "200")
+    before = pids(backend)
+    hosts = yaml.safe_load((home / "hosts.yml").read_text())
+    del hosts["all"]["children"]["clients"]["hosts"][leaves]
+    (home / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    done = provisioned(play(home, "site.yml", "-e", "rotate=air"))
+    new = (secrets / "air.key").read_text().strip()
+    assert done.changed()["air"] > 0
+    assert on("air", "cat ~/.config/closet/key").output.strip() == new
+    assert [status(key) for key in (old, gone, new)] == ["401", "401", "200"]
+    assert pids(backend) == before
+    assert not (secrets / f"{leaves}.key").exists()
+    assert [key for key in (old, gone, new) if key in done.output] == []
+
+
+def test_ollama_serves_from_nothing(home: Path) -> None:
+    done = provisioned(profile(home, "ollama"))
+    assert done.changed()["attic"] >= 8
+    serves("ollama")
+    opencode_answers()
+    stays_so(home, "ollama")
+
+
+def test_mlx_lm_takes_over_and_no_laptop_is_touched(home: Path) -> None:
+    takes_over(home, "mlx_lm")
+    stays_so(home, "mlx_lm")
+
+
+def test_in_front_of_mlx_lm_a_key_is_replaced_and_another_one_revoked(home: Path) -> None:
+    loses_keys(home, "mlx_lm", leaves="pro")
+
+
+def test_mlx_lm_is_not_restarted_while_it_owes_an_answer(home: Path) -> None:
+    before = pids("mlx_lm")
+    edit = ("-e", "mlx_lm_prompt_cache_size=9", "-e", "gateway_idle_timeout_s=400")
+    argv = ("ansible-playbook", "-i", str(home), "site.yml", "--limit", "attic,localhost", *edit)
+    with subprocess.Popen(
+        argv, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+    ) as playing:  # fmt: skip
+        with answer_without_end():
+            wait_until(drains, limit_s=300)
+            had = answered()
+            wait_until(lambda: answered() > had + 20_000)
+            assert pids("mlx_lm") == before
+            assert playing.poll() is None
+        # the laptop has hung up, so nothing is owed
+        said, _ = playing.communicate(timeout=300)
+    provisioned(Done(playing.returncode, said))
+    assert "closet-gateway-drain" not in said, "the wait ended with a warning"
+    after = pids("mlx_lm")
+    assert after["inference.closet.gateway"] == before["inference.closet.gateway"]
+    assert after["inference.closet.mlx-lm"] != before["inference.closet.mlx-lm"]
+
+
+def test_an_mlx_lm_that_does_not_answer_is_taken_back_and_one_that_does_stays(
+    home: Path, tmp_path: Path
+) -> None:
+    pins, before = mlx_lm_pins(tmp_path), installed("mlx_lm")
+    where = ("-i", str(home), "--limit", "attic,localhost")
+    done = upgrade(*where, "-e", f"mlx_lm_requirements={pins['mute']}")
+    assert done.code != 0
+    text = " ".join(done.output.split())
+    (old,) = before
+    assert f"the upgrade was taken back. mlx_lm answers again from /opt/closet/mlx_lm/{old}" in text
+    assert "requires jinja2" in text
+    assert installed("mlx_lm") == before
+    serves("mlx_lm")
+
+    works = ("-e", f"mlx_lm_requirements={pins['works']}")
+    provisioned(upgrade(*where, *works))
+    assert len(installed("mlx_lm")) == 2
+    assert old in installed("mlx_lm")
+    serves("mlx_lm")
+    assert provisioned(upgrade(*where, *works)).changed()["attic"] == 0
+
+
+def test_omlx_takes_over_and_no_laptop_is_touched(home: Path) -> None:
+    takes_over(home, "omlx")
+    stays_so(home, "omlx")
+
+
+def test_a_backend_that_never_answers_is_taken_back(home: Path) -> None:
     # it waits for memory that it will not get, and the gateway says so with 503
     never = ("-e", "mlx_lm_wired_limit_mb=999999999", "-e", "mlx_lm_start_timeout_s=6")
-    done = profile("mlx_lm", *never)
+    done = profile(home, "mlx_lm", *never)
     assert done.code != 0
     assert "the switch to profile coding-mlx-lm was taken back" in done.output
     assert done.changed()["air"] == 0
     serves("omlx")
 
 
-def test_and_back_to_where_it_began() -> None:
-    assert well(profile("ollama")).changed()["air"] == 0
+def test_and_back_to_where_it_began(home: Path) -> None:
+    takes_over(home, "ollama")
+
+
+def test_in_front_of_ollama_a_key_is_replaced_and_another_one_revoked(home: Path) -> None:
+    loses_keys(home, "ollama", leaves="book")
+
+
+def test_an_ollama_that_dies_is_taken_back_and_one_that_serves_stays(
+    home: Path, tmp_path: Path
+) -> None:
+    before = installed("ollama")
+    where = ("-i", str(home), "--limit", "attic,localhost")
+    with ollama_that_dies(tmp_path, "0.34.9") as named:
+        done = upgrade(*where, *named)
+    assert done.code != 0
+    text = " ".join(done.output.split())
+    (old,) = before
+    assert f"the upgrade was taken back. ollama answers again from /opt/closet/ollama/{old}" in text
+    assert installed("ollama") == before
     serves("ollama")
 
+    newer = ("-e", "ollama_version=0.34.5")
+    provisioned(upgrade(*where, *newer))
+    assert installed("ollama") == {old, "0.34.5"}
+    serves("ollama")
+    assert provisioned(upgrade(*where, *newer)).changed()["attic"] == 0
 
-def test_stop_and_start_are_for_whichever_serves_and_upgrade_is_for_omlx() -> None:
-    refused = run("ansible-playbook", "playbooks/upgrade.yml", *WHO, "-e", "closet_profile=ollama")
-    assert refused.code != 0
-    assert "take the new pin of ollama into the inventory" in " ".join(refused.output.split())
+
+def test_what_upgrade_could_not_take_back_is_refused(home: Path) -> None:
+    done = play(home, "playbooks/upgrade.yml", "-e", "closet_profile=lean")
+    assert done.code != 0
+    assert "It serves profile ollama with ollama" in " ".join(done.output.split())
+    assert done.changed()["attic"] == 0
+
+
+def test_stop_and_start_are_for_whichever_serves(home: Path) -> None:
     for book, changed in (("stop", 1), ("stop", 0), ("start", 1), ("start", 0)):
-        done = well(run("ansible-playbook", f"playbooks/{book}.yml", *WHO))
+        done = provisioned(play(home, f"playbooks/{book}.yml"))
         assert done.changed()["attic"] == changed, book
         if book == "stop":
             assert ask("/models")[0] == "000"

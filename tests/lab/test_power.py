@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import re
-import signal
-import subprocess
-import threading
-import time
 
 import pytest
 
-from tests.lab.conftest import ENVIRONMENT, HOSTS, ROOT, lab, on, provisioned, site
-
-ENDS_WITHIN_S = 600
+from tests.lab.conftest import HOSTS, cut_the_power_at, lab, on, provisioned, site
 
 pytestmark = pytest.mark.usefixtures("fresh_lab")
 
@@ -22,35 +16,6 @@ def omlx_pid() -> str:
     found = re.search(r"^\tpid = (\d+)$", done.output, re.MULTILINE)
     assert found, done.output
     return found[1]
-
-
-def cut_the_power_at(task: str, after_s: float) -> None:
-    """Run site.yml and take attic's power away `after_s` seconds into `task`."""
-    with subprocess.Popen(
-        ["ansible-playbook", "site.yml"],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as run:
-        assert run.stdout is not None
-        seen = []
-        for line in run.stdout:
-            seen.append(line)
-            if line.startswith("TASK") and task in line:
-                break
-        assert task in seen[-1], "".join(seen)
-        time.sleep(after_s)
-        lab("power-cut", "attic")
-        # A Mac of the lab is back before ssh misses it, so a run may even get to its end; it must
-        # not wait for ever on a host that went silent.
-        limit = threading.Timer(ENDS_WITHIN_S, run.kill)
-        limit.start()
-        seen.append(run.stdout.read())
-        limit.cancel()
-        assert run.wait(timeout=60) != -signal.SIGKILL, "".join(seen)
 
 
 # in the middle of the installation, of a pull, of the settings, and of the start of the server

@@ -37,7 +37,8 @@ def test_an_upgrade_serves_as_a_plain_run_does() -> None:
 
 def test_the_way_back_differs_in_the_environment_alone() -> None:
     (there,) = serving("upgrade.yml")
-    old = {"omlx_environment": "{{ omlx_previous_environment }}"}
+    programs = ("omlx", "mlx_lm", "ollama", "gateway")
+    old = {f"{name}_environment": f"{{{{ {name}_previous_environment }}}}" for name in programs}
     assert serving("tasks/upgrade_rollback.yml") == [there | old]
 
 

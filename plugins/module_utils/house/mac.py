@@ -71,6 +71,8 @@ class Mac:
     """Version of omlx by environment; a fork of another name has none."""
     serves: str | None = None
     """The environment that omlx is started from."""
+    served_from: tuple[tuple[str, str], ...] = ()
+    """The same of the other programs that serve, by name."""
     complete: bool = False
     """Whether the look came to its end; without it nothing above is to be trusted."""
 
@@ -89,6 +91,7 @@ def parse(text: str) -> Mac:
         "ours": [],
         "hub_line": [],
         "version": [],
+        "served_from": [],
     }
     for line in text.splitlines():
         key, _sign, value = line.strip().partition("=")
@@ -134,10 +137,8 @@ def parse(text: str) -> Mac:
         ),
         autologin=values.get("autologin") or None,
         turned_off=tuple(values.get("turned_off", "").split()),
-        versions=tuple(
-            (environment, version)
-            for environment, _space, version in (line.partition(" ") for line in many["version"])
-        ),
+        versions=_pairs(many["version"]),
+        served_from=_pairs(many["served_from"]),
         serves=values.get("serves") or None,
         installed=tuple(many["installed"]),
         addresses=tuple(values.get("addresses", "").split()),
@@ -161,6 +162,7 @@ def plain(facts: Mac) -> dict[str, Any]:
         "versions": dict(facts.versions),
         # group 0 has two names
         "root_group": "root" if facts.kernel == "Linux" else "wheel",
+        "served_from": dict(facts.served_from),
     }
     del values["hub"]  # long, and said in sizes
     return {
@@ -313,6 +315,12 @@ def _strangers(listeners: list[str], ours: list[str]) -> tuple[str, ...]:
         if not pids & {pid, parent, grandparent}:
             found.append(f"{' '.join(words).strip() or 'a program'} (pid {pid})")
     return tuple(dict.fromkeys(found))
+
+
+def _pairs(lines: list[str]) -> tuple[tuple[str, str], ...]:
+    """A name and a value from each line that has both."""
+    found = (line.partition(" ") for line in lines)
+    return tuple((name, value) for name, _space, value in found if value)
 
 
 def _record(text: str) -> Mapping[str, Any]:

@@ -26,7 +26,17 @@ def label(role: str) -> str:
 @pytest.mark.parametrize("role", (*BEHIND_THE_GATEWAY, "gateway"))
 def test_a_role_has_every_part_of_the_contract(role: str) -> None:
     parts = {path.stem for path in (ROLES / role / "tasks").iterdir()}
-    assert {"main", "install", "serve", "stop"} <= parts
+    assert {"main", "install", "serve", "stop", "discard", "prune"} <= parts
+
+
+def test_whoever_leaves_for_good_may_finish_first_and_the_gateway_goes_first() -> None:
+    found = load("playbooks/vars/backends.yml")
+    farewells = found["closet_farewells"]
+    assert farewells[0]["label"] == label("gateway")
+    everybody = {name for names in found["closet_backend_jobs"].values() for name in names}
+    assert {job["label"] for job in farewells} == everybody
+    assert {job["state"] for job in farewells} == {"absent"}
+    assert all("before_stop" in job for job in farewells)
 
 
 @pytest.mark.parametrize("role", BEHIND_THE_GATEWAY)

@@ -174,7 +174,8 @@ LAPTOP = (
     "power=Now drawing from 'Battery Power'  -InternalBattery-0 (id=1) 78%; discharging; x\n"
     "filevault=FileVault is On.\nautologin=admin\nturned_off=inference.closet.omlx \n"
     "account=250 staff\naccount_home=/Users/_closet\n"
-    "serves=/opt/closet/omlx/1f2e\nversion=/opt/closet/omlx/1f2e 0.6.0\nlook=end\n"
+    "serves=/opt/closet/omlx/1f2e\nversion=/opt/closet/omlx/1f2e 0.6.0\n"
+    "served_from=mlx_lm \nserved_from=ollama /opt/closet/ollama/0.34.4\nlook=end\n"
 )
 
 
@@ -191,6 +192,7 @@ def test_power_and_what_may_be_in_the_way_are_read() -> None:
         "/opt/closet/omlx/1f2e",
         {"/opt/closet/omlx/1f2e": "0.6.0"},
     )
+    assert mac.plain(seen)["served_from"] == {"ollama": "/opt/closet/ollama/0.34.4"}
     desktop = mac.parse("look=begin\npower=Now drawing from 'AC Power' \nlook=end\n")
     assert (desktop.battery, desktop.on_battery) == (False, False)
     assert (GOOD.battery, GOOD.filevault, GOOD.account_uid) == (None, None, None)
