@@ -32,7 +32,7 @@ NEEDED = {
 }
 """Programs of this machine that the lab runs on, and the Debian package of each."""
 
-HUB_PORTS = (8080, 8081, 8082)
+HUB_PORTS = (8080, 8081, 8082, 8083)
 
 
 class LabError(RuntimeError):
@@ -261,7 +261,8 @@ def _table(running: state.Running, lan: Lan) -> None:
             f"macOS {facts['macos']}: {ssh if up_now else 'off'}"
         )
     hub = "serves" if running.hub is not None and running.hub.alive else "is down"
-    print(f"  {'hub':<8} {lan.hub:<14} {hub} models on :8080 (big files :8082), packages on :8081")
+    ports = "models on :8080 (big files :8082), packages on :8081, tools on :8083"
+    print(f"  {'hub':<8} {lan.hub:<14} {hub} {ports}")
 
 
 def _check_machine() -> None:

@@ -91,6 +91,11 @@ options:
         description: Absolute path of a file that says which entries of O(files[].merge) are ours.
           It is written before and after the file, so that a power cut forgets none.
         type: str
+      only:
+        description: With O(files[].state=directory), the names that may be in it. Other files and
+          links are removed, another folder is refused.
+        type: list
+        elements: str
       state:
         description:
           - V(directory) makes a folder.
@@ -210,6 +215,7 @@ FILE_OPTIONS = {
     "link": {"type": "str"},
     "merge": {"type": "raw"},
     "record": {"type": "str"},
+    "only": {"type": "list", "elements": "str"},
     "state": {"type": "str", "choices": ["present", "absent", "directory"], "default": "present"},
     "owner": {"type": "str"},
     "group": {"type": "str"},

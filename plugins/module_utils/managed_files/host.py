@@ -44,10 +44,17 @@ class FilesNotWrittenError(RuntimeError):
 
 def observe(wants: Sequence[Want], check_mode: bool) -> Scene:
     """Read everything the plan needs; raises FilesRefusedError for what cannot be read."""
+    have = {}
+    for want in wants:
+        for path in (want.path, want.record):
+            if path:
+                have[path] = _look(want, path)
+        if want.only is not None:
+            for name in have[want.path].names:
+                inside = str(Path(want.path, name))
+                have[inside] = _look(replace(want, kind="file"), inside)
     return Scene(
-        have={
-            path: _look(want, path) for want in wants for path in (want.path, want.record) if path
-        },
+        have=have,
         uids={want.owner: user_id(want.owner) for want in wants if want.owner},
         gids={want.group: group_id(want.group) for want in wants if want.group},
         euid=os.geteuid(),
@@ -78,7 +85,7 @@ def group_id(name: str) -> int | None:
 def _look(want: Want, path: str) -> Have:
     real = _real_place(want.kind, path)
     try:
-        return _have(real, list_names=want.kind == "absent")
+        return _have(real, list_names=want.kind == "absent" or want.only is not None)
     except OSError as error:
         raise FilesRefusedError(
             f"{path} cannot be looked at: {error.strerror}; run the task with become: true"

@@ -103,6 +103,7 @@ def plan(wants: Sequence[Want], scene: Scene) -> Plan:
             continue
         if want.kind == "directory":
             folders.add(have.real)
+            _plan_only(want, have, scene, made)
         _check_parent(want, have, folders, scene, made)
         uid, gid = _ids(want, scene, made)
         if want.kind == "merge":
@@ -232,6 +233,19 @@ def _wanted_data(want: Want, have: Have, made: Plan) -> bytes | None:
         made.problems.append(f"{want.path}: {error}; put the markers right by hand")
         return None
     return text.encode("utf-8", "surrogateescape")
+
+
+def _plan_only(want: Want, have: Have, scene: Scene, made: Plan) -> None:
+    """What may not be in a folder that is ours alone goes, unless it is a folder itself."""
+    for name in have.names if want.only is not None else ():
+        path = posixpath.join(want.path, name)
+        if name in (want.only or ()):
+            continue
+        found = scene.have[path]
+        if found.kind in ("file", "link"):
+            made.steps.append(Step(path, "unlink", found, secret=want.secret))
+        else:
+            made.problems.append(f"{path} is not to be there and is no file; remove it by hand")
 
 
 def _plan_merge(

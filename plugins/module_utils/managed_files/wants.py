@@ -48,6 +48,7 @@ class Want:
     edits: tuple[Edit, ...] = ()
     entries: tuple[Entry, ...] = ()  # of a merge
     record: str = ""  # of a merge: the path of the file that says which entries are ours
+    only: tuple[str, ...] | None = None  # of a directory: the names that may be in it
     target: str = ""
     owner: str | None = None
     group: str | None = None
@@ -126,7 +127,7 @@ def _want(entry: Mapping[str, Any]) -> Want:
     )
     state = entry.get("state") or "present"
     if state == "directory":
-        return _directory(base, given)
+        return _directory(base, given, entry.get("only"))
     if state == "absent":
         return _absent(base, entry, given)
     if not given:
@@ -137,12 +138,12 @@ def _want(entry: Mapping[str, Any]) -> Want:
     return _present(base, entry, given[0])
 
 
-def _directory(base: Want, given: Sequence[str]) -> Want:
+def _directory(base: Want, given: Sequence[str], only: Sequence[Any] | None) -> Want:
     if given:
         raise FilesRefusedError(f"{base.path}: a directory has no {given[0]}")
     if base.validate:
         raise FilesRefusedError(f"{base.path}: a directory has no content to validate")
-    return replace(base, kind="directory")
+    return replace(base, kind="directory", only=None if only is None else tuple(map(str, only)))
 
 
 def _absent(base: Want, entry: Mapping[str, Any], given: Sequence[str]) -> Want:

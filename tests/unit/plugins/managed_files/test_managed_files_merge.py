@@ -216,3 +216,24 @@ def test_a_secret_merge_comes_from_beside_and_is_not_shown(disk: Disk) -> None:
 def test_the_digest_moves_with_the_entries(disk: Disk) -> None:
     made = [digest(parse_wants(disk.want(ours=value))) for value in (1, 1, 2)]
     assert made[0] == made[1] != made[2]
+
+
+def test_a_folder_of_ours_alone_holds_only_what_it_may(disk: Disk) -> None:
+    folder = disk.folder / "secrets"
+    entry = {"path": str(folder), "state": "directory", "mode": "0700"}
+    made = [{**entry, "only": ["A"]}, {"path": f"{folder}/A", "content": "0", "secret": True}]
+    params = {"files": made, "secret_contents": ["sk-1"]}
+    execute(params, Runner(), str(disk.folder))
+    (folder / "B").write_text("sk-2")
+    (folder / "link").symlink_to("A")
+    foretold, _ = execute(params, Runner(), str(disk.folder), True)
+    assert sorted(path.name for path in folder.iterdir()) == ["A", "B", "link"]
+    result, _ = execute(params, Runner(), str(disk.folder))
+    assert foretold == result
+    assert [path.name for path in folder.iterdir()] == ["A"]
+    assert not execute(params, Runner(), str(disk.folder))[0]["changed"]
+    execute({"files": [{**entry, "only": []}]}, Runner(), str(disk.folder))
+    assert list(folder.iterdir()) == []
+    (folder / "inner").mkdir()
+    with pytest.raises(FilesRefusedError, match="inner is not to be there"):
+        execute({"files": [{**entry, "only": []}]}, Runner(), str(disk.folder))
