@@ -42,7 +42,7 @@ def open_servers(
     storage_port: int = 0,
     tools_port: int = 0,
 ) -> tuple[WebServer, ...]:
-    """The hub, the packages, the hub's storage and the tools, listening; port 0 takes a free one."""
+    """The hub, packages, the hub's storage and the tools, listening; port 0 takes a free one."""
     journal = Journal(log)
     state = log.with_name(f"{log.stem}.state")
     history = History(Repositories(cache / "hub"), state)

@@ -1,4 +1,4 @@
-"""MCP servers declared once: real opencode calls their tools on two laptops, and each client has them.
+"""MCP servers declared once: real opencode calls their tools, and each other client has them.
 
 The model is the lab's scripted one, since a tiny model of random weights calls no tool: opencode
 runs with the lock that the role wrote, except for the address of /v1.
@@ -20,7 +20,7 @@ from tests.lab.conftest import ROOT, Done, on, provisioned, run
 
 pytestmark = pytest.mark.usefixtures("fresh_lab")
 
-TOKEN = "hub-token-0123456789abcdef"  # noqa: S105 - of the lab
+TOKEN = "hub-token-0123456789abcdef"
 OTHER = "where-token-0123456789abcdef"
 LOCK = "/Library/Application Support/opencode/opencode.json"
 CODE = "Library/Application Support/Code/User/mcp.json"
@@ -34,7 +34,7 @@ BOTH = {
     "where": {
         "command": "/usr/libexec/closet-lab/mcp-where",
         "env": {"WHERE_TOKEN": {"secret": "WHERE_TOKEN"}},
-        "cwd": "/tmp",  # noqa: S108 - on the simulated Mac
+        "cwd": "/tmp",
         "for": ["air", "pro"],
     },
 }
@@ -87,8 +87,8 @@ def mark(secret: str) -> str:
 def ask(laptop: str, words: str) -> str:
     """What real opencode says when the scripted model behind its /v1 is asked."""
     scripted = (
-        f"mkdir -p ~/scripted && sed 's#http://attic.local:8000/v1#http://hub.local:8083/v1#' '{LOCK}' "
-        "> ~/scripted/opencode.json && cd /tmp && OPENCODE_TEST_MANAGED_CONFIG_DIR=~/scripted "
+        "mkdir -p ~/scripted && sed 's#http://attic.local:8000/#http://hub.local:8083/#' "
+        f"'{LOCK}' > ~/scripted/opencode.json && cd /tmp && OPENCODE_TEST_MANAGED_CONFIG_DIR=~/scripted "
         f"timeout 100 opencode run '{words}'"
     )
     return on(laptop, scripted, limit_s=120).output
@@ -100,7 +100,9 @@ def test_first_run_and_no_secret_anywhere_that_others_can_read(house: House) -> 
     for secret in (TOKEN, OTHER):
         assert secret not in done.output
     for host in ("attic", "air", "pro"):
-        found = on(host, f"sudo grep -rlsE '{TOKEN}|{OTHER}' /Users /Library /etc /opt/closet /var/log")
+        found = on(
+            host, f"sudo grep -rlsE '{TOKEN}|{OTHER}' /Users /Library /etc /opt/closet /var/log"
+        )
         for path in filter(None, found.output.split("\n")):
             assert on(host, f"sudo stat -c %a '{path}'").output.strip() == "600", path
     assert provisioned(house.site("--limit", "attic,air,pro")).changed() == {
@@ -127,8 +129,8 @@ def test_the_other_clients_have_them_beside_what_is_theirs() -> None:
     claude = json.loads(on("air", "cat ~/.claude.json").output)["mcpServers"]
     assert claude["greeter"]["headers"] == {"Authorization": "Bearer ${HUB_TOKEN}"}
     assert claude["where"]["env"] == {"WHERE_TOKEN": "${WHERE_TOKEN}"}
-    fake = "mkdir -p /tmp/bin && printf '#!/bin/sh\\nenv' > /tmp/bin/claude && chmod +x /tmp/bin/claude"
-    shells = f"{fake}; PATH=/tmp/bin:$PATH zsh -c 'claude; env | sed s/^/outside:/'"
+    fake = "mkdir -p /tmp/bin && printf '#!/bin/sh\\nenv' > /tmp/bin/claude"
+    shells = f"{fake} && chmod +x /tmp/bin/claude; PATH=/tmp/bin:$PATH zsh -c 'claude; env | sed s/^/outside:/'"
     lines = on("air", shells).output.split("\n")
     assert f"HUB_TOKEN={TOKEN}" in lines
     assert f"outside:HUB_TOKEN={TOKEN}" not in lines

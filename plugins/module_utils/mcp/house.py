@@ -17,8 +17,7 @@ from typing import Any
 from ansible_collections.closet.inference.plugins.module_utils.house.names import suggestion
 from ansible_collections.closet.inference.plugins.module_utils.mcp.servers import (
     Server,
-    ServersRefusedError,
-    read_servers,
+    read_each,
 )
 
 FOLDER = "mcp"
@@ -74,14 +73,8 @@ def problems(house: Mapping[str, Declared]) -> list[str]:
     found: dict[str, None] = {}
     laptops = [name for name, told in house.items() if not told.closet]
     for host, told in house.items():
-        try:
-            servers = read_servers(told.servers)
-        except ServersRefusedError as error:
-            found.update(dict.fromkeys(error.problems))
-            continue
-        except TypeError:
-            found[f"{host}: mcp_servers has names of several kinds"] = None
-            continue
+        servers, wrong = read_each(told.servers)
+        found.update(dict.fromkeys(wrong))
         found.update(dict.fromkeys(_host_problems(servers, laptops, house)))
         found.update(dict.fromkeys(_unresolved(host, servers, told)))
     return list(found)

@@ -82,8 +82,16 @@ class ServersRefusedError(ValueError):
 
 def read_servers(told: Any) -> tuple[Server, ...]:
     """Every server of `mcp_servers`, by name; raises ServersRefusedError with all problems."""
+    servers, problems = read_each(told)
+    if problems:
+        raise ServersRefusedError(problems)
+    return servers
+
+
+def read_each(told: Any) -> tuple[tuple[Server, ...], list[str]]:
+    """The servers that can be understood, by name, and a sentence for each mistake."""
     if not isinstance(told, Mapping):
-        raise ServersRefusedError(["mcp_servers is not a dictionary of servers by name"])
+        return (), ["mcp_servers is not a dictionary of servers by name"]
     problems = _collisions(list(told))
     servers = []
     for name in sorted(told, key=str):
@@ -91,9 +99,7 @@ def read_servers(told: Any) -> tuple[Server, ...]:
         problems += [f"mcp_servers.{name}: {problem}" for problem in found]
         if not found:
             servers.append(_server(str(name), told[name]))
-    if problems:
-        raise ServersRefusedError(problems)
-    return tuple(servers)
+    return tuple(servers), problems
 
 
 def _collisions(names: list[Any]) -> list[str]:
@@ -220,9 +226,11 @@ def _one_value(name: str, value: Any, key: str) -> Iterable[str]:
 
 
 def _secret_problems(value: Mapping[str, Any]) -> Iterable[str]:
-    for key in value:
-        if key not in ("secret", "prefix"):
-            yield f"has no field {key}{suggestion(str(key), ('secret', 'prefix'))}"
+    unknown = [str(key) for key in value if key not in ("secret", "prefix")]
+    for key in unknown:
+        yield f"has no field {key}{suggestion(key, ('secret', 'prefix'))}"
+    if unknown and "secret" not in value:
+        return
     if not SECRET_NAME.fullmatch(str(value.get("secret", ""))):
         yield (
             f"refers to the secret '{value.get('secret', '')}': a secret's name is made of A-Z, "
