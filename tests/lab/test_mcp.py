@@ -88,7 +88,8 @@ def ask(laptop: str, words: str) -> str:
     """What real opencode says when the scripted model behind its /v1 is asked."""
     scripted = (
         "mkdir -p ~/scripted && sed 's#http://attic.local:8000/#http://hub.local:8083/#' "
-        f"'{LOCK}' > ~/scripted/opencode.json && cd /tmp && OPENCODE_TEST_MANAGED_CONFIG_DIR=~/scripted "
+        f"'{LOCK}' > ~/scripted/opencode.json && cd /tmp && "
+        "OPENCODE_TEST_MANAGED_CONFIG_DIR=~/scripted "
         f"timeout 100 opencode run '{words}'"
     )
     return on(laptop, scripted, limit_s=120).output
@@ -130,8 +131,8 @@ def test_the_other_clients_have_them_beside_what_is_theirs() -> None:
     assert claude["greeter"]["headers"] == {"Authorization": "Bearer ${HUB_TOKEN}"}
     assert claude["where"]["env"] == {"WHERE_TOKEN": "${WHERE_TOKEN}"}
     fake = "mkdir -p /tmp/bin && printf '#!/bin/sh\\nenv' > /tmp/bin/claude"
-    shells = f"{fake} && chmod +x /tmp/bin/claude; PATH=/tmp/bin:$PATH zsh -c 'claude; env | sed s/^/outside:/'"
-    lines = on("air", shells).output.split("\n")
+    shells = "PATH=/tmp/bin:$PATH zsh -c 'claude; env | sed s/^/outside:/'"
+    lines = on("air", f"{fake} && chmod +x /tmp/bin/claude; {shells}").output.split("\n")
     assert f"HUB_TOKEN={TOKEN}" in lines
     assert f"outside:HUB_TOKEN={TOKEN}" not in lines
 
