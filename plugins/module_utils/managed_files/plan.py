@@ -29,7 +29,8 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.wan
     Want,
 )
 
-DEFAULT_MODE = {"file": 0o644, "secret": 0o600, "merge": 0o600, "directory": 0o755}
+DEFAULT_MODE = {"file": 0o644, "edits": 0o644, "merge": 0o600, "directory": 0o755}
+SECRET_MODE = 0o600
 SHOWN_NAMES = 3
 
 
@@ -315,7 +316,7 @@ def _file_mode(want: Want, have: Have) -> int:
     if want.mode is not None:
         return want.mode
     if want.secret:
-        return DEFAULT_MODE["secret"]
+        return SECRET_MODE
     return have.mode if have.kind == "file" else DEFAULT_MODE[want.kind]
 
 

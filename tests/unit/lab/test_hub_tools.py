@@ -52,9 +52,8 @@ def test_it_wants_a_token_and_never_says_it(url: str) -> None:
 
 def test_the_protocol(url: str) -> None:
     token = {"Authorization": "Bearer x"}
-    assert post(f"{url}/mcp", {"jsonrpc": "2.0", "method": "notifications/initialized"}, **token) == (
-        202, "",
-    )  # fmt: skip
+    told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    assert post(f"{url}/mcp", told, **token) == (202, "")
     _, text = post(f"{url}/mcp", call("initialize", protocolVersion="2025-06-18"), **token)
     assert json.loads(text)["result"]["protocolVersion"] == "2025-06-18"
     _, text = post(f"{url}/mcp", call("resources/list"), **token)

@@ -237,3 +237,10 @@ def test_a_folder_of_ours_alone_holds_only_what_it_may(disk: Disk) -> None:
     (folder / "inner").mkdir()
     with pytest.raises(FilesRefusedError, match="inner is not to be there"):
         execute({"files": [{**entry, "only": []}]}, Runner(), str(disk.folder))
+
+
+def test_a_file_made_for_a_block_gets_the_usual_mode(disk: Disk) -> None:
+    path = disk.folder / "zshenv"
+    block = {"path": str(path), "block": "x", "block_name": "b"}
+    execute({"files": [block]}, Runner(), str(disk.folder))
+    assert path.stat().st_mode & 0o777 == 0o644
