@@ -130,15 +130,17 @@ def _pruned(
     text: str, made: Sequence[Place], wanted: Sequence[Place]
 ) -> tuple[str, tuple[Place, ...]]:
     """`text` without the containers that were made for entries which are gone; those that stay."""
-    kept = []
+    gone = set()
     for place in sorted(made, key=len, reverse=True):
         found = value_at(text, place)
         needed = any(goal[: len(place)] == place for goal in wanted)
         if found in ({}, []) and not needed:
             text = without_entry(text, place) if place else _without_brackets(text)
-        elif found is not MISSING:
-            kept.append(place)
-    return text, tuple(reversed(kept))
+            found = MISSING
+        if found is MISSING:
+            gone.add(shown(place))
+    # in the order in which they are on record, or it would be written anew by each run
+    return text, tuple(place for place in made if shown(place) not in gone)
 
 
 def _without_brackets(text: str) -> str:

@@ -244,3 +244,13 @@ def test_a_file_made_for_a_block_gets_the_usual_mode(disk: Disk) -> None:
     block = {"path": str(path), "block": "x", "block_name": "b"}
     execute({"files": [block]}, Runner(), str(disk.folder))
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_entries_in_several_containers_are_written_once(disk: Disk) -> None:
+    entry = {"path": str(disk.file), "record": str(disk.record)}
+    merge = [{"at": ["b", {"id": "x"}], "value": {"id": "x"}}, {"at": ["a", "y"], "value": 1}]
+    params = {"files": [{**entry, "merge": merge}]}
+    execute(params, Runner(), str(disk.folder))
+    assert not execute(params, Runner(), str(disk.folder))[0]["changed"]
+    assert execute({"files": [{**entry, "merge": []}]}, Runner(), str(disk.folder))[0]["changed"]
+    assert list(disk.folder.iterdir()) == []
