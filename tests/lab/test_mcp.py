@@ -106,8 +106,9 @@ def test_first_run_and_no_secret_anywhere_that_others_can_read(house: House) -> 
         )
         for path in filter(None, found.output.split("\n")):
             assert on(host, f"sudo stat -c %a '{path}'").output.strip() == "600", path
-    assert provisioned(house.site("--limit", "attic,air,pro")).changed() == {
-        "attic": 0, "air": 0, "pro": 0, "localhost": 0,
+    again = provisioned(house.site("--limit", "attic,air,pro")).changed()
+    assert {host: again[host] for host in ("attic", "air", "pro")} == {
+        "attic": 0, "air": 0, "pro": 0,
     }  # fmt: skip
 
 
@@ -120,7 +121,6 @@ def test_opencode_lists_and_calls_the_tools_of_one_declaration(laptop: str) -> N
     assert f"the tool said: the hub greets {laptop}, who has token {mark(TOKEN)}" in said
     said = ask(laptop, "CALL where_where {}")
     assert f"on {laptop} in /tmp with token {mark(OTHER)}" in said
-    assert "on book" not in on("book", "ls /tmp").output
 
 
 def test_the_other_clients_have_them_beside_what_is_theirs() -> None:
@@ -173,4 +173,6 @@ def test_what_cannot_work_is_refused_by_name(house: House) -> None:
     assert "Nothing was changed" in text
     assert "mcp_servers.nothing: it has neither command nor url" in text
     assert "mcp_servers.typo: there is no field hedaers, do you mean headers?" in text
+    assert "mcp_servers.lost: there is no secret HUB_TOKN, do you mean HUB_TOKEN?" in text
+    assert "mcp_servers.elsewhere: for names aire" in text
     assert sum(done.changed().values()) == 0
