@@ -24,7 +24,7 @@ TOKEN = "hub-token-0123456789abcdef"
 OTHER = "where-token-0123456789abcdef"
 LOCK = "/Library/Application Support/opencode/opencode.json"
 CODE = "Library/Application Support/Code/User/mcp.json"
-BOTH = {
+BOTH: dict[str, dict[str, Any]] = {
     "greeter": {
         "url": "http://hub.local:8083/mcp",
         "headers": {"Authorization": {"secret": "HUB_TOKEN", "prefix": "Bearer "}},

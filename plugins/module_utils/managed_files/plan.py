@@ -92,6 +92,7 @@ def plan(wants: Sequence[Want], scene: Scene) -> Plan:
     made = Plan()
     folders: set[str] = set()
     gone: set[str] = set()
+    late: list[Step] = []
     for want in wants:
         have = scene.have[want.path]
         problem = _in_the_way(want, have, gone)
@@ -104,7 +105,7 @@ def plan(wants: Sequence[Want], scene: Scene) -> Plan:
             continue
         if want.kind == "directory":
             folders.add(have.real)
-            _plan_only(want, have, scene, made)
+            late += _plan_only(want, have, scene, made)
         _check_parent(want, have, folders, scene, made)
         uid, gid = _ids(want, scene, made)
         if want.kind == "merge":
@@ -114,6 +115,7 @@ def plan(wants: Sequence[Want], scene: Scene) -> Plan:
         if step:
             _check_right(want, step, scene, made)
             made.steps.append(step)
+    made.steps += late
     return made
 
 
@@ -236,17 +238,22 @@ def _wanted_data(want: Want, have: Have, made: Plan) -> bytes | None:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _plan_only(want: Want, have: Have, scene: Scene, made: Plan) -> None:
-    """What may not be in a folder that is ours alone goes, unless it is a folder itself."""
+def _plan_only(want: Want, have: Have, scene: Scene, made: Plan) -> list[Step]:
+    """What may not be in a folder that is ours alone goes, unless it is a folder itself.
+
+    It goes last: another file of the run may have named it until now.
+    """
+    steps = []
     for name in have.names if want.only is not None else ():
         path = posixpath.join(want.path, name)
         if name in (want.only or ()):
             continue
         found = scene.have[path]
         if found.kind in ("file", "link"):
-            made.steps.append(Step(path, "unlink", found, secret=want.secret))
+            steps.append(Step(path, "unlink", found, secret=want.secret))
         else:
             made.problems.append(f"{path} is not to be there and is no file; remove it by hand")
+    return steps
 
 
 def _plan_merge(
