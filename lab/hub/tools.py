@@ -98,8 +98,8 @@ def _greeting(arguments: Mapping[str, Any], token: str) -> str:
 def speak(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The events of a streamed answer."""
     last = request["messages"][-1]
-    content = last.get("content")
-    text = content if isinstance(content, str) else json.dumps(content)
+    content = last.get("content") or ""
+    text = content if isinstance(content, str) else "".join(part["text"] for part in content)
     offered = [tool["function"]["name"] for tool in request.get("tools") or ()]
     call = CALL.search(text) if last["role"] == "user" else None
     if call and call[1] in offered:

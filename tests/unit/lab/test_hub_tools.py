@@ -63,7 +63,7 @@ def test_the_protocol(url: str) -> None:
         urllib.request.urlopen(f"{url}/mcp", timeout=5)
 
 
-def spoken(words: str, *offered: str, role: str = "user") -> Any:
+def spoken(words: Any, *offered: str, role: str = "user") -> Any:
     tools = [{"type": "function", "function": {"name": name}} for name in offered]
     request = {"messages": [{"role": role, "content": words}], "tools": tools}
     return next(iter(speak(request)))["choices"][0]["delta"]
@@ -72,6 +72,8 @@ def spoken(words: str, *offered: str, role: str = "user") -> Any:
 def test_the_scripted_model_calls_what_it_is_told_if_it_may() -> None:
     made = spoken('CALL hub_greet {"name": "air"}', "hub_greet")["tool_calls"][0]["function"]
     assert made == {"name": "hub_greet", "arguments": '{"name": "air"}'}
+    parts = [{"type": "text", "text": 'CALL hub_greet {"name": "air"}'}]
+    assert spoken(parts, "hub_greet")["tool_calls"][0]["function"] == made
     assert spoken("CALL hub_greet {}", "bash")["content"] == "offered: bash"
     assert spoken("42", "bash", role="tool")["content"] == "the tool said: 42"
 
