@@ -5,7 +5,7 @@
 tell that a secret arrived without finding it in an output. The protocol's sessions, streams,
 resources and prompts are not there; a client has to do without, and opencode and omlx do.
 
-`/v1/chat/completions` is a scripted model: `CALL name {json}` from a person makes it call that
+`/v1/chat/completions` is a scripted model: `CALL tool key=value` from a person makes it call that
 tool, if it was offered; what a tool answered it says again; to anything else it lists what it was
 offered. A tiny model of random weights calls nothing by itself, and this is the whole way round.
 """
@@ -23,7 +23,7 @@ from lab.hub.web import Journal, WebHandler, WebServer
 
 TOOLS_PORT = 8083
 BEARER = re.compile(r"Bearer (\S+)")
-CALL = re.compile(r"CALL (\S+) (\{.*?\})", re.DOTALL)
+CALL = re.compile(r"CALL ([\w-]+)((?: \w+=\w+)*)")
 METHOD_NOT_FOUND = -32601
 GREET = {
     "name": "greet",
@@ -103,7 +103,8 @@ def speak(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     offered = [tool["function"]["name"] for tool in request.get("tools") or ()]
     call = CALL.search(text) if last["role"] == "user" else None
     if call and call[1] in offered:
-        function = {"name": call[1], "arguments": call[2]}
+        arguments = dict(pair.split("=") for pair in call[2].split())
+        function = {"name": call[1], "arguments": json.dumps(arguments)}
         tool_call = {"index": 0, "id": "call_1", "type": "function", "function": function}
         yield _event({"role": "assistant", "tool_calls": [tool_call]})
         yield _event({}, "tool_calls")

@@ -117,9 +117,9 @@ def test_opencode_lists_and_calls_the_tools_of_one_declaration(laptop: str) -> N
     listed = on(laptop, "cd /tmp && timeout 60 opencode mcp list", limit_s=90).output
     assert "greeter" in listed
     assert listed.count("connected") == 2, listed
-    said = ask(laptop, 'CALL greeter_greet {"name": "' + laptop + '"}')
+    said = ask(laptop, f"CALL greeter_greet name={laptop}")
     assert f"the tool said: the hub greets {laptop}, who has token {mark(TOKEN)}" in said
-    said = ask(laptop, "CALL where_where {}")
+    said = ask(laptop, "CALL where_where")
     assert f"on {laptop} in /tmp with token {mark(OTHER)}" in said
 
 

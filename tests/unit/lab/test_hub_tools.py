@@ -70,11 +70,11 @@ def spoken(words: Any, *offered: str, role: str = "user") -> Any:
 
 
 def test_the_scripted_model_calls_what_it_is_told_if_it_may() -> None:
-    made = spoken('CALL hub_greet {"name": "air"}', "hub_greet")["tool_calls"][0]["function"]
+    made = spoken("CALL hub_greet name=air", "hub_greet")["tool_calls"][0]["function"]
     assert made == {"name": "hub_greet", "arguments": '{"name": "air"}'}
-    parts = [{"type": "text", "text": 'CALL hub_greet {"name": "air"}'}]
+    parts = [{"type": "text", "text": '"CALL hub_greet name=air"'}]
     assert spoken(parts, "hub_greet")["tool_calls"][0]["function"] == made
-    assert spoken("CALL hub_greet {}", "bash")["content"] == "offered: bash"
+    assert spoken("CALL hub_greet", "bash")["content"] == "offered: bash"
     assert spoken("42", "bash", role="tool")["content"] == "the tool said: 42"
 
 
