@@ -36,7 +36,7 @@ NEEDED = {
 }
 """Programs of this machine that the lab runs on, and the Debian package of each."""
 
-HUB_PORTS = (8080, 8081, 8082)
+HUB_PORTS = (8080, 8081, 8082, 8083)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -260,7 +260,8 @@ def _table(running: state.Running, lan: Lan) -> None:
         where = elsewhere or mac.address
         print(f"  {mac.name:<8} {where:<14} {mac.title}: {ssh if up_now else 'off'}")
     hub = "serves" if running.hub is not None and running.hub.alive else "is down"
-    print(f"  {'hub':<8} {lan.hub:<14} {hub} models on :8080 (big files :8082), packages on :8081")
+    ports = "models on :8080 (big files :8082), packages on :8081, tools on :8083"
+    print(f"  {'hub':<8} {lan.hub:<14} {hub} {ports}")
     if lan.control is not None:
         answers = "answers" if running.control is not None and running.control.alive else "is down"
         print(f"  {'control':<8} {lan.control:<14} the tailnet's control server {answers}")

@@ -2,9 +2,9 @@
 
 Port 8080 is a Hugging Face hub over `<cache>/hub`, port 8082 the storage that it redirects to for
 big files, port 8081 a Python package index and an npm registry over `<cache>/wheels` and
-`<cache>/npm`. All listen on the given address alone. The log has one JSON object per request;
-what tests add to the hub, and what it counts, lives beside the log. A line on stdout says when
-each one listens; SIGTERM ends them.
+`<cache>/npm`, port 8083 an MCP server and a model that calls its tools. All listen on the given
+address alone. The log has one JSON object per request; what tests add to the hub, and what it
+counts, lives beside the log. A line on stdout says when each one listens; SIGTERM ends them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from lab.hub.packages import PackageServer
 from lab.hub.repository import Repositories
 from lab.hub.served import Served
 from lab.hub.storage import StorageServer
+from lab.hub.tools import TOOLS_PORT, ToolServer
 from lab.hub.web import Journal, WebServer
 from lab.parts.cache import cache_root
 
@@ -39,8 +40,9 @@ def open_servers(
     hub_port: int,
     packages_port: int,
     storage_port: int = 0,
+    tools_port: int = 0,
 ) -> tuple[WebServer, ...]:
-    """The hub, the packages and the hub's storage, bound and listening; port 0 takes a free one."""
+    """The hub, packages, the hub's storage and the tools, listening; port 0 takes a free one."""
     journal = Journal(log)
     state = log.with_name(f"{log.stem}.state")
     history = History(Repositories(cache / "hub"), state)
@@ -50,7 +52,7 @@ def open_servers(
     packages = PackageServer((address, packages_port), cache, journal)
     storage = StorageServer((address, storage_port), history, faults, served, journal)
     hub.storage_port = storage.server_port
-    return hub, packages, storage
+    return hub, packages, storage, ToolServer((address, tools_port), journal)
 
 
 def serve(servers: tuple[WebServer, ...]) -> None:
@@ -85,6 +87,7 @@ def main() -> None:
     parser.add_argument(
         "--storage-port", type=int, default=STORAGE_PORT, help="default: %(default)s"
     )
+    parser.add_argument("--tools-port", type=int, default=TOOLS_PORT, help="default: %(default)s")
     options = parser.parse_args()
     try:
         servers = open_servers(
@@ -94,6 +97,7 @@ def main() -> None:
             hub_port=options.hub_port,
             packages_port=options.packages_port,
             storage_port=options.storage_port,
+            tools_port=options.tools_port,
         )
     except OSError as problem:
         sys.exit(f"hub: cannot listen on {options.bind}: {problem}")

@@ -25,6 +25,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     offer,
 )
 from ansible_collections.closet.inference.plugins.module_utils.house.keystore import KeyStore
+from ansible_collections.closet.inference.plugins.module_utils.mcp import house as mcp
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # libyaml's, where there is one: eight files in two milliseconds instead of thirty
@@ -58,6 +59,7 @@ class ActionModule(ActionBase):
         closet_of, more = house.closet_of(offers)
         problems += more
         problems += house.problems_of_keys(closet_of)
+        problems += house.problems_of_mcp()
         if problems:
             result.update(failed=True, msg="\n".join(["Nothing was changed.", *problems]))
             return result
@@ -95,6 +97,10 @@ class _House:
     def clients(self) -> list[str]:
         return list(self.groups.get("clients", []))
 
+    @property
+    def _hosts(self) -> list[str]:
+        return [*self.closets, *self.clients]
+
     def problems_of_groups(self) -> Iterator[str]:
         where = ", ".join(str(source) for source in self.sources) or "the inventory"
         if not self.closets:
@@ -102,7 +108,7 @@ class _House:
         for name in sorted(set(self.closets) & set(self.clients)):
             yield f"{where} has {name} in both closet and clients: a Mac is one or the other"
         owner: dict[str, str] = {}
-        for name in [*self.closets, *self.clients]:
+        for name in self._hosts:
             address = str(self._value(name, "ansible_host", name))
             if owner.setdefault(address, name) != name:
                 yield (
@@ -114,7 +120,7 @@ class _House:
         known = self.options
         prefixes = {path.name for path in ROLES.iterdir() if path.is_dir()} | {"closet"}
         seen: dict[str, str] = {}
-        for host in [*self.closets, *self.clients]:
+        for host in self._hosts:
             # names only: nothing is templated, so this stays cheap with many hosts
             for name in self.hostvars.raw_get(host):
                 seen.setdefault(name, host)
@@ -127,7 +133,7 @@ class _House:
 
     def problems_of_values(self) -> Iterator[str]:
         """A value of the wrong type, which a role would meet only when others have changed."""
-        for host in [*self.closets, *self.clients]:
+        for host in self._hosts:
             for name in sorted(set(self.hostvars.raw_get(host)) & set(self.options)):
                 place = names.where(name, self.files)
                 if not place:
@@ -229,6 +235,21 @@ class _House:
             )
             found += keys.unusable_names(closet, laptops)
         return found
+
+    def problems_of_mcp(self) -> list[str]:
+        """MCP servers that no client could use, and secrets that are nowhere."""
+        declared = {
+            host: mcp.Declared(
+                servers=self._value(host, "mcp_servers", {}),
+                secrets=mcp.Secrets(
+                    self._value(host, "mcp_secrets", {}),
+                    Path(str(self._value(host, "inventory_dir", "."))) / SECRETS,
+                ),
+                closet=host in self.closets,
+            )
+            for host in self._hosts
+        }
+        return mcp.problems(declared)
 
     def closet_of(self, offers: Mapping[str, offer.Offer]) -> tuple[dict[str, str], list[str]]:
         chosen: dict[str, str] = {}

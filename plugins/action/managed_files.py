@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,9 @@ class ActionModule(ActionBase):
                 if ready.get(kind) is not None:
                     secrets.append(ready[kind])
                     ready[kind] = str(len(secrets) - 1)
+            if ready.get("merge") is not None:
+                secrets.append(json.dumps(ready["merge"]))
+                ready["merge"] = str(len(secrets) - 1)
         return ready
 
     def _check_types(self, entry: Mapping[str, Any]) -> None:

@@ -46,8 +46,8 @@ options:
         description:
           - Name of a template, found where M(ansible.builtin.template) would find it and
             rendered in the same way.
-          - Only one of this, O(files[].content), O(files[].block), O(files[].line) and
-            O(files[].link) can be given.
+          - Only one of this, O(files[].content), O(files[].block), O(files[].line),
+            O(files[].merge) and O(files[].link) can be given.
         type: str
       content:
         description: The whole content as text.
@@ -74,6 +74,28 @@ options:
       link:
         description: Target of a symbolic link. A file or folder in its place is never replaced.
         type: str
+      merge:
+        description:
+          - Entries of ours inside a JSON file that an app or a person rewrites, as a list of
+            dictionaries. Everything else in the file stays, with its comments, order and
+            indentation; comments and trailing commas are understood.
+          - C(value) is what shall be at C(at), a list of names from the outermost to the
+            innermost. A dictionary in the list stands for the element of an array that has these
+            values; it is added when there is none.
+          - Entries of ours that are not listed any more are removed, as O(files[].record) names
+            them. With an empty list all of them are, then the record, and the file too if it was
+            made for them and nothing else is in it.
+          - An entry that was there before and has another value is not ours. It is refused.
+        type: raw
+      record:
+        description: Absolute path of a file that says which entries of O(files[].merge) are ours.
+          It is written before and after the file, so that a power cut forgets none.
+        type: str
+      only:
+        description: With O(files[].state=directory), the names that may be in it. Other files and
+          links are removed, another folder is refused.
+        type: list
+        elements: str
       state:
         description:
           - V(directory) makes a folder.
@@ -92,7 +114,7 @@ options:
         description:
           - Permissions as a quoted octal number, such as V("0644").
           - When not given, an existing file keeps its mode, a new one gets V(0644), a folder
-            V(0755), a secret V(0600).
+            V(0755), a secret or a file made by O(files[].merge) V(0600).
         type: str
       validate:
         description: A command as a list of words, run on a copy of the new content before
@@ -137,6 +159,14 @@ EXAMPLES = r"""
       - path: /Users/admin/.config/closet/key
         content: "{{ client_key }}"
         secret: true
+        owner: admin
+      - path: /Users/admin/.config/zed/settings.json
+        record: /Users/admin/.config/closet/merged/zed.json
+        merge:
+          - at: [language_models, openai_compatible, Closet]
+            value: {api_url: "http://attic.local:8000/v1", available_models: []}
+          - at: [ssh_connections, {host: attic.local}]
+            value: {host: attic.local, projects: []}
         owner: admin
   become: true
 """
@@ -183,6 +213,9 @@ FILE_OPTIONS = {
     "line": {"type": "str"},
     "match": {"type": "str"},
     "link": {"type": "str"},
+    "merge": {"type": "raw"},
+    "record": {"type": "str"},
+    "only": {"type": "list", "elements": "str"},
     "state": {"type": "str", "choices": ["present", "absent", "directory"], "default": "present"},
     "owner": {"type": "str"},
     "group": {"type": "str"},

@@ -44,8 +44,17 @@ class FilesNotWrittenError(RuntimeError):
 
 def observe(wants: Sequence[Want], check_mode: bool) -> Scene:
     """Read everything the plan needs; raises FilesRefusedError for what cannot be read."""
+    have = {}
+    for want in wants:
+        for path in (want.path, want.record):
+            if path:
+                have[path] = _look(want, path)
+        if want.only is not None:
+            for name in have[want.path].names:
+                inside = str(Path(want.path, name))
+                have[inside] = _look(replace(want, kind="file"), inside)
     return Scene(
-        have={want.path: _look(want) for want in wants},
+        have=have,
         uids={want.owner: user_id(want.owner) for want in wants if want.owner},
         gids={want.group: group_id(want.group) for want in wants if want.group},
         euid=os.geteuid(),
@@ -73,22 +82,22 @@ def group_id(name: str) -> int | None:
         return None
 
 
-def _look(want: Want) -> Have:
-    real = _real_place(want)
+def _look(want: Want, path: str) -> Have:
+    real = _real_place(want.kind, path)
     try:
-        return _have(real, list_names=want.kind == "absent")
+        return _have(real, list_names=want.kind == "absent" or want.only is not None)
     except OSError as error:
         raise FilesRefusedError(
-            f"{want.path} cannot be looked at: {error.strerror}; run the task with become: true"
+            f"{path} cannot be looked at: {error.strerror}; run the task with become: true"
         ) from error
 
 
-def _real_place(want: Want) -> str:
+def _real_place(kind: str, path: str) -> str:
     """Parents are followed (/etc is /private/etc on a Mac). The last part is followed for what is
     edited in place, because it is somebody else's file, perhaps kept in a repository of theirs."""
-    if want.kind in ("edits", "directory"):
-        return os.path.realpath(want.path)
-    folder, name = os.path.split(want.path)
+    if kind in ("edits", "merge", "directory"):
+        return os.path.realpath(path)
+    folder, name = os.path.split(path)
     return str(Path(os.path.realpath(folder), name))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.edits import (
     DamagedBlockError,
@@ -16,12 +16,21 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.edi
     without_block,
     without_line,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.merge import (
+    Merged,
+    MergeRefusedError,
+    Record,
+    merged,
+    read_record,
+    record_data,
+)
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
     Edit,
     Want,
 )
 
-DEFAULT_MODE = {"file": 0o644, "secret": 0o600, "directory": 0o755}
+DEFAULT_MODE = {"file": 0o644, "edits": 0o644, "merge": 0o600, "directory": 0o755}
+SECRET_MODE = 0o600
 SHOWN_NAMES = 3
 
 
@@ -65,6 +74,7 @@ class Step:
     gid: int | None = None
     validate: tuple[str, ...] = ()
     secret: bool = False
+    bookkeeping: bool = False  # ours alone, and not told of
 
 
 @dataclass
@@ -82,6 +92,7 @@ def plan(wants: Sequence[Want], scene: Scene) -> Plan:
     made = Plan()
     folders: set[str] = set()
     gone: set[str] = set()
+    late: list[Step] = []
     for want in wants:
         have = scene.have[want.path]
         problem = _in_the_way(want, have, gone)
@@ -94,12 +105,17 @@ def plan(wants: Sequence[Want], scene: Scene) -> Plan:
             continue
         if want.kind == "directory":
             folders.add(have.real)
+            late += _plan_only(want, have, scene, made)
         _check_parent(want, have, folders, scene, made)
         uid, gid = _ids(want, scene, made)
+        if want.kind == "merge":
+            _plan_merge(want, (uid, gid), folders, scene, made)
+            continue
         step = _step(want, have, uid, gid, made)
         if step:
             _check_right(want, step, scene, made)
             made.steps.append(step)
+    made.steps += late
     return made
 
 
@@ -111,7 +127,7 @@ def _in_the_way(want: Want, have: Have, gone: set[str]) -> str | None:
         return None if have.kind in ("absent", "directory") else "is a file, not a folder"
     if want.kind == "link" and have.kind in ("file", "directory"):
         return f"is a {_word(have.kind)}, and a link there would replace it; move it away first"
-    if want.kind in ("file", "edits") and have.kind == "directory":
+    if want.kind in ("file", "edits", "merge") and have.kind == "directory":
         return "is a folder, not a file"
     if want.kind == "absent" and have.kind == "directory":
         left = [name for name in have.names if posixpath.join(have.real, name) not in gone]
@@ -136,7 +152,7 @@ def _check_parent(want: Want, have: Have, folders: set[str], scene: Scene, made:
     parent = posixpath.dirname(have.real)
     if have.kind != "absent" or have.parent == "directory" or parent in folders:
         return
-    if want.kind == "edits" and want.state != "present":
+    if want.kind in ("edits", "merge") and want.state != "present":
         return
     if have.parent == "other":
         made.problems.append(f"{want.path} cannot be: {parent} is not a folder")
@@ -172,6 +188,12 @@ def _step(want: Want, have: Have, uid: int | None, gid: int | None, made: Plan) 
     data = _wanted_data(want, have, made)
     if data is None:
         return None
+    return _content_step(want, have, data, uid, gid)
+
+
+def _content_step(
+    want: Want, have: Have, data: bytes, uid: int | None, gid: int | None
+) -> Step | None:
     mode = _file_mode(want, have)
     kept = have if have.kind == "file" else None  # what is not asked for stays as it was
     step = Step(
@@ -216,6 +238,77 @@ def _wanted_data(want: Want, have: Have, made: Plan) -> bytes | None:
     return text.encode("utf-8", "surrogateescape")
 
 
+def _plan_only(want: Want, have: Have, scene: Scene, made: Plan) -> list[Step]:
+    """What may not be in a folder that is ours alone goes, unless it is a folder itself.
+
+    It goes last: another file of the run may have named it until now.
+    """
+    steps = []
+    for name in have.names if want.only is not None else ():
+        path = posixpath.join(want.path, name)
+        if name in (want.only or ()):
+            continue
+        found = scene.have[path]
+        if found.kind in ("file", "link"):
+            steps.append(Step(path, "unlink", found, secret=want.secret))
+        else:
+            made.problems.append(f"{path} is not to be there and is no file; remove it by hand")
+    return steps
+
+
+def _plan_merge(
+    want: Want, ids: tuple[int | None, int | None], folders: set[str], scene: Scene, made: Plan
+) -> None:
+    """Three steps: the record of all that was and will be ours, the file, the record again."""
+    have, kept = scene.have[want.path], scene.have[want.record]
+    book = Want(path=want.record, kind="file", owner=want.owner, group=want.group, mode=0o600)
+    try:
+        record = read_record(kept.data) if kept.kind == "file" else Record()
+    except MergeRefusedError as error:
+        made.problems.append(f"{want.record} {error}")
+        return
+    try:
+        text = None if have.kind == "absent" else have.data.decode("utf-8", "surrogateescape")
+        done = merged(text, record, want.entries)
+    except MergeRefusedError as error:
+        made.problems.append(f"{want.path} {error}")
+        return
+    if done.before:
+        _check_parent(book, kept, folders, scene, made)
+    steps = _merge_steps(want, book, (have, kept), ids, done)
+    for step in steps:
+        _check_right(want, step, scene, made)
+    made.steps.extend(steps)
+
+
+def _merge_steps(
+    want: Want,
+    book: Want,
+    haves: tuple[Have, Have],
+    ids: tuple[int | None, int | None],
+    done: Merged,
+) -> list[Step]:
+    have, kept = haves
+    steps: list[Step | None] = []
+    if done.before:
+        data = record_data(done.before, want.path)
+        first = _content_step(book, kept, data, *ids)
+        steps.append(first and replace(first, bookkeeping=True))
+        # what the last step finds and would take back to
+        kept = replace(kept, kind="file", data=data, mode=0o600)
+    if done.text is not None:
+        data = done.text.encode("utf-8", "surrogateescape")
+        steps.append(_content_step(want, have, data, *ids))
+    elif have.kind != "absent":
+        steps.append(Step(want.path, "unlink", have, secret=want.secret))
+    if done.after:
+        last = _content_step(book, kept, record_data(done.after, want.path), *ids)
+        steps.append(last and replace(last, bookkeeping=True))
+    elif kept.kind != "absent":
+        steps.append(Step(book.path, "unlink", kept, bookkeeping=True))
+    return [step for step in steps if step]
+
+
 def _edited(text: str, edit: Edit) -> str:
     if edit.kind == "block":
         if edit.present:
@@ -230,8 +323,8 @@ def _file_mode(want: Want, have: Have) -> int:
     if want.mode is not None:
         return want.mode
     if want.secret:
-        return DEFAULT_MODE["secret"]
-    return have.mode if have.kind == "file" else DEFAULT_MODE["file"]
+        return SECRET_MODE
+    return have.mode if have.kind == "file" else DEFAULT_MODE[want.kind]
 
 
 def _attributes_differ(want: Want, step: Step, have: Have) -> bool:

@@ -63,6 +63,8 @@ def execute(
 def diffs(step: Step) -> list[Diff]:
     """What one step looks like in diff mode."""
     have = step.have
+    if step.bookkeeping:
+        return []
     if step.action == "link":
         before = {"link to": have.target} if have.kind == "link" else {}
         return [words_diff(step.path, "link", before, {"link to": step.target})]

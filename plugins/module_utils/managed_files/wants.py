@@ -12,7 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-KINDS = ("content", "block", "line", "link")
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.entries import (
+    Place,
+    shown,
+)
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.merge import Entry
+
+KINDS = ("content", "block", "line", "link", "merge")
+TEXTS = ("content", "block", "line")
 MARKER = re.compile(r"^# (BEGIN|END) closet\.inference ", re.MULTILINE)
 
 
@@ -36,9 +43,12 @@ class Want:
     """One path and everything that shall be true of it; None is "as it is"."""
 
     path: str
-    kind: str  # file | edits | link | directory | absent
+    kind: str  # file | edits | merge | link | directory | absent
     data: bytes = b""
     edits: tuple[Edit, ...] = ()
+    entries: tuple[Entry, ...] = ()  # of a merge
+    record: str = ""  # of a merge: the path of the file that says which entries are ours
+    only: tuple[str, ...] | None = None  # of a directory: the names that may be in it
     target: str = ""
     owner: str | None = None
     group: str | None = None
@@ -51,6 +61,8 @@ class Want:
         """The word for results."""
         if self.kind == "edits":
             return "present" if any(edit.present for edit in self.edits) else "absent"
+        if self.kind == "merge":
+            return "present" if self.entries else "absent"
         return self.kind if self.kind in ("absent", "directory") else "present"
 
 
@@ -66,6 +78,10 @@ def parse_wants(
         want = _want(_revealed(entry, secret_contents))
         earlier = wants.get(want.path)
         wants[want.path] = want if earlier is None else _joined(earlier, want)
+    records = [want.record for want in wants.values() if want.record]
+    for record in records:
+        if record in wants or records.count(record) > 1:
+            raise FilesRefusedError(f"{record} is a record, and something else is to be there too")
     return tuple(wants.values())
 
 
@@ -78,6 +94,7 @@ def digest(wants: Sequence[Want]) -> str:
             hashlib.sha256(want.data).hexdigest(),
             [[edit.kind, edit.present, edit.name, edit.match, edit.text] for edit in want.edits],
             want.target,
+            *[[list(entry.place), entry.value] for entry in want.entries],
         ]
         for want in wants
     ]
@@ -86,9 +103,11 @@ def digest(wants: Sequence[Want]) -> str:
 
 def _revealed(entry: Mapping[str, Any], secret_contents: Sequence[str]) -> dict[str, Any]:
     revealed = dict(entry)
-    for kind in ("content", "block", "line"):
+    for kind in TEXTS:
         if entry.get("secret") and entry.get(kind) is not None:
             revealed[kind] = secret_contents[int(entry[kind])]
+    if entry.get("secret") and entry.get("merge") is not None:
+        revealed["merge"] = json.loads(secret_contents[int(entry["merge"])])
     return revealed
 
 
@@ -108,23 +127,23 @@ def _want(entry: Mapping[str, Any]) -> Want:
     )
     state = entry.get("state") or "present"
     if state == "directory":
-        return _directory(base, given)
+        return _directory(base, given, entry.get("only"))
     if state == "absent":
         return _absent(base, entry, given)
     if not given:
         raise FilesRefusedError(
-            f"{path}: nothing says what shall be in it; give template, content, block, line or "
-            "link, or state directory or absent"
+            f"{path}: nothing says what shall be in it; give template, content, block, line, "
+            "merge or link, or state directory or absent"
         )
     return _present(base, entry, given[0])
 
 
-def _directory(base: Want, given: Sequence[str]) -> Want:
+def _directory(base: Want, given: Sequence[str], only: Sequence[Any] | None) -> Want:
     if given:
         raise FilesRefusedError(f"{base.path}: a directory has no {given[0]}")
     if base.validate:
         raise FilesRefusedError(f"{base.path}: a directory has no content to validate")
-    return replace(base, kind="directory")
+    return replace(base, kind="directory", only=None if only is None else tuple(map(str, only)))
 
 
 def _absent(base: Want, entry: Mapping[str, Any], given: Sequence[str]) -> Want:
@@ -140,6 +159,8 @@ def _absent(base: Want, entry: Mapping[str, Any], given: Sequence[str]) -> Want:
 
 
 def _present(base: Want, entry: Mapping[str, Any], kind: str) -> Want:
+    if kind == "merge":
+        return _merge(base, entry)
     text = str(entry[kind])
     if kind == "content":
         return replace(base, data=text.encode("utf-8", "surrogateescape"))
@@ -160,6 +181,48 @@ def _present(base: Want, entry: Mapping[str, Any], kind: str) -> Want:
     if not text or text.startswith("~"):
         raise FilesRefusedError(f"{base.path}: '{text}' is no link target; write the path out")
     return replace(base, kind="link", target=text)
+
+
+def _merge(base: Want, entry: Mapping[str, Any]) -> Want:
+    record = str(entry.get("record") or "")
+    if not record:
+        raise FilesRefusedError(
+            f"{base.path}: merge needs a record, a path for the list of the entries that are ours"
+        )
+    if not isinstance(entry["merge"], list):
+        raise FilesRefusedError(f"{base.path}: merge is a list of entries, each with at and value")
+    entries = tuple(_merge_entry(base.path, told) for told in entry["merge"])
+    places = [told.place for told in entries]
+    for at, place in enumerate(places):
+        for other in places[at + 1 :]:
+            shorter = min(len(place), len(other))
+            if place[:shorter] == other[:shorter]:
+                raise FilesRefusedError(
+                    f"{base.path}: {shown(place)} and {shown(other)} are one entry or one in the "
+                    "other; say each once"
+                )
+    return replace(base, kind="merge", entries=entries, record=_checked_path(record))
+
+
+def _merge_entry(path: str, told: Any) -> Entry:
+    if not isinstance(told, Mapping) or set(told) != {"at", "value"}:
+        raise FilesRefusedError(f"{path}: an entry of merge has at and value, and nothing else")
+    at = told["at"]
+    steps = [at] if isinstance(at, str) else at
+    good = isinstance(steps, list) and bool(steps)
+    if not good or not all(isinstance(step, (str, dict)) and step for step in steps):
+        raise FilesRefusedError(
+            f"{path}: at is a list of names; a dictionary in it is the element of an array that "
+            "has these values"
+        )
+    place: Place = tuple(steps)
+    if isinstance(place[-1], dict):
+        chosen, value = place[-1], told["value"]
+        if not isinstance(value, dict) or any(value.get(key) != chosen[key] for key in chosen):
+            raise FilesRefusedError(
+                f"{path}: the value at {shown(place)} has to have what it is found by"
+            )
+    return Entry(place, told["value"])
 
 
 def _joined(earlier: Want, later: Want) -> Want:

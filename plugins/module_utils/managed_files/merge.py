@@ -1,0 +1,160 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep entries of ours in a JSON file that an app or a person rewrites, and know which are ours.
+
+A record beside it names them, since JSON has no place for a mark. It is written before the file
+with all that was and will be ours, and after it with what is: whatever a power cut leaves, the next
+run finds an entry of ours on record, and never takes one of the person's for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.entries import (
+    MISSING,
+    Part,
+    Place,
+    containers_missing,
+    same,
+    shown,
+    value_at,
+    with_entry,
+    without_entry,
+)
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.jsonc import (
+    JsonTextError,
+)
+
+VERSION = 1
+
+
+class MergeRefusedError(ValueError):
+    """The file cannot take our entries as it is; the message is the end of a sentence about it."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One value at one place."""
+
+    place: Place
+    value: Any
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is ours: the places of our entries, and the containers that were made for them.
+
+    The container () is the file itself.
+    """
+
+    places: tuple[Place, ...] = ()
+    made: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The new text, and the record before and after it is written; None is no file."""
+
+    text: str | None
+    before: Record | None
+    after: Record | None
+
+
+def merged(text: str | None, record: Record, entries: Sequence[Entry]) -> Merged:
+    """What the file and its record shall be; raises MergeRefusedError."""
+    wanted = tuple(entry.place for entry in entries)
+    old = "" if text is None else text
+    try:
+        _check_strangers(old, record, entries)
+        new = old
+        for place in record.places:
+            if place not in wanted:
+                new = without_entry(new, place)
+        new, kept = _pruned(new, record.made, wanted)
+        made = list(kept)
+        if text is None and () not in made:
+            made.append(())
+        for entry in entries:
+            made += [at for at in containers_missing(new, entry.place) if at and at not in made]
+            new = with_entry(new, entry.place, entry.value)
+    except JsonTextError as error:
+        raise MergeRefusedError(f"{error}; put it right by hand") from error
+    nothing = not entries and (text is None or (() in record.made and not new.strip()))
+    both = Record(_union(record.places, wanted), _union(record.made, made))
+    after = Record(wanted, tuple(made)) if entries else None
+    return Merged(None if nothing else new, both if both.places else None, after)
+
+
+def read_record(data: bytes) -> Record:
+    """The record as it was written; raises MergeRefusedError."""
+    try:
+        told = json.loads(data)
+        if told["version"] != VERSION:
+            raise ValueError(f"its version is {told['version']}")
+        return Record(_places(told["entries"]), _places(told["made"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise MergeRefusedError(
+            f"cannot be understood ({error}); it says which entries came from us: remove it, and "
+            "those entries, by hand"
+        ) from error
+
+
+def record_data(record: Record, path: str) -> bytes:
+    """A record as it is written; `path` is for people who look at it."""
+    told = {
+        "about": f"entries of closet.inference in {path}",
+        "version": VERSION,
+        "entries": [list(place) for place in record.places],
+        "made": [list(place) for place in record.made],
+    }
+    return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _check_strangers(text: str, record: Record, entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        found = value_at(text, entry.place)
+        if found is MISSING or entry.place in record.places or same(found, entry.value):
+            continue
+        raise MergeRefusedError(
+            f"has an entry {shown(entry.place)} that did not come from us; give ours another name, "
+            "or remove that one by hand"
+        )
+
+
+def _pruned(
+    text: str, made: Sequence[Place], wanted: Sequence[Place]
+) -> tuple[str, tuple[Place, ...]]:
+    """`text` without the containers that were made for entries which are gone; those that stay."""
+    gone = set()
+    for place in sorted(made, key=len, reverse=True):
+        found = value_at(text, place)
+        needed = any(goal[: len(place)] == place for goal in wanted)
+        if found in ({}, []) and not needed:
+            text = without_entry(text, place) if place else _without_brackets(text)
+            found = MISSING
+        if found is MISSING:
+            gone.add(shown(place))
+    # in the order in which they are on record, or it would be written anew by each run
+    return text, tuple(place for place in made if shown(place) not in gone)
+
+
+def _without_brackets(text: str) -> str:
+    """An empty root is nothing, unless somebody wrote a comment beside it."""
+    return "" if text.strip() in ("{}", "[]") else text
+
+
+def _union(one: Sequence[Place], other: Sequence[Place]) -> tuple[Place, ...]:
+    return (*one, *(place for place in other if place not in one))
+
+
+def _places(told: Any) -> tuple[Place, ...]:
+    found: list[Place] = []
+    for steps in told:
+        parts: list[Part] = [step if isinstance(step, (str, dict)) else str(step) for step in steps]
+        found.append(tuple(parts))
+    return tuple(found)
