@@ -47,13 +47,13 @@ options:
     default: tailscaled
   program:
     description:
-      - Path of the C(tailscale) command. For O(variant=app) the default is the one inside of the app,
+      - Path of the C(tailscale) command. For O(variant=app) the default is the one inside of it,
         V(/Applications/Tailscale.app/Contents/MacOS/Tailscale).
     type: path
   socket:
     description:
-      - The daemon's socket. It is always named to the command, which otherwise looks first for an app
-        that may have been there once (tailscale issue 5761).
+      - The daemon's socket. It is always named to the command, which otherwise looks first for an
+        app that may have been there once (tailscale issue 5761).
     type: path
     default: /var/run/tailscaled.socket
   login_server:
@@ -62,9 +62,12 @@ options:
     default: ""
   auth_key:
     description:
-      - What to log in with, an auth key or the secret of an OAuth client. It is read only when a login
-        is needed, and is handed to the command through its standard input; it is in no file, no
-        argument list, no output.
+      - What to log in with, an auth key or the secret of an OAuth client. It is read only when a
+        login is needed, and is handed to the command through its standard input; it is in no file,
+        no argument list, no output.
+      - The secret of an OAuth client that says nothing else gets
+        C(?ephemeral=false&preauthorized=true), since Tailscale forgets an ephemeral node that is
+        away for a while.
     type: str
   tags:
     description:
@@ -74,7 +77,8 @@ options:
     elements: str
     default: []
   hostname:
-    description: Name of the node; an empty one leaves it to the system's own. Left alone when not given.
+    description:
+      - Name of the node; an empty one leaves it to the system's own. Left alone when not given.
     type: str
   accept_dns:
     description: Whether names of the tailnet are used. Left alone when not given.
@@ -90,8 +94,8 @@ options:
     type: bool
   serve:
     description:
-      - What this node serves to its tailnet. Left alone when not given; an empty list takes away what
-        this module served before.
+      - What this node serves to its tailnet. Left alone when not given; an empty list takes away
+        what this module served before.
       - Which entries are ours is kept in O(serve_record). Those of others stay, and are named in
         RV(serve_others); one on a port that is wanted here is an error.
     type: list
@@ -118,8 +122,8 @@ options:
     default: /opt/closet/state/tailscale-serve.json
   change_tailnet:
     description:
-      - Whether a node that is logged in to another control server may be logged out there, and in at
-        O(login_server) with O(auth_key). Its address changes.
+      - Whether a node that is logged in to another control server may be logged out there, and in
+        at O(login_server) with O(auth_key). Its address changes.
     type: bool
     default: false
   reauthenticate:
@@ -141,8 +145,8 @@ options:
     type: float
     default: 60.0
 notes:
-  - The configuration file of tailscaled (C(--config), C(alpha0)) is not used. docs/tailscale.md says
-    why.
+  - The configuration file of tailscaled (C(--config), C(alpha0)) is not used. docs/tailscale.md
+    says why.
 seealso:
   - module: closet.inference.launchd_job
 """
@@ -150,7 +154,7 @@ seealso:
 EXAMPLES = r"""
 - name: Be in the tailnet
   closet.inference.tailscale_node:
-    program: /opt/closet/tailscale/1.104.1/bin/tailscale
+    program: /opt/closet/tailscale/1.102.4/bin/tailscale
     auth_key: "{{ tailnet_key }}"
     tags: [tag:closet]
     hostname: attic
@@ -162,7 +166,7 @@ EXAMPLES = r"""
 
 - name: Leave it
   closet.inference.tailscale_node:
-    program: /opt/closet/tailscale/1.104.1/bin/tailscale
+    program: /opt/closet/tailscale/1.102.4/bin/tailscale
     state: absent
   become: true
 """

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ansible_collections.closet.inference.plugins.module_utils.tailscale import explain, record
 from ansible_collections.closet.inference.plugins.module_utils.tailscale.command import (
     Command,
+    key_text,
     serve_words,
     set_words,
     unserve_words,
@@ -70,7 +71,7 @@ class Apply:
     def _use_key(self, step: Step, have: Have, key: str) -> None:
         """`up` with the key; whatever goes wrong has a reason that the daemon may know better."""
         words = up_words(step, self.want, merged(self.want.prefs, have.prefs), self.timeout_s)
-        done = self.command.run(*words, timeout_s=self.timeout_s + MARGIN_S, key=key)
+        done = self.command.run(*words, timeout_s=self.timeout_s + MARGIN_S, key=key_text(key))
         now: Have | None
         try:
             now = self._look(have.ours)

@@ -73,6 +73,12 @@ def up_words(step: Step, want: Want, prefs: Mapping[str, Any], timeout_s: float)
     return words + _kept(prefs)
 
 
+def key_text(key: str) -> str:
+    """The key as the command reads it; a node by an OAuth secret is ephemeral unless it is told."""
+    plain = key.startswith("tskey-client-") and "?" not in key
+    return f"{key}?ephemeral=false&preauthorized=true" if plain else key
+
+
 def set_words(step: Step) -> list[str]:
     """`set` naming the one preference that differs."""
     flag = PREFERENCES[step.pref][1]

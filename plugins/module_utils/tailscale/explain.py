@@ -45,7 +45,7 @@ REASONS: Sequence[tuple[str, str]] = (
         "the control server {server} does not know the auth key: " + MAKE_KEY,
     ),
     (
-        r"connection refused|no such host|timeout|timed out|unreachable|no route|deadline|EOF|reset",
+        r"connection refused|no such host|time(d )?.?out|unreachable|no route|deadline|EOF|reset",
         "the control server {server} does not answer. Is it up, and is this the right address? "
         "Try: curl -v {server}/key?v=1",
     ),
@@ -83,8 +83,8 @@ def tags_given(want: Want, have: Have) -> str:
     return (
         f"this node is logged in to {want.server}, which gave it {has} and not "
         f"{', '.join(want.tags)}. The tags come with the auth key: make one for these tags and run "
-        "once with -e tailscale_reauthenticate=true. headscale leaves a node that has tags the ones "
-        "it has: there, `headscale nodes tag --identifier N --tags ...`"
+        "once with -e tailscale_reauthenticate=true. headscale leaves a node that has tags the "
+        "ones it has: there, `headscale nodes tag --identifier N --tags ...`"
     )
 
 

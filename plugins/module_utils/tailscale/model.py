@@ -111,11 +111,6 @@ class Plan:
     warnings: tuple[str, ...] = ()
     person: str = ""
 
-    @property
-    def logs_in(self) -> bool:
-        """Whether a key is used."""
-        return any(step.kind in ("login", "reauthenticate") for step in self.steps)
-
 
 def same_server(one: str, other: str) -> bool:
     """Whether two addresses name one control server."""

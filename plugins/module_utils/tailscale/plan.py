@@ -33,9 +33,9 @@ def plan(want: Want, have: Have) -> Plan:
     if want.app:
         return _plan_app(want, have)
     if not want.present:
-        steps = (Step("logout", f"log out of {have.server}"),) if have.has_key else ()
-        _refuse_a_cut(want, steps)
-        return Plan(steps)
+        leave = (Step("logout", f"log out of {have.server}"),) if have.has_key else ()
+        _refuse_a_cut(want, leave)
+        return Plan(leave)
     refusals.state(have)
     steps = (*_log_in(want, have), *_settings(want, have), *_serving(want, have))
     _refuse_a_cut(want, steps)

@@ -39,8 +39,8 @@ def state(have: Have) -> None:
     """Refuse states in which nothing can be done from here."""
     if have.state == "NeedsMachineAuth":
         raise NodeError(
-            f"this host has logged in to {have.server}, and waits there for somebody to approve it. "
-            "Do so (Tailscale: admin console > Machines; headscale: `headscale nodes list`, then "
+            f"this host has logged in to {have.server}, and waits there for somebody's approval. "
+            "Give it (Tailscale: admin console > Machines; headscale: `headscale nodes list`, then "
             "`headscale auth approve`), or use a key that is pre-approved; then run again"
         )
     if have.state == "InUseOtherUser":
@@ -133,8 +133,8 @@ def person(want: Want, have: Have) -> str:
         )
     if want.tags and set(want.tags) != set(have.tags):
         return (
-            f"this laptop has {_listed(have.tags, 'no tags')} and not {_listed(want.tags)}: tags of "
-            "the app's node are given in the control server's list of machines"
+            f"this laptop has {_listed(have.tags, 'no tags')} and not {_listed(want.tags)}: tags "
+            "of the app's node are given in the control server's list of machines"
         )
     return ""
 

@@ -124,9 +124,8 @@ def _left_behind(error: NoAnswerError) -> str:
 
 def _result(want: Want, before: Have, after: Have, todo: Plan, check_mode: bool) -> dict[str, Any]:
     foreseen = after
-    if check_mode and todo.logs_in:
-        foreseen = replace(after, state="Running")
-    elif check_mode and any(step.kind == "start" for step in todo.steps):
+    kinds = {step.kind for step in todo.steps}
+    if check_mode and kinds & {"login", "start"}:
         foreseen = replace(after, state="Running")
     elif check_mode and not want.present and todo.steps:
         foreseen = Have(state="NeedsLogin")
