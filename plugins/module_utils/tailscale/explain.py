@@ -77,6 +77,17 @@ def step(says: str, done: Completed) -> str:
     return f"could not {says}: `tailscale {words}` {how}{f': {said}' if said else ''}"
 
 
+def warnings(have: Have) -> list[str]:
+    """What its owner should know of a node that is as it shall be."""
+    found = []
+    if any("coordination server" in line for line in have.health) or have.state == "Starting":
+        found.append(
+            f"this node does not reach its control server, {have.server}. It goes on with what it "
+            f"knows, and learns nothing new until then. Try: curl -v {have.server}/key?v=1"
+        )
+    return found
+
+
 def tags_given(want: Want, have: Have) -> str:
     """The login worked, and the node has other tags all the same."""
     has = ", ".join(have.tags) or "no tags"

@@ -43,6 +43,12 @@ def state(have: Have) -> None:
             "Give it (Tailscale: admin console > Machines; headscale: `headscale nodes list`, then "
             "`headscale auth approve`), or use a key that is pre-approved; then run again"
         )
+    if have.state in ("", "NoState"):
+        raise NodeError(
+            "tailscaled runs on this host and does not know its own state: it cannot read it, or "
+            "is still starting. Look at it: sudo tail /var/log/closet/tailscale/tailscaled.log; "
+            f"then run again. {NOTHING}"
+        )
     if have.state == "InUseOtherUser":
         raise NodeError(
             "another user of this host holds its Tailscale: log that user out of it. " + NOTHING

@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
-from ansible_collections.closet.inference.plugins.module_utils.tailscale import record, refusals
+from ansible_collections.closet.inference.plugins.module_utils.tailscale import (
+    explain,
+    record,
+    refusals,
+)
 from ansible_collections.closet.inference.plugins.module_utils.tailscale.apply import Apply
 from ansible_collections.closet.inference.plugins.module_utils.tailscale.command import (
     APP,
@@ -40,14 +44,10 @@ NO_DAEMON = (
     "system/inference.closet.tailscaled; sudo tail /var/log/closet/tailscale/tailscaled.log"
 )
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What is known at the end."""
-
-    have: Have
-    todo: Plan
-    warnings: tuple[str, ...] = ()
+UNKNOWN = (
+    "no tailscaled answers on this host, so what it is in its tailnet is not known, and this check "
+    "cannot say what a run would change there ({said})"
+)
 
 
 def execute(
@@ -63,13 +63,15 @@ def execute(
     )
     ours = record.read(params["serve_record"])
     before, warnings = _observe(command, want, params, ours, check_mode)
-    todo = plan(want, before)
+    known = want.app or not want.present or before.state
+    todo = plan(want, before) if known else Plan()
     if todo.person:
         warnings.append(todo.person)
     after = before
     if todo.steps and not check_mode:
         apply = Apply(command, want, params["serve_record"], float(params["timeout_s"]))
         after = apply.all(todo, before, params.get("auth_key") or "")
+    warnings += explain.warnings(after)
     return _result(want, before, after, todo, check_mode), warnings
 
 
@@ -100,16 +102,21 @@ def _observe(
 ) -> tuple[Have, list[str]]:
     """The node before anything is done, and what is odd about it.
 
-    Where no daemon answers: a check may be of a host that a real run would install it on first; an
-    app is a person's to start; a node that shall be absent is not there. All else is an error.
+    Where no daemon answers: a check may be of a host that a real run would install it on first, or
+    start it; an app is a person's to start; a node that shall be absent may be gone. All else is an
+    error.
     """
     serve = want.serve is not None
     waiting = want.present and not check_mode and not want.app
     try:
         return settle(command, ours, serve, float(params["timeout_s"]), waiting), []
     except NoAnswerError as error:
-        if want.app or (want.present and check_mode):
+        if want.app:
             return Have(ours=ours), []
+        if want.present and check_mode and error.missing:
+            return Have(state="NeedsLogin", ours=ours), []
+        if want.present and check_mode:
+            return Have(), [UNKNOWN.format(said=error)]
         if not want.present:
             return Have(), [] if error.missing else [_left_behind(error)]
         raise NodeError(NO_DAEMON.format(said=error)) from error
