@@ -31,7 +31,6 @@ from ansible_collections.closet.inference.plugins.module_utils.tailscale.observe
 from ansible_collections.closet.inference.plugins.module_utils.tailscale.plan import merged, plan
 
 MARGIN_S = 15  # that a command gets on top of what it waits for itself
-LOGINS = ("logout", "login", "start", "reauthenticate")
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,12 @@ class Apply:
     def all(self, todo: Plan, have: Have, key: str) -> Have:
         """Take the steps and return the node as it is then; raises NodeError."""
         ours = have.ours
-        for step in todo.steps:
-            if step.kind in LOGINS:
-                self._log_in(step, have, key)
-                have = self._look(ours)
+        have = self._log_in(todo, have, key)
         if not self.want.present:
             record.write(self.record, ())
             return have
+        if have.state == "NeedsLogin":  # it was switched off, and its key has ended meanwhile
+            have = self._log_in(plan(self.want, have), have, key)
         self._tags(have)
         for step in plan(self.want, have).steps:
             if step.kind == "set":
@@ -60,13 +58,18 @@ class Apply:
         have = self._look(ours)  # its name may be another one now
         return self._serve(have)
 
-    def _log_in(self, step: Step, have: Have, key: str) -> None:
-        if step.kind == "logout":
-            self._do(step, ["logout"])
-        elif step.kind == "start":
-            self._do(step, ["up", f"--timeout={int(self.timeout_s)}s"])
-        else:
-            self._use_key(step, have, key)
+    def _log_in(self, todo: Plan, have: Have, key: str) -> Have:
+        for step in todo.steps:
+            if step.kind == "logout":
+                self._do(step, ["logout"])
+            elif step.kind == "start":
+                self._do(step, ["up"])  # without words: it keeps everything
+            elif step.kind in ("login", "reauthenticate"):
+                self._use_key(step, have, key)
+            else:
+                continue
+            have = self._look(have.ours)
+        return have
 
     def _use_key(self, step: Step, have: Have, key: str) -> None:
         """`up` with the key; whatever goes wrong has a reason that the daemon may know better."""
@@ -77,8 +80,11 @@ class Apply:
             now = self._look(have.ours)
         except NoAnswerError:
             now = None
-        if done.rc != 0 or now is None or now.state != "Running":
-            raise NodeError(explain.login(self.want, done, now, key))
+        if done.rc == 0 and now is not None and now.state == "Running":
+            return
+        if now is None or now.state == "NeedsLogin":  # it would go on trying with this key
+            self.command.run("down")
+        raise NodeError(explain.login(self.want, done, now, key))
 
     def _tags(self, have: Have) -> None:
         if self.want.tags and set(self.want.tags) != set(have.tags):

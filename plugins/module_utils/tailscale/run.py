@@ -38,6 +38,9 @@ from ansible_collections.closet.inference.plugins.module_utils.tailscale.plan im
     plan,
     table,
 )
+from ansible_collections.closet.inference.plugins.module_utils.tailscale.probe import (
+    refuse_an_unfit_server,
+)
 
 NO_DAEMON = (
     "no tailscaled answers on this host: {said}. Look at it: sudo launchctl print "
@@ -68,6 +71,8 @@ def execute(
     if todo.person:
         warnings.append(todo.person)
     after = before
+    if any(step.kind in ("login", "reauthenticate") for step in todo.steps):
+        refuse_an_unfit_server(runner, want.server)
     if todo.steps and not check_mode:
         apply = Apply(command, want, params["serve_record"], float(params["timeout_s"]))
         after = apply.all(todo, before, params.get("auth_key") or "")

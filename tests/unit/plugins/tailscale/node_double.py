@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed, Runner
 
+CURL = "/usr/bin/curl"
 FIXTURES = Path(__file__).parent / "fixtures"
 LOOKS = (["status", "--json"], ["debug", "prefs"], ["serve", "status"])
 FLAGS = {
@@ -48,6 +49,8 @@ class Node(Runner):
         self.login_error = ""  # what the daemon says of it in its health
         self.gives_tags: Sequence[str] | None = None
         self.ignores_set = False
+        self.curl_ends, self.curl_says = 0, ""
+        self.asked_server: list[str] = []
         self.clock = 0.0
 
     def sleep(self, seconds: float) -> None:
@@ -68,6 +71,9 @@ class Node(Runner):
         input: str | None = None,  # noqa: A002 - the Runner's word
         env: Mapping[str, str] | None = None,
     ) -> Completed:
+        if argv[0] == CURL:
+            self.asked_server.append(str(argv[-1]))
+            return Completed(tuple(argv), self.curl_ends, "", self.curl_says)
         if self.missing:
             return Completed(tuple(argv), 127, "", f"{argv[0]}: No such file or directory")
         words = [word for word in argv[1:] if not word.startswith("--socket=")]
@@ -87,7 +93,13 @@ class Node(Runner):
         if words[:2] == ["serve", "status"]:
             return 0, json.dumps(self.served), ""
         verb = words[0]
-        does = {"up": self._up, "set": self._set, "serve": self._serve, "logout": self._logout}
+        does = {
+            "up": self._up,
+            "down": self._down,
+            "set": self._set,
+            "serve": self._serve,
+            "logout": self._logout,
+        }
         return does[verb](words[1:])
 
     def _up(self, words: list[str]) -> tuple[int, str, str]:
@@ -101,6 +113,10 @@ class Node(Runner):
             self._logged_in(flags)
         self.status["BackendState"] = "Running"
         self.prefs["WantRunning"] = True
+        return 0, "", ""
+
+    def _down(self, _words: list[str]) -> tuple[int, str, str]:
+        self.prefs["WantRunning"] = False
         return 0, "", ""
 
     def _logged_in(self, flags: Mapping[str, str]) -> None:
