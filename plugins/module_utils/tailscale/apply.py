@@ -30,6 +30,7 @@ from ansible_collections.closet.inference.plugins.module_utils.tailscale.observe
 )
 from ansible_collections.closet.inference.plugins.module_utils.tailscale.plan import merged, plan
 
+START_S = 20  # for a node that is logged in and switched off
 MARGIN_S = 15  # that a command gets on top of what it waits for itself
 
 
@@ -63,13 +64,19 @@ class Apply:
             if step.kind == "logout":
                 self._do(step, ["logout"])
             elif step.kind == "start":
-                self._do(step, ["up"])  # without words: it keeps everything
+                self._start(step)
             elif step.kind in ("login", "reauthenticate"):
                 self._use_key(step, have, key)
             else:
                 continue
             have = self._look(have.ours)
         return have
+
+    def _start(self, step: Step) -> None:
+        """`up` without a word keeps everything; where the key has ended meanwhile it would wait."""
+        done = self.command.run("up", timeout_s=START_S)
+        if done.rc != 0 and self._look(frozenset()).state != "NeedsLogin":
+            raise NodeError(explain.step(step.says, done))
 
     def _use_key(self, step: Step, have: Have, key: str) -> None:
         """`up` with the key; whatever goes wrong has a reason that the daemon may know better."""
