@@ -23,6 +23,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     mac,
     memory,
     memory_plan,
+    tailnet_keys,
 )
 
 
@@ -41,6 +42,7 @@ class ActionModule(ActionBase):
             "shape",
             "on_battery",
             "account",
+            "tailnet",
         )
     )
 
@@ -54,7 +56,9 @@ class ActionModule(ActionBase):
         address = str(variables.get("ansible_host", name))
         offer = self._task.args.get("offer") or {}
         account = str(self._task.args.get("account") or "")
-        command = look.text(offer, str(self._task.args.get("hub") or ""), account)
+        node = self._task.args.get("tailnet") or {}
+        hub = str(self._task.args.get("hub") or "")
+        command = look.text(offer, hub, account, in_tailnet=bool(node))
         try:
             done = self._low_level_execute_command(command, sudoable=False, executable="/bin/sh")
         except AnsibleConnectionFailure as err:
@@ -75,6 +79,8 @@ class ActionModule(ActionBase):
             bool(self._task.args.get("needs_npm", False)),
         )
         told = {}
+        no_key = tailnet_keys.objection(facts.tailnet, node) if facts.complete else None
+        problems += [no_key] if no_key else []
         if offer:
             shape = str(self._task.args.get("shape", "appliance"))
             problems += filter(

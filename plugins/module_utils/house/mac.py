@@ -64,6 +64,8 @@ class Mac:
     """Version of omlx by environment; a fork of another name has none."""
     serves: str | None = None
     """The environment that omlx is started from."""
+    tailnet: str = ""
+    """Nothing without Tailscale, `found`, or `found` and the state of the node, as it says it."""
     complete: bool = False
     """Whether the look came to its end; without it nothing above is to be trusted."""
 
@@ -131,6 +133,7 @@ def parse(text: str) -> Mac:
         consent_modes=values.get("consent_modes", ""),
         consent=values.get("consent", ""),
         firewall=tuple(values.get("firewall", "").split()),
+        tailnet=values.get("tailnet", ""),
         complete="end" in values,
     )
 
