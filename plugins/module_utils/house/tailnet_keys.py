@@ -22,6 +22,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house.tailnet imp
 )
 
 SUFFIX = ".authkey"
+API_KEY_FILE = "tailnet.apikey"
 # Tailscale's own: an auth key, and the secret of an OAuth client, which makes one
 TAILSCALE = ("tskey-auth-", "tskey-client-")
 HEADSCALE = "hskey-"
@@ -55,11 +56,18 @@ def find(node: Node, said: Mapping[str, Any], folder: Path) -> tuple[Found, list
             return Found(), [
                 f"{path} cannot be read ({error.strerror}), and a key is expected in it"
             ]
-        wrong = _complaints(str(path), key, node)
-        if stat.S_IMODE(mode) & 0o077:
-            wrong.append(f"{path} is readable by others than you: run `chmod 600 {path}`")
-        return Found(str(path), str(path)), wrong
+        return Found(str(path), str(path)), [
+            *_complaints(str(path), key, node),
+            *private(path, mode),
+        ]
     return Found(), []
+
+
+def private(path: Path, mode: int) -> list[str]:
+    """What is wrong with the mode of a file that holds a key."""
+    if stat.S_IMODE(mode) & 0o077:
+        return [f"{path} is readable by others than you: run `chmod 600 {path}`"]
+    return []
 
 
 def missing(node: Node, folder: str) -> str:
