@@ -23,12 +23,14 @@ KEY = "closet_tailnet_key"
 OWNERS = "closet_tailnet_owners"
 POLICY = "closet_tailnet_policy"
 REACH = "closet_reach"
-WORDS = (DOMAIN, SERVER, NAME, TAGS, KEY, OWNERS, POLICY, REACH)
+# the role's: with the app a person logs in, at the screen
+VARIANT = "tailscale_variant"
+WORDS = (DOMAIN, SERVER, NAME, TAGS, KEY, OWNERS, POLICY, REACH, VARIANT)
 REACHES = ("tailnet", "lan", "both")
 DEFAULT_TAGS = {"closet": ("tag:closet",), "clients": ("tag:closet-client",)}
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_TAG = re.compile(r"tag:[a-z][a-z0-9-]*")
+_TAG = re.compile(r"tag:[a-zA-Z][a-zA-Z0-9-]*")
 
 
 @dataclass(frozen=True)
@@ -198,8 +200,8 @@ def _tag_problems(host: str, tags: Any) -> list[str]:
     if isinstance(tags, str) or not isinstance(tags, Sequence):
         return [f"{host}: {TAGS} is {tags!r}, and a list is needed, such as [tag:closet]"]
     return [
-        f"{host}: {TAGS} has '{tag}', and a tag is tag: and a name of the letters a-z, digits and "
-        "-, such as tag:closet"
+        f"{host}: {TAGS} has '{tag}', and a tag is tag: and a name of letters, digits and -, such "
+        "as tag:closet"
         for tag in tags
         if not _TAG.fullmatch(str(tag))
     ]

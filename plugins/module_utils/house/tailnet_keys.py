@@ -85,10 +85,11 @@ def objection(state: str, node: Mapping[str, Any]) -> str | None:
 
     Args:
         state: empty without Tailscale, `found`, or `found` and the state of the node.
-        node: the machine as playbooks know it, with `key` and `no_key`; empty in no tailnet.
+        node: the machine as playbooks know it, empty in no tailnet.
     """
-    logged_out = state in ("", "found NeedsLogin")
-    return str(node["no_key"]) if node and not node["key"] and logged_out else None
+    if not node or node["key"] or not node["needs_key"]:
+        return None
+    return str(node["no_key"]) if state in ("", "found NeedsLogin") else None
 
 
 def _where(node: Node) -> str:

@@ -89,6 +89,8 @@ def _described(
             **node.as_dict(),
             "key": key.place,
             "key_file": key.file,
+            # with the app nobody but a person can log in
+            "needs_key": inventory.said[host].get(tailnet.VARIANT) != "app",
             "no_key": tailnet_keys.missing(node, str(inventory.secrets)),
         }
     api_key = inventory.secrets / tailnet_keys.API_KEY_FILE

@@ -290,9 +290,20 @@ def test_a_key_file_that_cannot_be_meant(
 def test_a_key_is_asked_for_only_where_there_is_a_login(
     state: str, key: str, refused: bool
 ) -> None:
-    node = {"key": key, "no_key": "air is not logged in"}
+    node = {"key": key, "needs_key": True, "no_key": "air is not logged in"}
     assert (tailnet_keys.objection(state, node) is not None) == refused
+    assert tailnet_keys.objection(state, {**node, "needs_key": False}) is None
     assert tailnet_keys.objection(state, {}) is None
+
+
+def test_with_the_app_a_person_logs_in(tmp_path: Path) -> None:
+    made, problems = planned(tmp_path, {"air": {"tailscale_variant": "app"}})
+    assert problems == []
+    assert {host: node["needs_key"] for host, node in made.nodes.items()} == {
+        "attic": True,
+        "air": False,
+        "pro": True,
+    }
 
 
 def test_what_is_missing_is_said_with_the_tags_it_needs() -> None:

@@ -235,6 +235,11 @@ def test_a_headscale_is_given_it_first_without_then_with_its_tests(
     assert (code != 0, f"{url} refuses the API key ({key})" in words) == (True, True), words
 
 
+def test_a_closet_in_a_tailnet_needs_a_key_for_v1_too(tmp_path: Path) -> None:
+    code, words = kept(house(tmp_path, 'closet_api_key: ""'))
+    assert (code != 0, "attic: closet_api_key is too short" in words) == (True, True), words
+
+
 def test_a_house_without_a_tailnet_is_told_so(tmp_path: Path) -> None:
     home = house(tmp_path)
     (home / "group_vars/all.yml").unlink()
