@@ -112,6 +112,17 @@ firewall:
   returned: when the host was reached
   type: list
   elements: str
+reached_at:
+  description: The address of this Mac at which Ansible's ssh connection arrives.
+  returned: when the host was reached
+  type: str
+  sample: 10.77.31.10
+tailscale:
+  description: What of Tailscale is there, V(ours), V(app), and labels of daemons of others.
+  returned: when the host was reached
+  type: list
+  elements: str
+  sample: [ours]
 macos:
   description: Version of macOS.
   returned: when the host was reached

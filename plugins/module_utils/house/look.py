@@ -51,6 +51,14 @@ modes=$(ls -ldn CONSENT CONSENT/lan.json 2>/dev/null | awk '{print $1, $3}' | tr
 say consent_modes "$modes"
 say consent "$(head -n 1 CONSENT/lan.json 2>/dev/null)"
 say firewall "$(ls /opt/closet/firewall 2>/dev/null | tr '\n' ' ')"
+# the address that ssh came in at: client and its port, then ours
+say reached_at "$(printf '%s\n' "${SSH_CONNECTION:-}" | awk '{print $3}')"
+say tailscale "$(
+  [ -d /Applications/Tailscale.app ] && printf 'app '
+  [ -x /opt/closet/bin/closet-tailscaled ] && printf 'ours '
+  for label in com.tailscale.tailscaled homebrew.mxcl.tailscale; do
+    [ -f "/Library/LaunchDaemons/$label.plist" ] && printf '%s ' "$label"
+  done)"
 """.replace("CONSENT", consent.FOLDER)
 # Who listens on the port, and which processes launchd runs for us: pid, parent, grandparent.
 CLOSET = r"""

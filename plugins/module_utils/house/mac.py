@@ -60,6 +60,10 @@ class Mac:
     consent: str = ""
     firewall: tuple[str, ...] = ()
     """Complete installations, the newest first."""
+    reached_at: str | None = None
+    """The address of this Mac at which our ssh connection arrives."""
+    tailscale: tuple[str, ...] = ()
+    """`ours`, `app`, and labels of daemons that somebody else set up."""
     versions: tuple[tuple[str, str], ...] = ()
     """Version of omlx by environment; a fork of another name has none."""
     serves: str | None = None
@@ -134,6 +138,8 @@ def parse(text: str) -> Mac:
         consent=values.get("consent", ""),
         firewall=tuple(values.get("firewall", "").split()),
         tailnet=values.get("tailnet", ""),
+        reached_at=values.get("reached_at") or None,
+        tailscale=tuple(values.get("tailscale", "").split()),
         complete="end" in values,
     )
 
