@@ -28,6 +28,11 @@ mount --bind "$folder/tmp" "$root/tmp"
 for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0; do
     mknod -m 666 "$root/dev/${node%%:*}" c "$(echo "$node" | cut -d: -f2)" "${node##*:}"
 done
+# a tailscaled makes its interface with it
+if [ -c /dev/net/tun ]; then
+    mkdir "$root/dev/net"
+    mknod -m 600 "$root/dev/net/tun" c 10 200
+fi
 mkdir "$root/dev/pts" "$root/dev/shm"
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
 mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"

@@ -1,4 +1,4 @@
-"""The words people type at the lab: build, up, down, status, reboot, power-cut, shell."""
+"""The words people type at the lab: build, up, down, status, reboot, power-cut, roam, shell …"""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-from lab import disk, host, image, network, state
+from lab import control, disk, host, image, network, roaming, state
+from lab.find import LabError, away_addresses, expect_ssh, find
 from lab.host import Process
 from lab.hub.models import build as build_models
 from lab.inventory import InventoryError, Lan, Mac, read
+from lab.parts import gobuild
 from lab.parts.cache import PartsError
 from lab.parts.fetch import fetch as fetch_parts
-from lab.paths import CHECKOUT, HOSTS, INVENTORY, STATE, cache
+from lab.paths import CHECKOUT, INVENTORY, STATE, cache
 
 NEEDED = {
     "bzip2": "bzip2",
@@ -35,16 +38,12 @@ NEEDED = {
 HUB_PORTS = (8080, 8081, 8082)
 
 
-class LabError(RuntimeError):
-    """Something a person can act on; the text says what."""
-
-
 def main(argv: Sequence[str]) -> int:
     """Run one command; returns the process' exit code."""
     arguments = _parser().parse_args(argv)
     try:
         _check_machine()
-        if arguments.command in (status, shell):
+        if arguments.command in (status, shell, control.words):
             return int(arguments.command(arguments))
         with state.locked():
             arguments.command(arguments)
@@ -86,12 +85,15 @@ def up(arguments: argparse.Namespace) -> None:
         _remove_everything(state.load())
         raise
     print(f"The lab is up: {len(lan.macs)} Macs in {time.monotonic() - started:.1f} s.")
+    if lan.control is not None and running.control is None:
+        print(f"It has no tailnet: {gobuild.why_not()}.")
     _table(running, lan)
 
 
 def build(_: argparse.Namespace) -> None:
     """Fetch and build what a lab is made of, and bring nothing up."""
     _built()
+    print(f"tailnet: {gobuild.build(cache())}")
 
 
 def down(_: argparse.Namespace) -> None:
@@ -116,20 +118,20 @@ def status(_: argparse.Namespace) -> int:
 
 def reboot(arguments: argparse.Namespace) -> None:
     """Restart one Mac in an orderly way."""
-    running, mac = _find(arguments.host)
+    running, mac = find(arguments.host)
     started = time.monotonic()
     host.reboot(running.machines[mac.name])
-    _expect_ssh([mac])
+    expect_ssh([mac], away_addresses(running))
     print(f"{mac.name} restarted in {time.monotonic() - started:.1f} s.")
 
 
 def power_cut(arguments: argparse.Namespace) -> None:
     """Cut one Mac's power; it comes back at once unless --off says otherwise."""
-    running, mac = _find(arguments.host)
+    running, mac = find(arguments.host)
     lan = read(Path(running.inventory))
     network.unplug(lan, mac.name)
     host.cut_power(running.machines[mac.name])
-    network.plug(lan, mac.name)
+    network.plug(lan, mac.name, away=mac.name in running.away)
     if arguments.off:
         print(f"{mac.name} lost its power and is off; `lab up` switches it on.")
         return
@@ -139,8 +141,9 @@ def power_cut(arguments: argparse.Namespace) -> None:
 
 def shell(arguments: argparse.Namespace) -> int:
     """Open a shell (or run a command) on one Mac, by ssh as its admin user."""
-    _, mac = _find(arguments.host)
-    return subprocess.run(host.ssh_argv(mac, *arguments.words), check=False).returncode
+    running, mac = find(arguments.host)
+    away = away_addresses(running).get(mac.name)
+    return subprocess.run(host.ssh_argv(mac, away, *arguments.words), check=False).returncode
 
 
 def _built() -> Path:
@@ -153,6 +156,7 @@ def _built() -> Path:
 def _build(lan: Lan, folder: Path, layer: Path) -> state.Running:
     disk.make_keys()
     network.build(lan)
+    control.prepare(lan)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda mac: disk.write_disk(mac, lan), lan.macs))
     disk.write_known_hosts(lan.macs)
@@ -165,7 +169,8 @@ def _build(lan: Lan, folder: Path, layer: Path) -> state.Running:
         hub=_start_hub(lan),
     )
     state.save(running)
-    _expect_ssh(lan.macs)
+    running = _with_control(running, lan)
+    expect_ssh(lan.macs, {})
     _expect_hub(lan)
     return running
 
@@ -188,11 +193,22 @@ def _start_hub(lan: Lan) -> Process:
     return Process.of(process.pid)
 
 
+def _with_control(running: state.Running, lan: Lan) -> state.Running:
+    """Start the control server, where its program is there and it does not run."""
+    is_up = running.control is not None and running.control.alive
+    if is_up or lan.control is None or gobuild.built(cache()) is None:
+        return running
+    running = replace(running, control=control.start(lan))
+    state.save(running)
+    return running
+
+
 def _switch_on(running: state.Running, lan: Lan) -> None:
     off = [mac for mac in lan.macs if not running.machines[mac.name].alive]
     if running.hub is None or not running.hub.alive:
-        running = state.Running(**{**vars(running), "hub": _start_hub(lan)})
+        running = replace(running, hub=_start_hub(lan))
         state.save(running)
+    running = _with_control(running, lan)
     if off:
         running = _power_on_all(running, off)
         print(f"Switched on: {', '.join(mac.name for mac in off)}.")
@@ -205,19 +221,10 @@ def _power_on_all(running: state.Running, macs: Sequence[Mac]) -> state.Running:
     machines = dict(running.machines)
     for mac in macs:
         machines[mac.name] = host.power_on(mac, Path(running.layer))
-    running = state.Running(**{**vars(running), "machines": machines})
+    running = replace(running, machines=machines)
     state.save(running)
-    _expect_ssh(macs)
+    expect_ssh(macs, away_addresses(running))
     return running
-
-
-def _expect_ssh(macs: Sequence[Mac]) -> None:
-    silent = host.wait_for_ssh(macs)
-    if silent:
-        name = silent[0].name
-        console = HOSTS / name / "console.log"
-        tail = "\n".join(console.read_text(errors="replace").splitlines()[-10:])
-        raise LabError(f"sshd of {name} did not answer within 30 s. Its console says:\n{tail}")
 
 
 def _expect_hub(lan: Lan) -> None:
@@ -231,7 +238,7 @@ def _expect_hub(lan: Lan) -> None:
 
 
 def _remove_everything(running: state.Running | None) -> None:
-    known = [*running.machines.values(), running.hub] if running is not None else []
+    known = [] if running is None else [*running.machines.values(), running.hub, running.control]
     for machine in filter(None, [*known, *host.strays()]):
         if machine.alive:
             host.cut_power(machine)
@@ -240,28 +247,24 @@ def _remove_everything(running: state.Running | None) -> None:
     state.LOCK.unlink(missing_ok=True)
 
 
-def _find(name: str) -> tuple[state.Running, Mac]:
-    running = state.load()
-    if running is None:
-        raise LabError("the lab is down: `make lab` brings it up")
-    macs = {mac.name: mac for mac in read(Path(running.inventory)).macs}
-    if name not in macs:
-        raise LabError(f"there is no Mac called {name}; there are {', '.join(macs)}")
-    return running, macs[name]
-
-
 def _table(running: state.Running, lan: Lan) -> None:
+    away = away_addresses(running)
     for mac in lan.macs:
         machine = running.machines.get(mac.name)
         up_now = machine is not None and machine.alive
-        ssh = "ssh answers" if up_now and host.answers(mac.address, 22) else "no ssh"
+        elsewhere = away.get(mac.name)
+        ssh = "ssh answers" if up_now and host.greets(mac, elsewhere) else "no ssh"
+        ssh += ", away" if elsewhere else ""
         facts = mac.facts
         print(
-            f"  {mac.name:<8} {mac.address:<14} {facts['model_name']}, {facts['memory_gb']} GB, "
-            f"macOS {facts['macos']}: {ssh if up_now else 'off'}"
+            f"  {mac.name:<8} {elsewhere or mac.address:<14} {facts['model_name']}, "
+            f"{facts['memory_gb']} GB, macOS {facts['macos']}: {ssh if up_now else 'off'}"
         )
     hub = "serves" if running.hub is not None and running.hub.alive else "is down"
     print(f"  {'hub':<8} {lan.hub:<14} {hub} models on :8080 (big files :8082), packages on :8081")
+    if lan.control is not None:
+        answers = "answers" if running.control is not None and running.control.alive else "is down"
+        print(f"  {'control':<8} {lan.control:<14} the tailnet's control server {answers}")
 
 
 def _check_machine() -> None:
@@ -299,7 +302,8 @@ def _check_free(lan: Lan) -> None:
 
 
 def _is_alive(running: state.Running) -> bool:
-    return any(machine.alive for machine in filter(None, [*running.machines.values(), running.hub]))
+    known = [*running.machines.values(), running.hub]
+    return any(machine.alive for machine in filter(None, known))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -317,6 +321,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("host")
     command.add_argument("--off", action="store_true", help="leave it without power")
     command.set_defaults(command=power_cut)
+    roaming.add_words(commands)
+    control.add_words(commands)
     command = commands.add_parser("shell", help=shell.__doc__)
     command.add_argument("host")
     command.add_argument("words", nargs="*", help="a command to run instead of a shell")

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from lab import certificates, control
 from lab.hardware import mac_env
 from lab.image import MACOS_TREE, SUPPORT
 from lab.inventory import Lan, Mac
@@ -60,7 +61,7 @@ def write_disk(mac: Mac, lan: Lan) -> None:
     user = str(mac.facts["user"])
     files = {
         "etc/hostname": f"{mac.name}\n",
-        "etc/hosts": _hosts_file(lan),
+        "etc/hosts": hosts_file(lan),
         "etc/resolv.conf": "",
         "etc/passwd": _passwd(user),
         "etc/shadow": f"root:*:20000::::::\n{user}:*:20000::::::\nsshd:*:20000::::::\n",
@@ -73,6 +74,9 @@ def write_disk(mac: Mac, lan: Lan) -> None:
         str(SUPPORT / "mac.json"): json.dumps(dict(mac.facts), indent=2) + "\n",
         str(SUPPORT / "mac.env"): mac_env(dict(mac.facts)),
     }
+    if lan.control is not None:
+        # on a Mac it would be a certificate in the System keychain
+        files["etc/ssl/certs/ca-certificates.crt"] = certificates.trusted(control.AUTHORITY)
     for name, text in files.items():
         path = upper / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,12 +123,22 @@ def _keygen(path: Path, comment: str) -> None:
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
 
 
-def _hosts_file(lan: Lan) -> str:
+def hosts_file(lan: Lan, away: str | None = None) -> str:
+    """The names that a Mac knows at home, or the one called `away` where it is.
+
+    Those of the LAN are known at home alone, its own and the control server's everywhere.
+    """
     lines = ["127.0.0.1\tlocalhost", "255.255.255.255\tbroadcasthost", "::1\tlocalhost"]
     # .local names come from mDNS on a real LAN; the lab has no multicast, so files answer
-    lines += [f"{address}\t{name}.local {name}" for name, address in lan.names.items()]
-    # where the hub redirects for big files: another origin, though the same machine
-    lines.append(f"{lan.hub}\tcdn.hub.local")
+    local = {name: address for name, address in lan.names.items() if name != "control"}
+    if away:
+        lines.append(f"{lan.away_address(away)}\t{away}.local {away}")
+    else:
+        lines += [f"{address}\t{name}.local {name}" for name, address in local.items()]
+        # where the hub redirects for big files: another origin, though the same machine
+        lines.append(f"{lan.hub}\tcdn.hub.local")
+    if lan.control is not None:
+        lines.append(f"{lan.control}\t{control.NAME} {control.IMPOSTOR}")
     return "\n".join(lines) + "\n"
 
 

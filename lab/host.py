@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,7 +93,10 @@ def strays() -> list[Process]:
             continue
         is_machine = any(word.endswith("/lab/firmware.sh") for word in words[:2])
         is_hub = words[1:3] == ["-m", "lab.hub.server"]
-        if (is_machine or is_hub) and any(word.startswith(f"{STATE}/") for word in words):
+        is_control = words[0].endswith("/headscale")
+        if (is_machine or is_hub or is_control) and any(
+            word.startswith(f"{STATE}/") for word in words
+        ):
             found.append(Process.of(int(entry.name)))
     return found
 
@@ -108,15 +111,26 @@ def pid_one(machine: Process) -> int | None:
     return grandchildren[0] if grandchildren else None
 
 
-def wait_for_ssh(macs: Iterable[Mac], limit_s: float = 30) -> list[Mac]:
-    """Wait until sshd greets on each Mac; returns those that did not within `limit_s`."""
+def wait_for_ssh(macs: Iterable[Mac], away: Mapping[str, str], limit_s: float = 30) -> list[Mac]:
+    """Wait until sshd greets on each Mac; returns those that did not within `limit_s`.
+
+    `away` is the other address of those that left the LAN.
+    """
     waiting = list(macs)
     deadline = time.monotonic() + limit_s
     while waiting and time.monotonic() < deadline:
-        waiting = [mac for mac in waiting if not answers(mac.address, 22)]
+        waiting = [mac for mac in waiting if not greets(mac, away.get(mac.name))]
         if waiting:
             time.sleep(0.05)
     return waiting
+
+
+def greets(mac: Mac, away: str | None) -> bool:
+    """Whether sshd of a Mac answers where the Mac is now."""
+    if away is None:
+        return answers(mac.address, 22)
+    argv = [*_from_control(), "ssh-keyscan", "-T", "1", "-t", "ed25519", away]
+    return bool(subprocess.run(argv, capture_output=True, check=False).stdout)
 
 
 def answers(address: str, port: int) -> bool:
@@ -129,16 +143,23 @@ def answers(address: str, port: int) -> bool:
         return False
 
 
-def ssh_argv(mac: Mac, *command: str) -> list[str]:
-    """Return the ssh command line for a shell (or a command) on the Mac."""
+def ssh_argv(mac: Mac, away: str | None, *command: str) -> list[str]:
+    """Return the ssh command line for a shell (or a command) on the Mac, wherever it is."""
     options = {
         "IdentitiesOnly": "yes",
         "UserKnownHostsFile": str(KNOWN_HOSTS),
         "StrictHostKeyChecking": "yes",
         "LogLevel": "ERROR",
+        "HostKeyAlias": mac.name,
     }
     flags = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-    return ["ssh", "-i", str(KEY), *flags, f"{mac.facts['user']}@{mac.address}", *command]
+    where = f"{mac.facts['user']}@{away or mac.address}"
+    return [*(_from_control() if away else []), "ssh", "-i", str(KEY), *flags, where, *command]
+
+
+def _from_control() -> list[str]:
+    """The control server is the one machine that a Mac which is away can be reached from."""
+    return ["ip", "netns", "exec", namespace("control")]
 
 
 def _children(pid: int) -> list[int]:

@@ -1,7 +1,8 @@
 """Which Macs the lab has: read from an Ansible inventory, the only place that knows them.
 
 A lab host is any host of the inventory with a `lab_mac` dictionary; the LAN is described by
-the variables `lab_network` and `lab_hub` of the group `all`.
+the variables `lab_network` and `lab_hub` of the group `all`. With `lab_control` and `lab_away`
+there is a control server, and another network from which nothing but that can be reached.
 """
 
 from __future__ import annotations
@@ -38,11 +39,26 @@ class Lan:
     controller: str
     hub: str
     macs: tuple[Mac, ...]
+    control: str | None = None
+    away: ipaddress.IPv4Network | None = None
 
     @property
     def names(self) -> dict[str, str]:
-        """Address by name, for every host file on the LAN."""
-        return {"hub": self.hub, **{mac.name: mac.address for mac in self.macs}}
+        """Address by name of everything that has a cable to the LAN."""
+        control = {} if self.control is None else {"control": self.control}
+        return {"hub": self.hub, **control, **{mac.name: mac.address for mac in self.macs}}
+
+    @property
+    def away_gateway(self) -> str:
+        """The way out of the other network, which is the control server's own address there."""
+        assert self.away is not None
+        return str(next(self.away.hosts()))
+
+    def away_address(self, name: str) -> str:
+        """A Mac's address in the other network: the same number there."""
+        assert self.away is not None
+        number = int(ipaddress.IPv4Address(self.names[name])) - int(self.network.network_address)
+        return str(self.away.network_address + number)
 
 
 def read(folder: Path) -> Lan:
@@ -64,6 +80,7 @@ def read(folder: Path) -> Lan:
     try:
         network = ipaddress.IPv4Network(variables["lab_network"])
         hub = str(ipaddress.IPv4Address(variables["lab_hub"]))
+        control, away = _elsewhere(variables, network)
     except KeyError as err:
         raise InventoryError(f"{path}: all.vars needs {err} (see inventories/lab)") from err
     except ValueError as err:
@@ -72,9 +89,27 @@ def read(folder: Path) -> Lan:
     macs = tuple(_macs(path, tree, network, controller))
     if not macs:
         raise InventoryError(f"{path}: no host has a lab_mac, so there is no Mac to simulate")
-    lan = Lan(network=network, controller=controller, hub=hub, macs=macs)
+    lan = Lan(network, controller, hub, macs, control, away)
     _check_unique(path, lan)
     return lan
+
+
+def _elsewhere(
+    variables: Mapping[str, Any], network: ipaddress.IPv4Network
+) -> tuple[str | None, ipaddress.IPv4Network | None]:
+    """The control server's address and the network of those who are away; both or neither."""
+    given = [name for name in ("lab_control", "lab_away") if variables.get(name) is not None]
+    if not given:
+        return None, None
+    if len(given) == 1:
+        raise ValueError(f"{given[0]} is alone: lab_control and lab_away need each other")
+    control = ipaddress.IPv4Address(variables["lab_control"])
+    away = ipaddress.IPv4Network(variables["lab_away"])
+    if control not in network:
+        raise ValueError(f"lab_control {control} is not inside {network}")
+    if away.overlaps(network) or away.prefixlen != network.prefixlen:
+        raise ValueError(f"lab_away {away} has to be as large as {network}, and elsewhere")
+    return str(control), away
 
 
 def _macs(
@@ -116,7 +151,11 @@ def _hosts(tree: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _check_unique(path: Path, lan: Lan) -> None:
     taken: dict[str, str] = {lan.controller: "the controller", lan.hub: "the hub"}
-    seen: set[str] = {"hub"}
+    if lan.control in taken:
+        raise InventoryError(f"{path}: lab_control is the address of {taken[lan.control]}")
+    if lan.control is not None:
+        taken[lan.control] = "the control server"
+    seen: set[str] = {"hub", "control"}
     for mac in lan.macs:
         if mac.name in seen:
             raise InventoryError(f"{path}: two hosts are called {mac.name}")

@@ -1,4 +1,8 @@
-"""The LAN itself: one bridge, and one network namespace per machine, made in one `ip` process."""
+"""The LAN itself: one bridge, and one network namespace per machine, made in one `ip` process.
+
+A second bridge is the network of a laptop that is away. The control server has a cable to both
+and forwards nothing, so it is all that can be reached from there.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ PREFIX = "closetlab"
 """Everything the lab makes in the kernel carries this name, so that it finds (and removes) only
 its own things on a machine that others use too."""
 
-BRIDGE = f"{PREFIX}0"
+BRIDGE, AWAY_BRIDGE = f"{PREFIX}0", f"{PREFIX}1"
 
 
 class NetworkError(RuntimeError):
@@ -29,11 +33,14 @@ def build(lan: Lan) -> None:
             f"link add {BRIDGE} type bridge forward_delay 0",
             f"addr add {lan.controller}/{lan.network.prefixlen} dev {BRIDGE}",
             f"link set {BRIDGE} up",
-            *(line for name in lan.names for line in _cable(lan, name)),
+            *(line for name in lan.names for line in _cable(lan, name, away=False)),
+            *_second_cable(lan),
         ]
     )
     for name in lan.names:
-        _batch(_configure(lan, name), namespace(name))
+        _batch(_configure(lan, name, away=False), namespace(name))
+    if lan.control is not None:
+        _forward_nothing("control")
 
 
 def unplug(lan: Lan, name: str) -> None:
@@ -41,11 +48,17 @@ def unplug(lan: Lan, name: str) -> None:
     subprocess.run(["ip", "link", "del", _port(lan, name)], check=False, capture_output=True)
 
 
-def plug(lan: Lan, name: str) -> None:
+def plug(lan: Lan, name: str, *, away: bool) -> None:
     """Give a machine that was unplugged a network stack without a memory, and its cable."""
     subprocess.run(["ip", "netns", "del", namespace(name)], check=False, capture_output=True)
-    _batch(_cable(lan, name))
-    _batch(_configure(lan, name), namespace(name))
+    _batch(_cable(lan, name, away=away))
+    _batch(_configure(lan, name, away=away), namespace(name))
+
+
+def move(lan: Lan, name: str, *, away: bool) -> None:
+    """Carry a running Mac to the other network, or home: same interface, another address."""
+    _batch([f"link set {_port(lan, name)} master {AWAY_BRIDGE if away else BRIDGE}"])
+    _batch(["addr flush dev en0", *_addressed(lan, name, away=away)], namespace(name))
 
 
 def remove() -> None:
@@ -55,7 +68,7 @@ def remove() -> None:
     links = _output(["ip", "-o", "link", "show"]).splitlines()
     names = [line.split(": ")[1].split("@")[0] for line in links if ": " in line]
     for name in names:
-        if name.startswith(f"{PREFIX}p") or name == BRIDGE:
+        if name.startswith(f"{PREFIX}p") or name in (BRIDGE, AWAY_BRIDGE):
             subprocess.run(["ip", "link", "del", name], check=False, capture_output=True)
     for line in _output(["ip", "netns", "list"]).splitlines():
         space = line.split()[0]
@@ -91,25 +104,62 @@ def _port(lan: Lan, name: str) -> str:
     return f"{PREFIX}p{list(lan.names).index(name)}"
 
 
-def _cable(lan: Lan, name: str) -> list[str]:
+def _cable(lan: Lan, name: str, *, away: bool) -> list[str]:
     space, veth = namespace(name), _port(lan, name)
     return [
         f"netns add {space}",
         f"link add {veth} type veth peer name en0 netns {space}",
-        f"link set {veth} master {BRIDGE} up",
+        f"link set {veth} master {AWAY_BRIDGE if away else BRIDGE} up",
     ]
 
 
-def _configure(lan: Lan, name: str) -> list[str]:
+def _second_cable(lan: Lan) -> list[str]:
+    """The other network, with the control server in it."""
+    if lan.control is None:
+        return []
+    space, veth = namespace("control"), f"{PREFIX}p-away"
+    return [
+        f"link add {AWAY_BRIDGE} type bridge forward_delay 0",
+        f"link set {AWAY_BRIDGE} up",
+        f"link add {veth} type veth peer name en1 netns {space}",
+        f"link set {veth} master {AWAY_BRIDGE} up",
+    ]
+
+
+def _configure(lan: Lan, name: str, *, away: bool) -> list[str]:
     # a machine keeps its address on the wire over a power cut; neighbours remember it
     wire = ":".join(f"{byte:02x}" for byte in (2, 0, *map(int, lan.names[name].split("."))))
-    return [
-        f"link set en0 address {wire}",
-        "link set lo up",
+    lines = [f"link set en0 address {wire}", "link set lo up", "link set en0 up"]
+    if name == "control" and lan.away is not None:
+        return [
+            *lines,
+            f"addr add {lan.control}/{lan.network.prefixlen} dev en0",
+            f"addr add {lan.away_gateway}/{lan.away.prefixlen} dev en1",
+            "link set en1 up",
+        ]
+    return [*lines, *_addressed(lan, name, away=away)]
+
+
+def _addressed(lan: Lan, name: str, *, away: bool) -> list[str]:
+    """Address and routes of a machine with one interface."""
+    if away and lan.away is not None:
+        return [
+            f"addr add {lan.away_address(name)}/{lan.away.prefixlen} dev en0",
+            f"route add default via {lan.away_gateway}",
+        ]
+    lines = [
         f"addr add {lan.names[name]}/{lan.network.prefixlen} dev en0",
-        "link set en0 up",
         f"route add default via {lan.controller}",
     ]
+    # what is meant for the other network ends at the control server, not outside of this machine
+    return lines if lan.away is None else [*lines, f"route add {lan.away} via {lan.control}"]
+
+
+def _forward_nothing(name: str) -> None:
+    """A new namespace may inherit this machine's own choice to be a router."""
+    write = "echo 0 >/proc/sys/net/ipv4/ip_forward"
+    argv = ["ip", "netns", "exec", namespace(name), "sh", "-c", write]
+    subprocess.run(argv, check=True, capture_output=True)
 
 
 def _batch(lines: list[str], space: str | None = None) -> None:

@@ -19,13 +19,15 @@ LOCK = Path("/run/closet-lab.lock")
 
 @dataclass(frozen=True)
 class Running:
-    """A lab that is up: whose it is, from which inventory, and its processes by name."""
+    """A lab that is up: whose it is, from which inventory, its processes, and who is away."""
 
     checkout: str
     inventory: str
     layer: str
     machines: Mapping[str, Process]
     hub: Process | None
+    control: Process | None = None
+    away: tuple[str, ...] = ()
 
 
 def load() -> Running | None:
@@ -40,6 +42,8 @@ def load() -> Running | None:
         layer=data["layer"],
         machines={name: Process(**machine) for name, machine in data["machines"].items()},
         hub=Process(**data["hub"]) if data["hub"] else None,
+        control=Process(**data["control"]) if data.get("control") else None,
+        away=tuple(data.get("away", ())),
     )
 
 

@@ -1,6 +1,7 @@
 """A Python package index (PEP 503) and an npm registry, read only, over the parts' cache.
 
-And ollama's release archive and registry, which are made on the spot (`lab.hub.ollama`).
+And ollama's release archive and registry, which are made on the spot (`lab.hub.ollama`), and the
+archive of Tailscale's programs, if they were built (`lab.parts.gobuild`).
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from urllib.parse import quote, unquote, urlsplit
 
 from lab.hub import ollama
 from lab.hub.web import Journal, WebHandler, WebServer
+from lab.parts import gobuild
 
 INDEX_NAME = "index.json"
+CHECKSUMS = "sha256sum.txt"
 FILE_NAME = re.compile(r"[\w.+-]+")
 
 
@@ -70,6 +73,7 @@ class PackageHandler(WebHandler):
             ("/simple/", self._simple),
             ("/files/", self._wheel),
             ("/npm/", self._npm),
+            ("/tailscale/", self._tailscale),
         ):
             if path.startswith(prefix):
                 return route(path.removeprefix(prefix))
@@ -78,7 +82,7 @@ class PackageHandler(WebHandler):
         if path.startswith(("/ollama/", "/v2/")) and (found := ollama.find(path)):
             return self.send_bytes(*found)
         return self._refuse(
-            HTTPStatus.NOT_FOUND, "there are /simple/, /npm/, /ollama/ and /v2/ here"
+            HTTPStatus.NOT_FOUND, "there are /simple/, /npm/, /tailscale/, /ollama/ and /v2/ here"
         )
 
     def _refuse(self, status: int, message: str) -> None:
@@ -112,6 +116,17 @@ class PackageHandler(WebHandler):
         if name not in self.server.index("wheels"):
             return self._refuse(HTTPStatus.NOT_FOUND, f"{name} is not in the lab's cache")
         return self.send_file(self.server.cache / "wheels" / name)
+
+    def _tailscale(self, rest: str) -> None:
+        """`VERSION/tailscale.tgz`, or `VERSION/sha256sum.txt` about it."""
+        version, _, file = rest.partition("/")
+        found = gobuild.archive_of(self.server.cache, version)
+        if found is None or file not in (gobuild.ARCHIVE, CHECKSUMS):
+            return self._refuse(HTTPStatus.NOT_FOUND, f"{rest} is not in the lab's cache")
+        archive, digest = found
+        if file == CHECKSUMS:
+            return self.send_bytes(f"{digest}  ./{archive.name}\n".encode(), "text/plain")
+        return self.send_file(archive)
 
     def _npm(self, rest: str) -> None:
         """A packument, the manifest of one version, or a tarball."""
