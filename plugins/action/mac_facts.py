@@ -23,6 +23,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     mac,
     memory,
     memory_plan,
+    tailnet,
     tailnet_keys,
 )
 
@@ -81,6 +82,7 @@ class ActionModule(ActionBase):
         told = {}
         no_key = tailnet_keys.objection(facts.tailnet, node) if facts.complete else None
         problems += [no_key] if no_key else []
+        warnings = tailnet.left_over(name, facts.tailscale, node)
         if offer:
             shape = str(self._task.args.get("shape", "appliance"))
             problems += filter(
@@ -88,7 +90,7 @@ class ActionModule(ActionBase):
                 [mac.laptop_closet(name, facts, shape), mac.no_account(name, facts, account)],
             )
             on_battery = str(self._task.args.get("on_battery", "nothing"))
-            result["warnings"] = mac.remarks(name, facts, on_battery)
+            warnings += mac.remarks(name, facts, on_battery)
         if offer and facts.complete and facts.memory_mb is not None:
             told = _sizes(facts, offer)
             found, lines = self._closet(name, facts, offer, told)
@@ -104,6 +106,7 @@ class ActionModule(ActionBase):
                 [consent.sentence(name, objection)] if objection and wants_lan else []
             ),
             lan_confirmed=objection is None,
+            warnings=warnings,
             sizes_gb=told,
             **mac.plain(facts),
         )

@@ -155,6 +155,16 @@ def way_problems(way: Way, nodes: Mapping[str, Node], exposure: str) -> list[str
     return found
 
 
+def left_over(host: str, found: Iterable[str], node: Mapping[str, Any]) -> list[str]:
+    """What to say of a tailscaled of ours on a host that the inventory has in no tailnet."""
+    if node or "ours" not in found:
+        return []
+    return [
+        f"{host} still runs the tailscaled of an earlier run, with what it serves there, and the "
+        f"inventory has it in no tailnet: tailscale_state: absent takes it out"
+    ]
+
+
 def _at(node: Node) -> str:
     return f" of {node.server}" if node.server else " of Tailscale's own server"
 

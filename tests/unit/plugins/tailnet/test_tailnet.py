@@ -306,6 +306,16 @@ def test_with_the_app_a_person_logs_in(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("found", "node", "said"),
+    [(("ours",), {}, True), (("ours",), {"name": "air"}, False), (("app",), {}, False)],
+)
+def test_what_an_earlier_run_left_in_a_tailnet_is_said(
+    found: tuple[str, ...], node: dict[str, str], said: bool
+) -> None:
+    assert bool(tailnet.left_over("air", found, node)) == said
+
+
 def test_what_is_missing_is_said_with_the_tags_it_needs() -> None:
     node, _none = tailnet.read("air", "clients", {**HOME, "closet_tailnet_server": "https://h.ex/"})
     assert node
