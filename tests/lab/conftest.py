@@ -17,6 +17,8 @@ import pytest
 
 from lab import state
 from lab.host import pid_one
+from lab.parts import gobuild
+from lab.paths import cache
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = ("air", "pro", "book")
@@ -118,6 +120,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if sys.platform != "linux" or os.geteuid() != 0:
         for item in items:
             item.add_marker(pytest.mark.skip(reason="the lab needs root on Linux"))
+
+
+@pytest.fixture(scope="session")
+def needs_tailnet() -> None:
+    """Skip, and say why, where tailscale and headscale were not built."""
+    if gobuild.built(cache()) is None:
+        pytest.skip(gobuild.why_not())
 
 
 @pytest.fixture(scope="module")

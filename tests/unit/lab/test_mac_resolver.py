@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +18,8 @@ from tests.unit.lab.simulated_mac import LIBRARY, SimulatedMac
 if str(LIBRARY) not in sys.path:
     sys.path.insert(0, str(LIBRARY))
 
-import mac
-from doubles import resolver
+mac: Any = importlib.import_module("mac")
+resolver: Any = importlib.import_module("doubles.resolver")
 
 KEY = "State:/Network/Service/FF457792-79C0-4A25-8392-D875BBEACCA6/DNS"
 SET_DNS = f"""\
