@@ -106,13 +106,27 @@ ASKS
 [ -z "$urls" ] || curl -sSL --fail-early --connect-timeout 4 -m 15 -w '\nhub=%{http_code}\n' \
   $urls 2>&1 | sed 's/^/hub_line=/'
 """
+# Whether a node of the tailnet is logged in; anybody may ask it that. An app's own program can hang
+# when nobody is at the screen.
+TAILNET = r"""
+for cli in /usr/local/bin/tailscale /Applications/Tailscale.app/Contents/MacOS/Tailscale; do
+  [ -x "$cli" ] || continue
+  say tailnet "found $(
+    perl -e 'alarm 10; exec @ARGV' "$cli" status --json --peers=false 2>/dev/null |
+      sed -n 's/.*"BackendState": *"\([A-Za-z]*\)".*/\1/p')"
+  break
+done
+"""
 END = "\nsay look end\n"
 
 
-def text(offer: Mapping[str, Any] | None, endpoint: str = "", account: str = "") -> str:
+def text(
+    offer: Mapping[str, Any] | None, endpoint: str = "", account: str = "", in_tailnet: bool = False
+) -> str:
     """The look at a laptop, or at the closet that shall serve `offer` as `account`."""
+    end = (TAILNET if in_tailnet else "") + END
     if not offer:
-        return LOOK + END
+        return LOOK + end
     closet = CLOSET.replace("RECORD", RECORD).replace("PORT", str(int(offer["port"])))
     asks = [
         f"ask {shlex.quote(source)} {shlex.quote(url)}"
@@ -120,7 +134,7 @@ def text(offer: Mapping[str, Any] | None, endpoint: str = "", account: str = "")
     ]
     hub = HUB.replace("RECORD", RECORD).replace("ASKS", "\n".join(asks)) if asks else ""
     serves_as = f"account={shlex.quote(account)}\n" if account else ""
-    return serves_as + LOOK + closet + hub + END
+    return serves_as + LOOK + closet + hub + end
 
 
 def questions(models: Iterable[Mapping[str, Any]], endpoint: str) -> list[tuple[str, str]]:

@@ -68,6 +68,8 @@ class Mac:
     """Version of omlx by environment; a fork of another name has none."""
     serves: str | None = None
     """The environment that omlx is started from."""
+    tailnet: str = ""
+    """Nothing without Tailscale, `found`, or `found` and the state of the node, as it says it."""
     complete: bool = False
     """Whether the look came to its end; without it nothing above is to be trusted."""
 
@@ -135,6 +137,7 @@ def parse(text: str) -> Mac:
         consent_modes=values.get("consent_modes", ""),
         consent=values.get("consent", ""),
         firewall=tuple(values.get("firewall", "").split()),
+        tailnet=values.get("tailnet", ""),
         reached_at=values.get("reached_at") or None,
         tailscale=tuple(values.get("tailscale", "").split()),
         complete="end" in values,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import tarfile
@@ -12,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from lab import certificates, control, state
+from lab import certificates, control, network, state
 from lab.disk import hosts_file
 from lab.inventory import InventoryError, Lan, Mac, read
 from lab.parts import gobuild
@@ -20,6 +21,7 @@ from lab.parts.cache import PartsError
 from lab.parts.gobuild import Edit, edited, version_of
 from lab.paths import INVENTORY
 from lab.roaming import rehosted
+from tests.unit.lab.hub_bench import Lab
 
 AIR = Mac("air", "10.77.31.21", {})
 LAN = Lan(
@@ -79,6 +81,22 @@ def test_what_cannot_be_is_refused(
 
 
 # --- at home and away ----------------------------------------------------------------------------
+
+
+def test_away_there_is_one_way_and_at_home_what_is_meant_for_elsewhere_stays_in_the_lab() -> None:
+    assert network._addressed(LAN, "air", away=True) == [
+        "addr add 10.77.32.21/24 dev en0",
+        "route add default via 10.77.32.1",
+    ]
+    assert network._addressed(LAN, "air", away=False) == [
+        "addr add 10.77.31.21/24 dev en0",
+        "route add default via 10.77.31.1",
+        "route add 10.77.32.0/24 via 10.77.31.3",
+    ]
+    server = network._configure(LAN, "control", away=False)
+    assert "addr add 10.77.31.3/24 dev en0" in server
+    assert "addr add 10.77.32.1/24 dev en1" in server
+    assert not any("route" in line for line in server)
 
 
 def test_a_mac_that_is_away_knows_itself_and_the_control_server_alone() -> None:
@@ -230,3 +248,19 @@ def test_the_archive_has_the_shape_of_homebrews_and_its_digest(
     }
     assert re.fullmatch("[0-9a-f]{64}", found[1])
     assert gobuild.archive_of(tmp_path, "1.2.4") is None
+
+
+def test_a_mac_gets_the_archive_and_its_digest_from_the_hub(lab: Lab) -> None:
+    assert lab.packages("/tailscale/1.2.3/tailscale.tgz").status == 404
+    folder = lab.cache / f"tailnet-{gobuild.key()}"
+    folder.mkdir()
+    for name in ("tailscale", "tailscaled"):
+        (folder / name).write_text(f"the {name}")
+    index = gobuild.pack(folder, "1.2.3")
+    (folder / gobuild.INDEX_NAME).write_text(json.dumps(index))
+    archive = lab.packages("/tailscale/1.2.3/tailscale.tgz").body
+    digest = hashlib.sha256(archive).hexdigest()
+    listed = lab.packages("/tailscale/1.2.3/sha256sum.txt").body.decode()
+    assert listed == f"{digest}  ./tailscale.tgz\n"
+    assert lab.packages("/tailscale/1.2.4/tailscale.tgz").status == 404
+    assert lab.packages("/tailscale/1.2.3/../1.2.3/tailscaled").status == 404
