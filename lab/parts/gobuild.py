@@ -42,7 +42,9 @@ ONLY_LINUX = (
     "systray",
 )
 TAGS = ",".join(f"ts_omit_{feature}" for feature in (*ONLY_LINUX, "tap", "tpm"))
-FLAGS = ("-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", f"-tags={TAGS}")
+FLAGS = ("-mod=readonly", "-buildvcs=false", "-trimpath", f"-tags={TAGS}")
+#: a module that is built from a folder does not know its version by itself
+STAMPS = tuple(f"{TAILSCALE}/version.{length}Stamp" for length in ("short", "long"))
 #: where the Go project's own installer puts it, beside the PATH
 GO_HOME = "/usr/local/go/bin"
 BUILD_TIMEOUT_S = 3600
@@ -82,9 +84,9 @@ def pinned(folder: Path = HERE) -> dict[str, str]:
 
 def key(folder: Path = HERE) -> str:
     """What the programs depend on, in 16 digits; the compiler is whichever suffices."""
-    digest = hashlib.sha256()
-    for path in (folder / "go.mod", folder / "go.sum", Path(__file__)):
-        digest.update(path.read_bytes())
+    digest = hashlib.sha256(repr((PROGRAMS, FLAGS, STAMPS, EDITS, MAC_RESOLVER)).encode())
+    for name in ("go.mod", "go.sum"):
+        digest.update((folder / name).read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -149,9 +151,11 @@ def _build(cache: Path, go: str) -> None:
         made = Path(scratch) / "made"
         made.mkdir()
         modfile = _mac_sources(go, Path(scratch))
-        argv = [go, "build", *FLAGS, f"-modfile={modfile}", "-o", f"{made}/", *PROGRAMS.values()]
-        _run(argv)
-        write_json(made / INDEX_NAME, pack(made, pinned()[TAILSCALE]))
+        version = pinned()[TAILSCALE]
+        stamped = " ".join(("-s -w", *(f"-X {stamp}={version}" for stamp in STAMPS)))
+        argv = [go, "build", *FLAGS, f"-ldflags={stamped}", f"-modfile={modfile}"]
+        _run([*argv, "-o", f"{made}/", *PROGRAMS.values()])
+        write_json(made / INDEX_NAME, pack(made, version))
         made.rename(cache / f"tailnet-{key()}")
 
 
