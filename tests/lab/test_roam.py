@@ -111,7 +111,7 @@ def test_the_tailnets_names_resolve_as_long_as_tailscaled_takes_dns() -> None:
     assert address.startswith("100.64.0.")
     asked = "dscacheutil -q host -a name attic.tailnet.test"
     assert f"ip_address: {address}" in on("air", asked).output
-    assert on("air", "cat /etc/resolver/tailnet.test").output.splitlines() == [
+    assert on("air", "cat /etc/resolver/tailnet.test").output.splitlines()[:2] == [
         "# Added by tailscaled",
         "nameserver 100.100.100.100",
     ]

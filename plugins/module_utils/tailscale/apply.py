@@ -57,7 +57,11 @@ class Apply:
             if step.kind == "set":
                 self._do(step, set_words(step))
         have = self._look(ours)  # its name may be another one now
-        return self._serve(have)
+        if self.want.serve is not None:
+            self._serve(have)
+            have = self._look(frozenset(entry.port for entry in self.want.serve))
+        self._took(have)
+        return have
 
     def _log_in(self, todo: Plan, have: Have, key: str) -> Have:
         for step in todo.steps:
@@ -97,11 +101,9 @@ class Apply:
         if self.want.tags and set(self.want.tags) != set(have.tags):
             raise NodeError(explain.tags_given(self.want, have))
 
-    def _serve(self, have: Have) -> Have:
+    def _serve(self, have: Have) -> None:
         """Serve what shall be served; the record always knows at least what is."""
-        if self.want.serve is None:
-            return have
-        wanted = {entry.port for entry in self.want.serve}
+        wanted = {entry.port for entry in self.want.serve or ()}
         steps: Sequence[Step] = plan(self.want, have).steps
         record.write(self.record, have.ours | wanted)
         for step in steps:
@@ -109,15 +111,15 @@ class Apply:
                 words = serve_words if step.kind == "serve" else unserve_words
                 self._do(step, words(step.entry))
         record.write(self.record, wanted)
-        after = self._look(frozenset(wanted))
-        left = plan(self.want, after).steps
+
+    def _took(self, have: Have) -> None:
+        left = plan(self.want, have).steps
         if left:
             told = "; ".join(step.says for step in left)
             raise NodeError(
                 f"everything was done, and yet this is left: {told}. Somebody else may manage this "
-                "node too. Look at it: tailscale status; tailscale serve status"
+                "node too. Look at it: tailscale status; tailscale debug prefs"
             )
-        return after
 
     def _do(self, step: Step, words: Sequence[str]) -> None:
         done = self.command.run(*words, timeout_s=self.timeout_s + MARGIN_S)

@@ -62,7 +62,9 @@ def up_words(step: Step, want: Want, prefs: Mapping[str, Any], timeout_s: float)
     named as it shall be afterwards: that way no preference of somebody else is lost.
     """
     words = ["up", "--auth-key=file:/dev/stdin", f"--timeout={int(timeout_s)}s"]
-    if step.kind == "reauthenticate":
+    # a node key that has ended is only replaced when that is said (seen with headscale: "regen=true
+    # but server says NodeKeyExpired")
+    if step.kind == "reauthenticate" or step.renews:
         words += ["--force-reauth", NEVER_ASK]
     own = same_server(want.server, TAILSCALE_SERVER)
     words += [] if own else [f"--login-server={want.server}"]

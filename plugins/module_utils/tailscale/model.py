@@ -101,6 +101,7 @@ class Step:
     pref: str = ""
     value: Any = None
     entry: Entry | None = None
+    renews: bool = False  # there is the key of a node that the control server takes no more
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ Everything that is refused is refused here, before the first step.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.tailscale import refusals
@@ -62,9 +63,9 @@ def _log_in(want: Want, have: Have) -> tuple[Step, ...]:
         refusals.tailnet(want, have)
         refusals.key(want, have)
         return (Step("logout", f"log out of {have.server}"), login)
-    if have.state not in (*UP, "Stopped"):
+    if have.state not in (*UP, "Stopped") or (have.state == "Stopped" and not have.has_key):
         refusals.key(want, have)
-        return (login,)
+        return (replace(login, renews=have.has_key),)
     start = (Step("start", "bring it up"),) if have.state == "Stopped" else ()
     if not want.tags or set(want.tags) == set(have.tags) or not have.addresses:
         return start

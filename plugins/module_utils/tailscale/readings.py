@@ -66,9 +66,8 @@ def read_served(config: Mapping[str, Any]) -> tuple[Entry, ...]:
         port = int(name)
         if handler.get("TCPForward"):
             kind = "tls-terminated-tcp" if handler.get("TerminateTLS") else "tcp"
-            kind += f"+proxy-protocol-{handler['ProxyProtocol']}" * bool(
-                handler.get("ProxyProtocol")
-            )
+            version = handler.get("ProxyProtocol")
+            kind += f"+proxy-protocol-{version}" if version else ""
             found.append(Entry(port, handler["TCPForward"], kind, funnel=port in open_ports))
         else:
             kind = "https" if handler.get("HTTPS") else "http"

@@ -40,6 +40,7 @@ class Node(Runner):
     def __init__(self, state: str = "running") -> None:
         self.status: dict[str, Any] = fixture(f"status-{state}.json")
         self.prefs: dict[str, Any] = fixture(f"prefs-{state}.json")
+        self.status["Self"].pop("Tags", None)
         self.served: dict[str, Any] = {}
         self.asked: list[list[str]] = []
         self.keys: list[str] = []

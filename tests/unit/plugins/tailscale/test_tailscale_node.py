@@ -109,14 +109,14 @@ def test_what_does_not_take_is_an_error(tmp_path: Path) -> None:
         execute(given(tmp_path), node)
 
 
-@pytest.mark.parametrize("state", ["expired", "removed"])
-def test_a_node_that_was_put_out(tmp_path: Path, state: str) -> None:
-    node = Node(state)
+def test_a_node_whose_key_has_ended(tmp_path: Path) -> None:
+    node = Node("expired")
     with pytest.raises(NodeError, match="has ended, or the control server has removed"):
         execute(given(tmp_path), node)
     assert node.changes == []
     result, _warnings = execute(given(tmp_path, auth_key=KEY), node)
     assert result["backend_state"] == "Running"
+    assert "--force-reauth" in node.changes[0]
 
 
 def test_one_that_was_switched_off_is_switched_on_without_a_word(tmp_path: Path) -> None:
