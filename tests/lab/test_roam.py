@@ -172,6 +172,15 @@ def test_a_server_with_a_wrong_certificate_is_not_believed() -> None:
     until(BY_NAME)
 
 
+def test_a_certificate_that_no_mac_trusts_can_be_had() -> None:
+    ask = "curl -sS -o /dev/null https://control.test/health"
+    lab("control", "start", "--untrusted")
+    assert on("air", ask).code == 60
+    lab("control", "start")
+    assert on("air", ask).code == 0
+    until(BY_NAME)
+
+
 def test_a_node_that_the_tailnet_forgot_gets_nothing() -> None:
     for name, node in nodes().items():
         if name.startswith("air"):
