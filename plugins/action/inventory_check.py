@@ -8,7 +8,7 @@ Documentation: plugins/modules/inventory_check.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     keys,
     names,
     offer,
+    tailnet,
+    tailnet_plan,
 )
 from ansible_collections.closet.inference.plugins.module_utils.house.keystore import KeyStore
 from ansible_collections.closet.inference.plugins.module_utils.mcp import house as mcp
@@ -58,7 +60,9 @@ class ActionModule(ActionBase):
         problems += more
         closet_of, more = house.closet_of(offers)
         problems += more
-        problems += house.problems_of_keys(closet_of)
+        net, more = house.tailnet(offers, closet_of)
+        problems += more
+        problems += house.problems_of_keys(closet_of, net.nodes)
         problems += house.problems_of_mcp()
         if problems:
             result.update(failed=True, msg="\n".join(["Nothing was changed.", *problems]))
@@ -68,6 +72,9 @@ class ActionModule(ActionBase):
             offers={host: house.described(host, made) for host, made in offers.items()},
             candidates={host: house.candidates(host) for host in offers},
             closet_of=closet_of,
+            reach=net.reach,
+            tailnet=net.nodes,
+            tailnet_policy=net.policy,
         )
         return result
 
@@ -213,7 +220,29 @@ class _House:
     def _url_host(self, host: str) -> Any:
         return self._value(host, "closet_url_host", self._value(host, "ansible_host", host))
 
-    def problems_of_keys(self, closet_of: Mapping[str, str]) -> list[str]:
+    def tailnet(
+        self, offers: Mapping[str, offer.Offer], closet_of: Mapping[str, str]
+    ) -> tuple[tailnet_plan.Plan, list[str]]:
+        """The house's tailnet, if it has one, and how each laptop reaches its closet."""
+        groups = {"closet": self.closets, "clients": self.clients}
+        words = set(tailnet.WORDS)
+        said = {
+            host: {
+                name: self._value(host, name, None)
+                for name in words & set(self.hostvars.raw_get(host))
+            }
+            for hosts in groups.values()
+            for host in hosts
+        }
+        reached = {host: (made.exposure, made.port) for host, made in offers.items()}
+        folder = self._value(self.closets[0], "inventory_dir", ".") if self.closets else "."
+        return tailnet_plan.plan(
+            tailnet_plan.Inventory(said, groups, closet_of, reached, Path(str(folder)) / SECRETS)
+        )
+
+    def problems_of_keys(
+        self, closet_of: Mapping[str, str], in_tailnet: Container[str]
+    ) -> list[str]:
         """Keys that could not be used: the inventory's own, and those in their files."""
         found: list[str] = []
         for closet in self.closets:
@@ -221,7 +250,8 @@ class _House:
             given = keys.given(self.hostvars, closet, laptops)
             store = KeyStore(Path(str(self._value(closet, "inventory_dir", "."))) / SECRETS, closet)
             exposure = self._value(closet, "closet_exposure", "loopback")
-            if exposure != "lan" and given.get(keys.MAIN) == "":
+            alone = exposure != "lan" and closet not in in_tailnet
+            if alone and given.get(keys.MAIN) == "":
                 continue  # nobody but the closet itself can ask, so it may go without
             found += keys.problems(
                 {

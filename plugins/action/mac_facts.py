@@ -24,6 +24,8 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     mac,
     memory,
     memory_plan,
+    tailnet,
+    tailnet_keys,
 )
 
 
@@ -42,6 +44,7 @@ class ActionModule(ActionBase):
             "shape",
             "on_battery",
             "account",
+            "tailnet",
         )
     )
 
@@ -55,7 +58,9 @@ class ActionModule(ActionBase):
         address = str(variables.get("ansible_host", name))
         offer = self._task.args.get("offer") or {}
         account = str(self._task.args.get("account") or "")
-        command = look.text(offer, str(self._task.args.get("hub") or ""), account)
+        node = self._task.args.get("tailnet") or {}
+        hub = str(self._task.args.get("hub") or "")
+        command = look.text(offer, hub, account, in_tailnet=bool(node))
         try:
             done = self._low_level_execute_command(command, sudoable=False, executable="/bin/sh")
         except AnsibleConnectionFailure as err:
@@ -71,6 +76,9 @@ class ActionModule(ActionBase):
         problems = self._problems(name, facts, has_password, bool(offer))
         told = {}
         is_mac = facts.kernel != "Linux"
+        no_key = tailnet_keys.objection(facts.tailnet, node) if facts.complete else None
+        problems += [no_key] if no_key else []
+        warnings = tailnet.left_over(name, facts.tailscale, node)
         if offer and is_mac:
             shape = str(self._task.args.get("shape", "appliance"))
             problems += filter(
@@ -78,7 +86,7 @@ class ActionModule(ActionBase):
                 [mac.laptop_closet(name, facts, shape), mac.no_account(name, facts, account)],
             )
             on_battery = str(self._task.args.get("on_battery", "nothing"))
-            result["warnings"] = mac.remarks(name, facts, on_battery)
+            warnings += mac.remarks(name, facts, on_battery)
         if offer and facts.complete and facts.memory_mb is not None:
             told = _sizes(facts, offer)
             found, lines = self._closet(name, facts, offer, told)
@@ -94,6 +102,7 @@ class ActionModule(ActionBase):
                 [consent.sentence(name, objection)] if objection and wants_lan and is_mac else []
             ),
             lan_confirmed=objection is None,
+            warnings=warnings,
             sizes_gb=told,
             **mac.plain(facts),
         )

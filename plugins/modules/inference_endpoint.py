@@ -36,6 +36,13 @@ options:
     type: list
     elements: str
     default: []
+  resolves_to:
+    description:
+      - Addresses and networks. The resolver of the system has to know the name in O(url), and to
+        lead to one of these and nowhere else. Not looked at when it is empty.
+    type: list
+    elements: str
+    default: []
   models:
     description: Model ids that have to be listed.
     type: list
@@ -135,6 +142,7 @@ from ansible_collections.closet.inference.plugins.module_utils.endpoint.ladder i
     Ladder,
     Want,
 )
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.resolver import networks
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import (
     BadUrlError,
     parse_base,
@@ -145,6 +153,7 @@ ARGUMENTS = {
     "url": {"type": "str", "required": True},
     "api_key": {"type": "str", "no_log": True},
     "refused_keys": {"type": "list", "elements": "str", "default": [], "no_log": True},
+    "resolves_to": {"type": "list", "elements": "str", "default": []},
     "models": {"type": "list", "elements": "str", "default": []},
     "exact": {"type": "bool", "default": False},
     "answer": {"type": "str"},
@@ -173,12 +182,16 @@ def main() -> None:
         module.fail_json(msg="timeout_s has to be above 0")
     try:
         base = parse_base(given["url"])
+        resolves_to = networks(given["resolves_to"])
     except BadUrlError as error:
         module.fail_json(msg=str(error))
+    except ValueError as error:
+        module.fail_json(msg=f"resolves_to: {error}")
     want = Want(
         base=base,
         api_key=given["api_key"],
         refused_keys=tuple(given["refused_keys"]),
+        resolves_to=resolves_to,
         models=tuple(given["models"]),
         exact=given["exact"],
         answer=given["answer"],

@@ -19,7 +19,10 @@ description:
     without a unit or a limit that the model does not have is refused.
   - A profile that was chosen earlier with M(closet.inference.profile_choice) holds as long as the
     inventory's own line stays what it was.
-  - Works out what each closet offers, for the plays that follow.
+  - Refuses a tailnet that could not be as the inventory says; names that can be none, two tailnets,
+    a tag that nobody owns, keys that are readable by others or cannot be meant, and a laptop whose
+    URL nobody would answer.
+  - Works out what each closet offers, and how each laptop reaches it, for the plays that follow.
 options:
   models:
     description: The catalogue of models by id, as in the C(preflight) role's C(vars).
@@ -77,4 +80,26 @@ closet_of:
   returned: always
   type: dict
   sample: {"air": "attic"}
+reach:
+  description: Which name of its closet is in a laptop's URL, by host name.
+  returned: always
+  type: dict
+  sample: {"air": "tailnet", "pro": "lan"}
+tailnet:
+  description:
+    - The hosts that are in the tailnet, each with C(name), C(fqdn), C(domain), C(server) and
+      C(tags). C(key) says where its auth key was found, C(key_file) in which file, if it was in
+      one. No key is in it.
+  returned: always
+  type: dict
+  sample:
+    attic:
+      name: attic
+      fqdn: attic.tail1a2b3c.ts.net
+      tags: [tag:closet]
+      key: inventories/home/.secrets/tailnet.authkey
+tailnet_policy:
+  description: The policy file of the tailnet as text, empty without one.
+  returned: always
+  type: str
 """

@@ -35,6 +35,13 @@ options:
         that is not this Mac's, and sudo rules that were broken before.
       - What the owner of such a Mac should know, such as FileVault, is a warning.
     type: dict
+  tailnet:
+    description:
+      - What this host is in the tailnet, from
+        RV(closet.inference.inventory_check#module:tailnet); empty in none. A host that is not
+        logged in and has no key is a problem.
+    type: dict
+    default: {}
   candidates:
     description:
       - Every profile that could be offered, from
@@ -97,6 +104,13 @@ lan_confirmed:
   description: Whether this Mac has a record of root's that it may serve the LAN.
   returned: when the host was reached
   type: bool
+tailnet:
+  description:
+    - Empty without Tailscale, or when nobody asked. V(found) and the state of the node otherwise,
+      which is left out when it does not say it.
+  returned: when the host was reached
+  type: str
+  sample: found Running
 firewall:
   description: Which firewalls of this Mac hold something of ours, V(application) or V(packets).
   returned: when the host was reached
@@ -137,6 +151,17 @@ root_group:
   returned: when the host was reached
   type: str
   sample: wheel
+reached_at:
+  description: The address of this Mac at which Ansible's ssh connection arrives.
+  returned: when the host was reached
+  type: str
+  sample: 10.77.31.10
+tailscale:
+  description: What of Tailscale is there, V(ours), V(app), and labels of daemons of others.
+  returned: when the host was reached
+  type: list
+  elements: str
+  sample: [ours]
 macos:
   description: Version of macOS.
   returned: when the host was reached

@@ -11,6 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.resolver import (
+    Network,
+    WrongNameError,
+    proven,
+)
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import (
     Base,
     BrokenReplyError,
@@ -39,6 +44,7 @@ class Want:
     base: Base
     api_key: str | None = None
     refused_keys: tuple[str, ...] = ()
+    resolves_to: tuple[Network, ...] = ()
     models: tuple[str, ...] = ()
     exact: bool = False
     answer: str | None = None
@@ -52,7 +58,7 @@ class Want:
 class Step:
     """One rung: what was tried, whether it held, how long it took."""
 
-    step: str  # connect | models | keys | answer | stream
+    step: str  # name | connect | models | keys | answer | stream
     ok: bool
     ms: int
     detail: str
@@ -119,6 +125,7 @@ class Ladder:
         want = self._want
         wire = Wire(want.base, want.api_key, self._runner, self._deadline)
         try:
+            self._name(report)
             self._connect(wire, report)
             if want.expect == "refused":
                 raise RungError("connect", "something listens there, and nothing should", True)
@@ -136,6 +143,16 @@ class Ladder:
             raise RungError(step, str(error), True) from error
         finally:
             wire.close()
+
+    def _name(self, report: Report) -> None:
+        """The system's resolver leads to where it has to, as it would for any other program."""
+        if not self._want.resolves_to:
+            return
+        try:
+            found = proven(self._want.base.host, self._want.resolves_to)
+        except WrongNameError as error:
+            raise RungError("name", str(error), True) from error
+        self._held(report, "name", found)
 
     def _connect(self, wire: Wire, report: Report) -> None:
         try:
@@ -315,5 +332,8 @@ def _raise_unless_ok(step: str, reply: Reply) -> None:
 
 
 def _next_step(want: Want, steps: Sequence[Step]) -> str:
-    names = ["connect", "models", *(["keys"] if want.refused_keys else []), "answer", "stream"]
+    names = [
+        *(["name"] if want.resolves_to else []),
+        *("connect", "models", *(["keys"] if want.refused_keys else []), "answer", "stream"),
+    ]
     return names[min(len(steps), len(names) - 1)]

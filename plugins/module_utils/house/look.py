@@ -62,6 +62,14 @@ if [ "$(uname -s)" = Linux ]; then
   say has_sudo "$(command -v sudo >/dev/null && echo yes || echo no)"
   say address "$(ip -4 route get 192.0.2.1 2>/dev/null | sed -n 's/.* src \([0-9.]*\).*/\1/p')"
 fi
+# the address that ssh came in at: client and its port, then ours
+say reached_at "$(printf '%s\n' "${SSH_CONNECTION:-}" | awk '{print $3}')"
+say tailscale "$(
+  [ -d /Applications/Tailscale.app ] && printf 'app '
+  [ -x /opt/closet/bin/closet-tailscaled ] && printf 'ours '
+  for label in com.tailscale.tailscaled homebrew.mxcl.tailscale; do
+    [ -f "/Library/LaunchDaemons/$label.plist" ] && printf '%s ' "$label"
+  done)"
 """.replace("CONSENT", consent.FOLDER)
 # Who listens on the port, and which processes launchd runs for us: pid, parent, grandparent.
 CLOSET = r"""
@@ -114,13 +122,27 @@ ASKS
 [ -z "$urls" ] || curl -sSL --fail-early --connect-timeout 4 -m 15 -w '\nhub=%{http_code}\n' \
   $urls 2>&1 | sed 's/^/hub_line=/'
 """
+# Whether a node of the tailnet is logged in; anybody may ask it that. An app's own program can hang
+# when nobody is at the screen.
+TAILNET = r"""
+for cli in /usr/local/bin/tailscale /Applications/Tailscale.app/Contents/MacOS/Tailscale; do
+  [ -x "$cli" ] || continue
+  say tailnet "found $(
+    perl -e 'alarm 10; exec @ARGV' "$cli" status --json --peers=false 2>/dev/null |
+      sed -n 's/.*"BackendState": *"\([A-Za-z]*\)".*/\1/p')"
+  break
+done
+"""
 END = "\nsay look end\n"
 
 
-def text(offer: Mapping[str, Any] | None, endpoint: str = "", account: str = "") -> str:
+def text(
+    offer: Mapping[str, Any] | None, endpoint: str = "", account: str = "", in_tailnet: bool = False
+) -> str:
     """The look at a laptop, or at the closet that shall serve `offer` as `account`."""
+    end = (TAILNET if in_tailnet else "") + END
     if not offer:
-        return LOOK + END
+        return LOOK + end
     closet = CLOSET.replace("RECORD", RECORD).replace("PORT", str(int(offer["port"])))
     asks = [
         f"ask {shlex.quote(source)} {shlex.quote(url)}"
@@ -128,7 +150,7 @@ def text(offer: Mapping[str, Any] | None, endpoint: str = "", account: str = "")
     ]
     hub = HUB.replace("RECORD", RECORD).replace("ASKS", "\n".join(asks)) if asks else ""
     serves_as = f"account={shlex.quote(account)}\n" if account else ""
-    return serves_as + LOOK + closet + hub + END
+    return serves_as + LOOK + closet + hub + end
 
 
 def questions(models: Iterable[Mapping[str, Any]], endpoint: str) -> list[tuple[str, str]]:

@@ -67,12 +67,18 @@ class Mac:
     consent: str = ""
     firewall: tuple[str, ...] = ()
     """Complete installations, the newest first."""
+    reached_at: str | None = None
+    """The address of this Mac at which our ssh connection arrives."""
+    tailscale: tuple[str, ...] = ()
+    """`ours`, `app`, and labels of daemons that somebody else set up."""
     versions: tuple[tuple[str, str], ...] = ()
     """Version of omlx by environment; a fork of another name has none."""
     serves: str | None = None
     """The environment that omlx is started from."""
     served_from: tuple[tuple[str, str], ...] = ()
     """The same of the other programs that serve, by name."""
+    tailnet: str = ""
+    """Nothing without Tailscale, `found`, or `found` and the state of the node, as it says it."""
     complete: bool = False
     """Whether the look came to its end; without it nothing above is to be trusted."""
 
@@ -150,6 +156,9 @@ def parse(text: str) -> Mac:
         consent_modes=values.get("consent_modes", ""),
         consent=values.get("consent", ""),
         firewall=tuple(values.get("firewall", "").split()),
+        tailnet=values.get("tailnet", ""),
+        reached_at=values.get("reached_at") or None,
+        tailscale=tuple(values.get("tailscale", "").split()),
         complete="end" in values,
     )
 

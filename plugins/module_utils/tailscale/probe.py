@@ -1,0 +1,54 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks a control server for its public key before anybody logs in to it.
+
+A login that fails leaves a daemon behind that goes on trying, and says of a server that it does not
+reach only that it waits. curl is the system's own: it trusts whom the system trusts, as tailscaled
+does, and its exit codes tell the reasons apart (curl(1), EXIT CODES).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ansible_collections.closet.inference.plugins.module_utils.runner import Completed, Runner
+from ansible_collections.closet.inference.plugins.module_utils.tailscale.model import NodeError
+
+CURL = "/usr/bin/curl"
+PATIENCE_S = 10
+PATH = "/key?v=1"  # where every control server has its public key
+LOOK = "Look at it from this host: curl -v {server}" + PATH
+WHERE = "is that the right name in tailscale_login_server?"
+REASONS: Mapping[int, str] = {
+    6: "has no address here: " + WHERE,
+    7: "does not answer: is it up, and " + WHERE,
+    28: f"has not answered within {PATIENCE_S} s: is it up, and reachable from here?",
+    35: "does not speak TLS as it should: " + WHERE,
+    51: "has a certificate for another name: " + WHERE,
+    52: "answers with nothing: " + WHERE,
+    56: "breaks the connection off: is it up, and " + WHERE,
+    60: (
+        "has a certificate that this host does not trust: it is for another name, has expired, or "
+        "is of an authority that the system does not know"
+    ),
+}
+
+
+def refuse_an_unfit_server(runner: Runner, server: str) -> None:
+    """Raise NodeError where nobody could log in; what curl cannot tell, the login may."""
+    url = server.rstrip("/") + PATH
+    words = [CURL, "-sS", "-o", "/dev/null", "-m", str(PATIENCE_S), url]
+    done = runner.run(words, timeout_s=PATIENCE_S + 5)
+    reason = REASONS.get(done.rc)
+    if reason is None:
+        return
+    raise NodeError(
+        f"the control server {server} {reason}{_said(done)}. {LOOK.format(server=server)}. "
+        "Nothing was changed."
+    )
+
+
+def _said(done: Completed) -> str:
+    said = " ".join(done.stderr.split())[:200]
+    return f" ({said})" if said else ""
