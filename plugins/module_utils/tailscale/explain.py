@@ -85,6 +85,12 @@ def warnings(have: Have) -> list[str]:
             f"this node does not reach its control server, {have.server}. It goes on with what it "
             f"knows, and learns nothing new until then. Try: curl -v {have.server}/key?v=1"
         )
+    if have.unseen:
+        found.append(
+            f"this node runs, and {have.server} does not see it: the server is down, or "
+            "somebody has removed the node there. If it was removed, run once with "
+            "-e tailscale_reauthenticate=true and an auth key"
+        )
     return found
 
 
