@@ -113,7 +113,9 @@ def _reason(said: str) -> str:
 
 
 def _said(done: Completed, have: Have | None) -> str:
-    """The daemon's last login error, which knows more than the command, or the command's words."""
+    """The command's own reason; else the daemon's last login error, which may be of an older one."""
+    if "backend error:" in done.stderr:
+        return _plain(done.stderr)
     for line in have.health if have is not None else ():
         found = _LAST_LOGIN.search(line)
         if found:
