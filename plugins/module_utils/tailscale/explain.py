@@ -113,7 +113,7 @@ def _reason(said: str) -> str:
 
 
 def _said(done: Completed, have: Have | None) -> str:
-    """The command's own reason; else the daemon's last login error, which may be of an older one."""
+    """The command's own reason, or the daemon's last one, which may be of an older login."""
     if "backend error:" in done.stderr:
         return _plain(done.stderr)
     for line in have.health if have is not None else ():
