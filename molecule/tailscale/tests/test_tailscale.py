@@ -19,7 +19,7 @@ FILES = {
 
 
 def status(mac: Mac) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(mac.read("tailscale status --json", root=True))
+    told: dict[str, Any] = json.loads(mac.read("/usr/local/bin/tailscale status --json", root=True))
     return told
 
 

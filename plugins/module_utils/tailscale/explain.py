@@ -85,6 +85,12 @@ def warnings(have: Have) -> list[str]:
             f"this node does not reach its control server, {have.server}. It goes on with what it "
             f"knows, and learns nothing new until then. Try: curl -v {have.server}/key?v=1"
         )
+    if have.unseen:
+        found.append(
+            f"this node runs, and {have.server} does not see it: the server is down, or "
+            "somebody has removed the node there. If it was removed, run once with "
+            "-e tailscale_reauthenticate=true and an auth key"
+        )
     return found
 
 
@@ -107,7 +113,9 @@ def _reason(said: str) -> str:
 
 
 def _said(done: Completed, have: Have | None) -> str:
-    """The daemon's last login error, which knows more than the command, or the command's words."""
+    """The command's own reason, or the daemon's last one, which may be of an older login."""
+    if "backend error:" in done.stderr:
+        return _plain(done.stderr)
     for line in have.health if have is not None else ():
         found = _LAST_LOGIN.search(line)
         if found:

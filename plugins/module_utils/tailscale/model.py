@@ -78,6 +78,8 @@ class Have:
     tags: tuple[str, ...] = ()
     key_expiry: str = ""
     expired: bool = False
+    unseen: bool = False
+    """It runs, and its control server does not see it: that is down, or has removed the node."""
     health: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
     """Names that the control server offers certificates for."""

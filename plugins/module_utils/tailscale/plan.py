@@ -67,6 +67,8 @@ def _log_in(want: Want, have: Have) -> tuple[Step, ...]:
         refusals.key(want, have)
         return (replace(login, renews=have.has_key),)
     start = (Step("start", "bring it up"),) if have.state == "Stopped" else ()
+    if have.unseen and want.reauthenticate and want.key:
+        return (*start, Step("reauthenticate", f"log in again to {want.server}"))
     if not want.tags or set(want.tags) == set(have.tags) or not have.addresses:
         return start
     refusals.tags(want, have)

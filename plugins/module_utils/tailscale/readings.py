@@ -51,6 +51,7 @@ def read_status(status: Mapping[str, Any], prefs: Mapping[str, Any]) -> Have:
         tags=tuple(sorted(own.get("Tags") or ())),
         key_expiry=str(own.get("KeyExpiry") or ""),
         expired=bool(own.get("Expired")),
+        unseen=status.get("BackendState") == "Running" and own.get("Online") is False,
         health=tuple(str(line) for line in status.get("Health") or ()),
         certificates=tuple(status.get("CertDomains") or ()),
         version=str(status.get("Version") or ""),

@@ -41,6 +41,7 @@ class Node(Runner):
         self.status: dict[str, Any] = fixture(f"status-{state}.json")
         self.prefs: dict[str, Any] = fixture(f"prefs-{state}.json")
         self.status["Self"].pop("Tags", None)
+        self.status["Self"]["Online"] = state == "running"  # recorded before its server saw it
         self.served: dict[str, Any] = {}
         self.asked: list[list[str]] = []
         self.keys: list[str] = []
@@ -126,6 +127,7 @@ class Node(Runner):
         own, tags = running["Self"], self.status["Self"].get("Tags")
         self.status = copy.deepcopy(running)
         name = flags.get("hostname") or "mac"
+        own["Online"] = True
         own["DNSName"] = f"{name}.tailnet.test."
         self.status["Self"] = own
         self._tag(self.gives_tags if self.gives_tags is not None else tags or ())

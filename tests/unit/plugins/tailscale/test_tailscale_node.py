@@ -119,6 +119,16 @@ def test_a_node_whose_key_has_ended(tmp_path: Path) -> None:
     assert "--force-reauth" in node.changes[0]
 
 
+def test_a_node_that_its_server_does_not_see_is_said(tmp_path: Path) -> None:
+    node = Node("running")
+    node.status["Self"]["Online"] = False
+    result, warnings = execute(given(tmp_path), node)
+    assert not result["changed"]
+    assert "removed the node" in warnings[0]
+    execute(given(tmp_path, auth_key=KEY, reauthenticate=True), node)
+    assert "--force-reauth" in node.changes[0]
+
+
 def test_one_that_was_switched_off_is_switched_on_without_a_word(tmp_path: Path) -> None:
     node = Node("stopped")
     result, _warnings = execute(given(tmp_path), node)
