@@ -253,6 +253,12 @@ def test_a_machine_that_was_removed_reaches_nothing_and_can_come_back(home: Path
     control("nodes", "delete", "-i", nodes()["book"], "--force")
     in_time(lambda: status("book"), "000")
     assert status("pro") == "200"
+    # the others forget it at once; it hears of it itself a little later
+    state = 'tailscale status --json | sed -n \'s/.*"BackendState": "\\(.*\\)".*/\\1/p\''
+    in_time(lambda: on("book", state).output.strip(), "NeedsLogin", limit_s=120)
+    done = site("-i", str(home))
+    assert done.code != 0
+    assert f"book is not logged in to the tailnet {DOMAIN}" in words(done)
     make_keys(home)
     provisioned(site("-i", str(home), "--limit", "attic,book"))
     assert status("book") == "200"
