@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
 MODULE = "closet.inference.managed_files"
-TEXTS = ("content", "block", "line")
+TEXTS = ("content", "block", "line", "entry")
 
 
 class ActionModule(ActionBase):

@@ -17,7 +17,7 @@ description:
     leaves the old or the new one.
   - Symbolic links among the parents are followed, as V(/etc) on a Mac needs it. A link at the
     path itself is replaced by a whole file (O(files[].template), O(files[].content)), and
-    followed by a block or line, which edit somebody else's file.
+    followed by a block, line or entry, which edit somebody else's file.
   - Parent folders are not created implicitly; list them before the file with
     O(files[].state=directory).
 author:
@@ -32,8 +32,8 @@ attributes:
     description: One entry per changed file, secret ones without their content.
 options:
   files:
-    description: The files, in the order in which they are written. Blocks and lines may share a
-      path, nothing else may.
+    description: The files, in the order in which they are written. Blocks, lines and entries may
+      share a path, nothing else may.
     type: list
     elements: dict
     required: true
@@ -46,8 +46,8 @@ options:
         description:
           - Name of a template, found where M(ansible.builtin.template) would find it and
             rendered in the same way.
-          - Only one of this, O(files[].content), O(files[].block), O(files[].line) and
-            O(files[].link) can be given.
+          - Only one of this, O(files[].content), O(files[].block), O(files[].line),
+            O(files[].entry) and O(files[].link) can be given.
         type: str
       content:
         description: The whole content as text.
@@ -61,6 +61,28 @@ options:
       block_name:
         description: Name by which the block is found again.
         type: str
+      fits:
+        description:
+          - Regular expression that the whole rest of the file has to match, so that
+            O(files[].block) may stand in it. A file that it does not match is refused, with the
+            block to put in by hand.
+          - With O(files[].state=absent) it says that the file goes when nothing is left in it.
+        type: str
+      entry:
+        description:
+          - JSON text of one entry inside a JSON file that belongs to somebody else, which may
+            have comments and trailing commas. Only the text of what changes is touched.
+          - Of an object, members that are not in it stay.
+          - A file that cannot be read is refused, with the entry to put in by hand.
+        type: str
+      entry_at:
+        description:
+          - The keys that lead to O(files[].entry) from the outside in. V([name=closet]) stands
+            for the element of a list whose V(name) is V(closet).
+          - With O(files[].state=absent) the entry is removed, what held nothing else with it,
+            and the file when nothing is left.
+        type: list
+        elements: str
       line:
         description: One line inside a file that belongs to somebody else.
         type: str
@@ -77,8 +99,8 @@ options:
       state:
         description:
           - V(directory) makes a folder.
-          - V(absent) removes the file, link, block or line; a folder only when nothing is left
-            in it.
+          - V(absent) removes the file, link, block, line or entry; a folder only when nothing is
+            left in it.
         type: str
         choices: [present, absent, directory]
         default: present
@@ -130,6 +152,10 @@ EXAMPLES = r"""
         block_name: environment
         block: . "$HOME/.config/closet/env.sh"
         owner: admin
+      - path: /Users/admin/.config/zed/settings.json
+        entry: "{{ {'api_url': 'http://attic.local:8000/v1'} | to_json }}"
+        entry_at: [language_models, openai_compatible, closet]
+        owner: admin
       - path: /Users/admin/.config/closet
         state: directory
         mode: "0700"
@@ -180,6 +206,9 @@ FILE_OPTIONS = {
     "content": {"type": "str"},
     "block": {"type": "str"},
     "block_name": {"type": "str"},
+    "fits": {"type": "str"},
+    "entry": {"type": "str"},
+    "entry_at": {"type": "list", "elements": "str"},
     "line": {"type": "str"},
     "match": {"type": "str"},
     "link": {"type": "str"},

@@ -5,12 +5,20 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ansible_collections.closet.inference.plugins.module_utils.jsonc.editing import (
+    place,
+    with_entry,
+    without_entry,
+)
+from ansible_collections.closet.inference.plugins.module_utils.jsonc.reading import JsoncError
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.edits import (
     DamagedBlockError,
+    MisfitError,
     with_block,
     with_line,
     without_block,
@@ -172,6 +180,8 @@ def _step(want: Want, have: Have, uid: int | None, gid: int | None, made: Plan) 
     data = _wanted_data(want, have, made)
     if data is None:
         return None
+    if _nothing_left(want, have, data):
+        return Step(want.path, "unlink", have, secret=want.secret)
     mode = _file_mode(want, have)
     kept = have if have.kind == "file" else None  # what is not asked for stays as it was
     step = Step(
@@ -207,19 +217,50 @@ def _wanted_data(want: Want, have: Have, made: Plan) -> bytes | None:
     if have.kind == "absent" and want.state == "absent":
         return None
     text = have.data.decode("utf-8", "surrogateescape")
-    try:
-        for edit in want.edits:
+    for edit in want.edits:
+        try:
             text = _edited(text, edit)
-    except DamagedBlockError as error:
-        made.problems.append(f"{want.path}: {error}; put the markers right by hand")
-        return None
+        except DamagedBlockError as error:
+            made.problems.append(f"{want.path}: {error}; put the markers right by hand")
+            return None
+        except (JsoncError, MisfitError) as error:
+            if edit.present:
+                made.problems.append(_by_hand(want, edit, error))
+                return None
+            # not readable, so nobody can say; but where our name is not, nothing of ours is
+            if edit.at[-1].strip("[]").rpartition("=")[2] in text:
+                made.warnings.append(
+                    f"{want.path} may still hold {' > '.join(edit.at)}, which is no longer wanted, "
+                    f"and cannot be edited: {error}; take it out by hand"
+                )
     return text.encode("utf-8", "surrogateescape")
 
 
+def _by_hand(want: Want, edit: Edit, error: Exception) -> str:
+    """Somebody else's file that cannot be edited safely, and what to put in."""
+    ours = "(it holds a secret and is not shown here)" if edit.secret else edit.text
+    where = f" at {' > '.join(edit.at)}" if edit.at else ""
+    return (
+        f"{want.path} belongs to somebody else and cannot be edited safely: {error}. Mend it, or "
+        f"put this in by hand{where} and no longer ask for it here:\n{ours}\n"
+    )
+
+
+def _nothing_left(want: Want, have: Have, data: bytes) -> bool:
+    """A file that held nothing but what is taken out of it goes: an empty one is not what was
+    there before, and not every program reads one. Files of shells may be empty, and stay."""
+    special = any(edit.kind == "entry" or edit.fits for edit in want.edits)
+    return special and want.state == "absent" and bool(have.data.strip()) and not data.strip()
+
+
 def _edited(text: str, edit: Edit) -> str:
+    if edit.kind == "entry":
+        if edit.present:
+            return with_entry(text, place(edit.at), json.loads(edit.text or "null"))
+        return without_entry(text, place(edit.at))
     if edit.kind == "block":
         if edit.present:
-            return with_block(text, edit.name, edit.text or "")
+            return with_block(text, edit.name, edit.text or "", edit.fits)
         return without_block(text, edit.name)
     if edit.present:
         return with_line(text, edit.text or "", edit.match)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-KINDS = ("content", "block", "line", "link")
+KINDS = ("content", "block", "line", "entry", "link")
 MARKER = re.compile(r"^# (BEGIN|END) closet\.inference ", re.MULTILINE)
 
 
@@ -22,13 +22,16 @@ class FilesRefusedError(ValueError):
 
 @dataclass(frozen=True)
 class Edit:
-    """One block or line inside a file; `text` None removes what `name` or `match` says."""
+    """One block, line or entry inside a file; `text` None removes what the place of it says."""
 
-    kind: str  # block | line
+    kind: str  # block | line | entry
     present: bool
     text: str | None
     name: str = ""  # of a block
     match: str | None = None  # of a line
+    at: tuple[str, ...] = ()  # of an entry, whose text is JSON
+    fits: str = ""  # what has to be true of the text around a block
+    secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,10 @@ def digest(wants: Sequence[Want]) -> str:
             want.path,
             want.kind,
             hashlib.sha256(want.data).hexdigest(),
-            [[edit.kind, edit.present, edit.name, edit.match, edit.text] for edit in want.edits],
+            [
+                [edit.kind, edit.present, edit.name or list(edit.at), edit.match, edit.text]
+                for edit in want.edits
+            ],
             want.target,
         ]
         for want in wants
@@ -86,7 +92,7 @@ def digest(wants: Sequence[Want]) -> str:
 
 def _revealed(entry: Mapping[str, Any], secret_contents: Sequence[str]) -> dict[str, Any]:
     revealed = dict(entry)
-    for kind in ("content", "block", "line"):
+    for kind in ("content", "block", "line", "entry"):
         if entry.get("secret") and entry.get(kind) is not None:
             revealed[kind] = secret_contents[int(entry[kind])]
     return revealed
@@ -113,8 +119,8 @@ def _want(entry: Mapping[str, Any]) -> Want:
         return _absent(base, entry, given)
     if not given:
         raise FilesRefusedError(
-            f"{path}: nothing says what shall be in it; give template, content, block, line or "
-            "link, or state directory or absent"
+            f"{path}: nothing says what shall be in it; give template, content, block, line, entry "
+            "or link, or state directory or absent"
         )
     return _present(base, entry, given[0])
 
@@ -129,7 +135,11 @@ def _directory(base: Want, given: Sequence[str]) -> Want:
 
 def _absent(base: Want, entry: Mapping[str, Any], given: Sequence[str]) -> Want:
     if entry.get("block_name"):
-        edit = Edit("block", False, None, name=_block_name(base.path, entry))
+        name = _block_name(base.path, entry)
+        edit = Edit("block", False, None, name=name, fits=_fits(base.path, entry))
+        return replace(base, kind="edits", edits=(edit,))
+    if entry.get("entry_at"):
+        edit = Edit("entry", False, None, at=_entry_at(base.path, entry))
         return replace(base, kind="edits", edits=(edit,))
     if entry.get("match") or entry.get("line") is not None:
         edit = Edit("line", False, entry.get("line"), match=_pattern(base.path, entry))
@@ -146,7 +156,13 @@ def _present(base: Want, entry: Mapping[str, Any], kind: str) -> Want:
     if kind == "block":
         if MARKER.search(text):
             raise FilesRefusedError(f"{base.path}: a block cannot hold a block's marker lines")
-        edit = Edit("block", True, text, name=_block_name(base.path, entry))
+        fits = _fits(base.path, entry)
+        name = _block_name(base.path, entry)
+        edit = Edit("block", True, text, name=name, fits=fits, secret=base.secret)
+        return replace(base, kind="edits", edits=(edit,))
+    if kind == "entry":
+        at = _entry_at(base.path, entry)
+        edit = Edit("entry", True, _json(base.path, text), at=at, secret=base.secret)
         return replace(base, kind="edits", edits=(edit,))
     if kind == "line":
         if "\n" in text:
@@ -163,10 +179,10 @@ def _present(base: Want, entry: Mapping[str, Any], kind: str) -> Want:
 
 
 def _joined(earlier: Want, later: Want) -> Want:
-    """Several blocks and lines may live in one file; anything else named twice is a mistake."""
+    """Several blocks, lines and entries may live in one file; all else is a mistake twice."""
     if earlier.kind != "edits" or later.kind != "edits":
         raise FilesRefusedError(
-            f"{later.path} is listed twice; only blocks and lines may share a file"
+            f"{later.path} is listed twice; only blocks, lines and entries may share a file"
         )
     names = [edit.name for edit in (*earlier.edits, *later.edits) if edit.kind == "block"]
     if len(names) != len(set(names)):
@@ -225,12 +241,35 @@ def _block_name(path: str, entry: Mapping[str, Any]) -> str:
     return name
 
 
+def _entry_at(path: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
+    at = tuple(str(word) for word in entry.get("entry_at") or ())
+    if not at or not all(at):
+        raise FilesRefusedError(f"{path}: an entry needs entry_at, the keys that lead to it")
+    return at
+
+
+def _json(path: str, text: str) -> str:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        raise FilesRefusedError(
+            f"{path}: the entry is not JSON ({error.msg}); make it with to_json"
+        ) from error
+    return text
+
+
+def _fits(path: str, entry: Mapping[str, Any]) -> str:
+    return _compiled(path, "fits", entry.get("fits") or "")
+
+
 def _pattern(path: str, entry: Mapping[str, Any]) -> str | None:
     match = entry.get("match")
-    if not match:
-        return None
+    return _compiled(path, "match", match) if match else None
+
+
+def _compiled(path: str, name: str, pattern: str) -> str:
     try:
-        re.compile(match)
+        re.compile(pattern)
     except re.error as error:
-        raise FilesRefusedError(f"{path}: match '{match}' is not a pattern: {error}") from error
-    return str(match)
+        raise FilesRefusedError(f"{path}: {name} '{pattern}' is not a pattern: {error}") from error
+    return pattern
