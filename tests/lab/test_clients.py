@@ -162,11 +162,8 @@ def test_a_project_can_neither_add_nor_take_away() -> None:
     for name in ("opencode.json", ".opencode/opencode.json"):
         write("pro", f"project/{name}", json.dumps(project))
     content = shlex.quote(json.dumps({"enabled_providers": ["openai"]}))
-    listed = on(
-        "pro",
-        f"cd ~/project && {KEYS} OPENCODE_CONFIG_CONTENT={content} timeout 60 opencode models -v",
-        limit_s=90,
-    )
+    words = f"{KEYS} OPENCODE_CONFIG_CONTENT={content} timeout 60 opencode models --verbose"
+    listed = on("pro", f"cd ~/project && {words}", limit_s=90)
     assert {line for line in listed.output.splitlines() if line.startswith("closet/")} == CHAT
     assert "/" not in re.sub(r"^closet/.*$|^ .*$", "", listed.output, flags=re.MULTILINE)
     assert "example.invalid" not in listed.output
