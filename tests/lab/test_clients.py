@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,10 @@ KEYS = " ".join(
         "DEEPSEEK",
     )
 )
+SCHEMA = "https://opencode.ai/config.json"
+# opencode itself adds this line where it is missing
 OWN = """{
+  "$schema": "https://opencode.ai/config.json",
   // mine
   "theme": "gruvbox",
   "share": "auto",
@@ -45,13 +47,13 @@ LLM = "- model_id: mine\n  model_name: m\n"
 SUPPORT = "Library/Application Support"
 THEIRS = {
     ".config/opencode/opencode.jsonc": OWN,
-    ".config/opencode/opencode.json": '{"keybinds": {}}\n',
+    ".config/opencode/opencode.json": f'{{"$schema": "{SCHEMA}", "keybinds": {{}}}}\n',
     ".config/zed/settings.json": ZED,
     f"{SUPPORT}/Code/User/chatLanguageModels.json": VSCODE,
     f"{SUPPORT}/io.datasette.llm/extra-openai-models.yaml": LLM,
 }
 SHELLS = {"zsh": "zsh -c", "bash": "bash -ic"}
-EDITS = {
+EDITS: dict[str, object] = {
     "opencode_model": "qwen3.6-35b",
     "opencode_permission": {"bash": {"git push*": "ask"}, "webfetch": "deny"},
     "opencode_agents": {
@@ -92,6 +94,14 @@ def laptops(*words: str) -> Done:
     return provisioned(site("--limit", "air,pro", *words))
 
 
+def edited(folder: Path, variables: dict[str, object]) -> tuple[str, ...]:
+    """The lab's inventory and one beside it, with one file that matters: host_vars/air.yml."""
+    (folder / "host_vars").mkdir()
+    (folder / "hosts.yml").write_text("all: {vars: {}}\n")
+    (folder / "host_vars/air.yml").write_text(yaml.safe_dump(variables))
+    return ("-i", str(ROOT / "inventories/lab"), "-i", str(folder))
+
+
 @pytest.fixture(scope="module")
 def first_run(fresh_lab: None) -> Done:
     for name, text in THEIRS.items():
@@ -105,12 +115,9 @@ def provisioned_lab(first_run: Done) -> None:
 
 
 @pytest.fixture(scope="module")
-def edits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
+def edits(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """An inventory beside the lab's own, with one file: host_vars/air.yml."""
-    folder: Path = tmp_path_factory.mktemp("edits")
-    (folder / "host_vars").mkdir()
-    (folder / "host_vars/air.yml").write_text(yaml.safe_dump(EDITS))
-    yield ("-i", str(ROOT / "inventories/lab"), "-i", str(folder))
+    return edited(tmp_path_factory.mktemp("edits"), EDITS)
 
 
 def test_what_is_the_persons_is_left_alone_and_conflicts_are_told(first_run: Done) -> None:
@@ -200,17 +207,13 @@ def test_closet_says_that_a_key_is_refused(shell: str) -> None:
         write("pro", ".config/closet/key", key)
 
 
-def test_a_model_or_a_permission_that_cannot_be_is_refused_first(
-    tmp_path: Path, edits: tuple[str, ...]
-) -> None:
-    (tmp_path / "host_vars").mkdir()
-    wrong = {
+def test_a_model_or_a_permission_that_cannot_be_is_refused_first(tmp_path: Path) -> None:
+    wrong: dict[str, object] = {
         "opencode_model": "qwen3.6-35B",
         "opencode_permission": {"bsh": "ask", "edit": "alow"},
         "client_env_tools": ["zedd"],
     }
-    (tmp_path / "host_vars/air.yml").write_text(yaml.safe_dump(wrong))
-    done = site(*edits[:2], "-i", str(tmp_path), "--limit", "air,pro")
+    done = site(*edited(tmp_path, wrong), "--limit", "air,pro")
     assert done.code != 0
     said = " ".join(done.output.split())
     for words in (
