@@ -321,7 +321,8 @@ def test_a_node_that_was_removed_at_the_server_comes_back_after_a_boot(key_file:
     well(play("pro", key_file=key_file))
     forget("pro")
     on("pro", f"sudo launchctl kickstart -k system/{LABEL}")
-    assert eventually(lambda: status("pro")["BackendState"] == "NeedsLogin"), status("pro")
+    asked = "sudo /usr/local/bin/tailscale status --json --peers=false"
+    assert eventually(lambda: '"NeedsLogin"' in on("pro", asked).output), on("pro", asked).output
     refused = ask("pro")
     assert "the control server has removed the node" in refused["msg"]
     back = ask("pro", auth_key=key_file.read_text().strip())
