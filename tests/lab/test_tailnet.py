@@ -12,14 +12,13 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.lab.conftest import (
-    CLIENTS,
     ENVIRONMENT,
-    HOSTS,
     ROOT,
     Done,
     lab,
@@ -32,6 +31,9 @@ from tests.lab.test_site import disk
 
 pytestmark = pytest.mark.usefixtures("needs_tailnet", "bare_lab")
 
+# a third laptop would show nothing more, and take a fifth of the time
+CLIENTS = ("air", "book")
+HOSTS = ("attic", *CLIENTS)
 DOMAIN = "tailnet.test"
 CONTROL = "https://control.test"
 # the controller is no machine of the tailnet and does not know the control server's name
@@ -40,6 +42,7 @@ CONTROL_CA = "/var/lib/closet-lab/control/ca.pem"
 URL = f"http://attic.{DOMAIN}:8000/v1"
 SERVED = "qwen3-coder-next"
 TAGS = {"closet": "tag:closet", "clients": "tag:closet-client"}
+EXPECTED_TAGS = {"attic": [TAGS["closet"]], **{laptop: [TAGS["clients"]] for laptop in CLIENTS}}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "inventories/lab", copy, ignore=ignored)
     hosts = yaml.safe_load((copy / "hosts.yml").read_text())
     hosts["all"]["vars"].update(closet_tailnet=DOMAIN, closet_tailnet_server=CONTROL)
+    del hosts["all"]["children"]["clients"]["hosts"]["pro"]
     (copy / "hosts.yml").write_text(yaml.safe_dump(hosts))
     closet = copy / "group_vars/closet.yml"
     closet.write_text(
@@ -69,10 +73,20 @@ def control(*argv: str) -> str:
     return lab("control", *argv).output
 
 
-def nodes() -> dict[str, str]:
-    """The machines that the control server knows: number by name."""
+def known() -> dict[str, dict[str, Any]]:
+    """The machines that the control server knows, by name."""
     listed = json.loads(control("nodes", "list", "-o", "json")) or []
-    return {node["given_name"]: str(node["id"]) for node in listed}
+    return {node["given_name"]: node for node in listed}
+
+
+def given_tags() -> dict[str, list[str]]:
+    return {name: node["tags"] for name, node in known().items()}
+
+
+def own(host: str) -> dict[str, Any]:
+    """What a machine's tailscaled says of itself: `BackendState`, and `Self`'s own words."""
+    told = json.loads(on(host, "sudo tailscale status --json --peers=false").output)
+    return {**told["Self"], "BackendState": told["BackendState"]}
 
 
 def make_keys(home: Path) -> list[str]:
@@ -154,19 +168,17 @@ def test_the_first_run_brings_everybody_into_the_tailnet(home: Path) -> None:
     keys = make_keys(home)
     done = provisioned(site("-i", str(home), "-vvv", "--diff"))
     assert [key for key in keys if key in done.output] == [], "in the output of a verbose run"
-    assert set(nodes()) == set(HOSTS)
-    listed = json.loads(control("nodes", "list", "-o", "json"))
-    assert {node["given_name"]: node["tags"] for node in listed} == {
-        "attic": [TAGS["closet"]],
-        **{laptop: [TAGS["clients"]] for laptop in CLIENTS},
-    }
+    assert given_tags() == EXPECTED_TAGS
 
 
-def test_the_second_run_changes_nothing_and_needs_no_key(home: Path) -> None:
+def test_the_second_run_needs_no_key_and_no_control_server_and_changes_nothing(home: Path) -> None:
     take_keys_away(home)
-    done = provisioned(site("-i", str(home)))
-    assert {host: done.changed()[host] for host in HOSTS} == dict.fromkeys(HOSTS, 0)
-    done = provisioned(site("-i", str(home), "--check", "--diff"))
+    control("stop")
+    try:
+        assert status("air") == "200"
+        done = provisioned(site("-i", str(home)))
+    finally:
+        control("start")
     assert {host: done.changed()[host] for host in HOSTS} == dict.fromkeys(HOSTS, 0)
 
 
@@ -215,9 +227,9 @@ def test_the_control_server_takes_the_policy_with_its_tests(home: Path) -> None:
 
 def test_the_policy_leaves_the_port_and_nothing_else() -> None:
     in_time(lambda: knock("air", f"attic.{DOMAIN}", 22), False)
-    assert not knock("air", f"pro.{DOMAIN}", 22)
+    assert not knock("air", f"book.{DOMAIN}", 22)
     assert not knock("attic", f"air.{DOMAIN}", 22)
-    assert [status(laptop) for laptop in CLIENTS] == ["200"] * 3
+    assert [status(laptop) for laptop in CLIENTS] == ["200"] * 2
 
 
 def test_a_policy_that_gives_more_is_refused_by_its_own_tests(home: Path) -> None:
@@ -238,56 +250,44 @@ def test_a_laptop_away_answers_through_the_tailnet_only() -> None:
     finally:
         lab("home", "air")
     in_time(lambda: status("air"), "200")
-    assert SERVED in asks("air")
 
 
 def test_a_key_that_was_taken_away_opens_nothing_through_the_tailnet(home: Path) -> None:
     # the closet takes the key from air, which does not hear of it
     provisioned(site("-i", str(home), "--limit", "attic", "-e", "rotate=air"))
-    assert (status("air"), status("pro")) == ("401", "200")
-    provisioned(site("-i", str(home)))
-    assert status("air") == "200"
+    assert (status("air"), status("book")) == ("401", "200")
 
 
-def test_a_machine_that_was_removed_reaches_nothing_and_can_come_back(home: Path) -> None:
-    control("nodes", "delete", "-i", nodes()["book"], "--force")
+def test_a_machine_that_was_removed_reaches_nothing_and_a_run_says_so(home: Path) -> None:
+    control("nodes", "delete", "-i", str(known()["book"]["id"]), "--force")
     in_time(lambda: status("book"), "000")
-    assert status("pro") == "200"
-    # the others forget it at once; it hears of it itself a little later
-    state = 'tailscale status --json | sed -n \'s/.*"BackendState": "\\(.*\\)".*/\\1/p\''
-    in_time(lambda: on("book", state).output.strip(), "NeedsLogin", limit_s=120)
-    done = site("-i", str(home))
-    assert done.code != 0
-    assert f"book is not logged in to the tailnet {DOMAIN}" in words(done)
-    make_keys(home)
-    provisioned(site("-i", str(home), "--limit", "attic,book"))
-    assert status("book") == "200"
-    take_keys_away(home)
-
-
-def test_without_the_control_server_what_runs_goes_on(home: Path) -> None:
-    control("stop")
-    try:
-        assert status("air") == "200"
-        done = provisioned(site("-i", str(home)))
-        assert {host: done.changed()[host] for host in HOSTS} == dict.fromkeys(HOSTS, 0)
-    finally:
-        control("start")
+    assert status("air") == "401", "another one lost its way too"
+    # a headscale does not log it out: it runs, goes on asking, and is told that it is not there
+    in_time(lambda: own("book")["Online"], False)
+    assert own("book")["BackendState"] == "Running"
+    done = site("-i", str(home), "--check", "--limit", "book")
+    assert f"{CONTROL} does not see it" in words(done)
+    assert "-e tailscale_reauthenticate=true" in words(done)
 
 
 def test_a_name_that_the_resolver_does_not_know_is_said(home: Path) -> None:
     on("air", "sudo tailscale set --accept-dns=false")
     in_time(lambda: status("air"), "000")
-    hint = "step 'name' failed"
     asked = run(
         *("ansible", "-i", str(home), "air", "-m", "closet.inference.inference_endpoint"),
         *("-a", f"url={URL} resolves_to=100.64.0.0/10 timeout_s=1"),
     )
-    assert hint in words(asked)
+    assert "step 'name' failed" in words(asked)
     assert f"does not know attic.{DOMAIN}" in words(asked)
-    done = provisioned(site("-i", str(home)))
-    assert (done.changed()["air"], done.changed()["pro"]) == (1, 0)
-    assert status("air") == "200"
+
+
+def test_one_run_repairs_the_last_three(home: Path) -> None:
+    make_keys(home)
+    done = provisioned(site("-i", str(home), "-e", "tailscale_reauthenticate=true"))
+    take_keys_away(home)
+    assert done.changed()["attic"] == 0
+    assert [status(laptop) for laptop in CLIENTS] == ["200"] * 2
+    assert given_tags() == EXPECTED_TAGS
 
 
 def test_tailscaled_comes_back_when_it_dies() -> None:
@@ -300,6 +300,6 @@ def test_after_a_reboot_of_everything_each_laptop_answers(home: Path) -> None:
         lab("reboot", host)
     for laptop in CLIENTS:
         in_time(lambda laptop=laptop: status(laptop), "200", limit_s=120)  # type: ignore[misc]
-    done = provisioned(site("-i", str(home)))
+    done = provisioned(site("-i", str(home), "--check", "--diff"))
     assert {host: done.changed()[host] for host in HOSTS} == dict.fromkeys(HOSTS, 0)
     assert os.path.lexists(home / ".closet/tailnet-policy.hujson")
