@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,13 +34,17 @@ def ensure() -> Path:
     layer = cache() / f"mac-{_digest(python)}"
     if layer.is_dir():
         return layer
-    staging = layer.with_suffix(f".{os.getpid()}")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
+    # not named after the process: two labs in namespaces of their own have the same numbers
+    with tempfile.TemporaryDirectory(
+        dir=cache(), prefix="mac.", ignore_cleanup_errors=True
+    ) as made:
+        staging = Path(made) / "layer"
         _build(staging, python)
-        staging.rename(layer)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        try:
+            staging.rename(layer)
+        except OSError:
+            if not layer.is_dir():  # otherwise somebody else was faster
+                raise
     return layer
 
 

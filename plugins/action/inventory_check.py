@@ -21,6 +21,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     catalogue,
     choice,
     keys,
+    laptop,
     names,
     offer,
     tailnet,
@@ -299,9 +300,9 @@ class _House:
                 )
                 continue
             chosen[client] = closet
-            model = str(self._value(client, "opencode_model", ""))
-            wrong = offer.check_client(client, model, offers[closet]) if closet in offers else None
-            problems += [wrong] if wrong else []
+            if closet in offers:
+                wants = {name: self._value(client, name, None) for name in laptop.WANTS}
+                problems += laptop.problems(client, wants, offers[closet])
         return chosen, problems
 
     def _value(self, host: str, name: str, default: Any) -> Any:

@@ -73,10 +73,10 @@ class ActionModule(ActionBase):
             or variables.get("ansible_become_pass")
             or self._play_context.become_pass
         )
-        problems = self._problems(name, facts, has_password, bool(offer))
+        problems = self._problems(name, facts, has_password, bool(offer), bool(node))
         told = {}
         is_mac = facts.kernel != "Linux"
-        no_key = tailnet_keys.objection(facts.tailnet, node) if facts.complete else None
+        no_key = tailnet_keys.objection(facts.tailnet, node) if facts.complete and is_mac else None
         problems += [no_key] if no_key else []
         warnings = tailnet.left_over(name, facts.tailscale, node)
         if offer and is_mac:
@@ -111,10 +111,12 @@ class ActionModule(ActionBase):
             result.update(account_group=facts.group, account_home=facts.home)
         return result
 
-    def _problems(self, name: str, facts: mac.Mac, has_password: bool, serves: bool) -> list[str]:
+    def _problems(
+        self, name: str, facts: mac.Mac, has_password: bool, serves: bool, in_tailnet: bool
+    ) -> list[str]:
         """Why nothing can be done on this host, whatever it shall be."""
         if facts.complete and facts.kernel == "Linux":
-            return linux.problems(name, facts, has_password, serves)
+            return linux.problems(name, facts, has_password, serves, in_tailnet)
         minimum_macos = str(self._task.args.get("minimum_macos", "14"))
         needs_npm = bool(self._task.args.get("needs_npm", False))
         return mac.problems(name, facts, minimum_macos, has_password, needs_npm)

@@ -17,7 +17,7 @@ description:
     leaves the old or the new one.
   - Symbolic links among the parents are followed, as V(/etc) on a Mac needs it. A link at the
     path itself is replaced by a whole file (O(files[].template), O(files[].content)), and
-    followed by a block or line, which edit somebody else's file.
+    followed by a block, line or merge, which edit somebody else's file.
   - Parent folders are not created implicitly; list them before the file with
     O(files[].state=directory).
 author:
@@ -50,7 +50,10 @@ options:
             O(files[].merge) and O(files[].link) can be given.
         type: str
       content:
-        description: The whole content as text.
+        description:
+          - The whole content as text.
+          - With O(files[].state=absent) the file is removed if it holds exactly this, and is left
+            alone if not.
         type: str
       block:
         description:
@@ -60,6 +63,13 @@ options:
         type: str
       block_name:
         description: Name by which the block is found again.
+        type: str
+      fits:
+        description:
+          - Regular expression that the whole rest of the file has to match, so that
+            O(files[].block) may stand in it. A file that it does not match is refused, with the
+            block to put in by hand.
+          - With O(files[].state=absent) it says that the file goes when nothing is left in it.
         type: str
       line:
         description: One line inside a file that belongs to somebody else.
@@ -85,7 +95,11 @@ options:
           - Entries of ours that are not listed any more are removed, as O(files[].record) names
             them. With an empty list all of them are, then the record, and the file too if it was
             made for them and nothing else is in it.
+          - With C(partial) true, other members of an object that is there stay, as long as ours
+            is wanted. An app may have added them.
           - An entry that was there before and has another value is not ours. It is refused.
+          - A file that cannot be read is refused too, with the text to put in by hand. When
+            nothing is wanted in it any more, that is a warning.
         type: raw
       record:
         description: Absolute path of a file that says which entries of O(files[].merge) are ours.
@@ -99,8 +113,8 @@ options:
       state:
         description:
           - V(directory) makes a folder.
-          - V(absent) removes the file, link, block or line; a folder only when nothing is left
-            in it.
+          - V(absent) removes the file, link, block or line; a folder only when nothing is
+            left in it.
         type: str
         choices: [present, absent, directory]
         default: present
@@ -210,6 +224,7 @@ FILE_OPTIONS = {
     "content": {"type": "str"},
     "block": {"type": "str"},
     "block_name": {"type": "str"},
+    "fits": {"type": "str"},
     "line": {"type": "str"},
     "match": {"type": "str"},
     "link": {"type": "str"},

@@ -137,7 +137,7 @@ def test_the_laptops_followed_in_the_same_run() -> None:
     lock = on("air", "cat '/Library/Application Support/opencode/opencode.json'").output
     models = json.loads(lock)["provider"]["closet"]["models"]
     assert models["qwen3-coder-30b"]["limit"] == {"context": 65536, "output": 32768}
-    mine = json.loads(on("air", "cat ~/.config/opencode/opencode.json").output)
+    mine = json.loads(on("air", "sed 1d ~/.config/opencode/config.json").output)
     assert mine["agent"]["build"]["temperature"] == 0.7
     assert mine["agent"]["plan"]["top_p"] == 0.95
 

@@ -109,7 +109,7 @@ def test_opencode_answers_through_the_closet(laptop: str) -> None:
 
 
 def test_files_with_secrets_are_for_their_owner_only() -> None:
-    modes = on("air", "stat -c '%a %U' ~/.config/closet/key ~/.config/opencode/opencode.json")
+    modes = on("air", "stat -c '%a %U' ~/.config/closet/key ~/.config/opencode/config.json")
     assert modes.output.split("\n")[:2] == ["600 admin", "600 admin"]
     settings = on("attic", "stat -c '%a %U' ~/.omlx/settings.json")
     assert settings.output.strip() == "600 admin"
@@ -145,7 +145,7 @@ def test_an_edit_for_one_laptop_reaches_that_laptop_and_restarts_nothing() -> No
     pid = on("attic", "sudo launchctl print system/inference.closet.omlx | grep -w pid").output
     done = provisioned(site("-e", '{"opencode_model": "qwen3.6-35b"}', "--limit", "air"))
     assert done.changed()["air"] == 1
-    assert on("air", "grep -c qwen3.6-35b ~/.config/opencode/opencode.json").output.strip() != "0"
+    assert on("air", "grep -c qwen3.6-35b ~/.config/opencode/config.json").output.strip() != "0"
     now = on("attic", "sudo launchctl print system/inference.closet.omlx | grep -w pid").output
     assert now == pid
     assert provisioned(site()).changed()["air"] == 1

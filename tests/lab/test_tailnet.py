@@ -262,7 +262,7 @@ def test_a_machine_that_was_removed_reaches_nothing_and_a_run_says_so(home: Path
     in_time(lambda: status("book"), "000")
     assert status("air") == "401", "another one lost its way too"
     # the others forget it at once; it hears of it itself when it has to ask the server anew
-    on("book", "sudo launchctl kill SIGKILL system/inference.closet.tailscaled")
+    on("book", "sudo launchctl kickstart -k system/inference.closet.tailscaled")
     in_time(lambda: state("book"), "NeedsLogin")
     done = site("-i", str(home))
     assert done.code != 0

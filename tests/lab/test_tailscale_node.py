@@ -76,6 +76,20 @@ def well(done: Done) -> dict[str, Any]:
     return node
 
 
+def forget(name: str) -> None:
+    """Remove a Mac from the control server's list of machines, under each name that it had."""
+    for node in control("nodes", "list"):
+        if node["name"] == name:
+            lab("control", "nodes", "delete", "-i", str(node["id"]), "--force")
+
+
+def logged_out(host: str, key_file: Path) -> None:
+    """A Mac whose daemon runs, which is in no tailnet and which the control server never saw."""
+    well(play(host, key_file=key_file))
+    assert not ask(host, state="absent")["failed"]
+    forget(host)
+
+
 def tailscale(host: str, words: str) -> str:
     done = on(host, f"sudo /usr/local/bin/tailscale --socket=/var/run/tailscaled.socket {words}")
     assert done.code == 0, done.output
@@ -226,25 +240,28 @@ def test_a_control_server_that_is_down_keeps_nobody_from_running() -> None:
 
 
 def test_a_node_whose_key_has_ended_says_so_and_comes_back_with_a_key(key_file: Path) -> None:
+    well(play("attic", key_file=key_file))
     lab("control", "nodes", "expire", "-i", node_id("attic"))
     assert eventually(lambda: status()["BackendState"] == "NeedsLogin")
     refused = ask()
     assert refused["failed"]
     assert "has ended, or the control server has removed the node" in refused["msg"]
-    node = ask(auth_key=key_file.read_text().strip())
+    again = key_file.read_text().strip()
+    # headscale takes back no node with tags (its issue 3371) until somebody removes it there
+    assert "headscale nodes delete" in ask(auth_key=again, timeout_s=8)["msg"]
+    forget("attic")
+    node = ask(auth_key=again)
     assert not node["failed"], node["said"]
-    assert node["backend_state"] == "Running"
+    assert (node["backend_state"], node["dns_name"]) == ("Running", "attic.tailnet.test")
     assert not ask()["changed"]
 
 
 def test_logins_that_cannot_work_say_why_and_leave_no_trace(key_file: Path) -> None:
-    """On a Mac whose daemon runs and is not logged in."""
-    well(play("pro", key_file=key_file))
-    assert not ask("pro", state="absent")["failed"]
+    logged_out("pro", key_file)
     used = key()
     once = ask("pro", auth_key=used)
     assert not once["failed"], once["said"]
-    ask("pro", state="absent")
+    assert not ask("pro", state="absent")["failed"]
     old = str(control("preauthkeys", "create", "--expiration", "1s", "--user", "1")["key"])
     time.sleep(1.5)
     unknown = re.sub(r".{8}$", "AAAAAAAA", old)
@@ -253,7 +270,7 @@ def test_logins_that_cannot_work_say_why_and_leave_no_trace(key_file: Path) -> N
         "the auth key has expired": {"auth_key": old},
         "has been used": {"auth_key": used},
         "does not know the auth key": {"auth_key": unknown},
-        "is not one that this host trusts": {
+        "has a certificate that this host does not trust": {
             "auth_key": used,
             "login_server": "https://impostor.test",
         },
@@ -269,10 +286,17 @@ def test_logins_that_cannot_work_say_why_and_leave_no_trace(key_file: Path) -> N
         assert "does not answer" in refused["msg"], refused["msg"]
     finally:
         lab("control", "start")
-    assert status("pro")["BackendState"] == "NeedsLogin"
+    assert not status("pro").get("HaveNodeKey")
+    failed = ask("pro", auth_key=unknown, login_server="https://10.77.31.3", timeout_s=8)
+    assert "does not know the auth key" in failed["msg"]
+    assert json.loads(tailscale("pro", "debug prefs"))["ControlURL"] == "https://10.77.31.3"
+    right = ask("pro", auth_key=key())
+    assert not right["failed"], "it was in no tailnet that it would leave"
+    assert right["backend_state"] == "Running"
 
 
-def test_tags_are_given_by_another_login_when_that_is_asked_for() -> None:
+def test_tags_are_given_by_another_login_when_that_is_asked_for(key_file: Path) -> None:
+    logged_out("pro", key_file)
     assert not ask("pro", auth_key=key())["failed"]
     assert status("pro")["Self"].get("Tags") is None
     refused = ask("pro", tags=[TAG])
@@ -284,13 +308,27 @@ def test_tags_are_given_by_another_login_when_that_is_asked_for() -> None:
     assert not ask("pro", tags=[TAG], reauthenticate=True)["changed"]
 
 
-def test_a_daemon_that_is_down_is_said_with_the_next_command() -> None:
+def test_a_daemon_that_is_down_is_said_with_the_next_command(key_file: Path) -> None:
+    well(play("pro", key_file=key_file))
     on("pro", f"sudo launchctl bootout system/{LABEL}")
     refused = ask("pro", timeout_s=2)
     assert "no tailscaled answers on this host" in refused["msg"]
     assert f"launchctl print system/{LABEL}" in refused["msg"]
-    done = play("pro", tailscale_tags=[TAG])
-    assert well(done)["backend_state"] == "Running"
+    assert well(play("pro"))["backend_state"] == "Running", "it is still logged in"
+
+
+def test_a_node_that_was_removed_at_the_server_comes_back_after_a_boot(key_file: Path) -> None:
+    well(play("pro", key_file=key_file))
+    forget("pro")
+    on("pro", f"sudo launchctl kickstart -k system/{LABEL}")
+    asked = "sudo /usr/local/bin/tailscale status --json --peers=false"
+    assert eventually(lambda: '"NeedsLogin"' in on("pro", asked).output), on("pro", asked).output
+    refused = ask("pro")
+    assert "the control server has removed the node" in refused["msg"]
+    back = ask("pro", auth_key=key_file.read_text().strip())
+    assert not back["failed"], back["said"]
+    assert node_id("pro")
+    assert not ask("pro")["changed"]
 
 
 def test_somebody_elses_daemon_and_the_app_are_refused_first() -> None:
@@ -306,7 +344,8 @@ def test_somebody_elses_daemon_and_the_app_are_refused_first() -> None:
     assert on("book", "ls /opt/closet").code != 0
 
 
-def test_it_leaves_without_a_trace_but_in_the_list_of_machines() -> None:
+def test_it_leaves_without_a_trace_but_in_the_list_of_machines(key_file: Path) -> None:
+    well(play("attic", key_file=key_file))
     told = play("attic", "--check", tailscale_state="absent")
     assert told.code == 0, told.output
     done = play("attic", tailscale_state="absent")
@@ -314,9 +353,12 @@ def test_it_leaves_without_a_trace_but_in_the_list_of_machines() -> None:
     left = on(
         "attic",
         f"ls -d /Library/Tailscale /opt/closet/tailscale /usr/local/bin/tailscale "
-        f"/Library/LaunchDaemons/{LABEL}.plist 2>/dev/null",
+        f"/Library/LaunchDaemons/{LABEL}.plist /opt/closet/bin/closet-tailscaled "
+        "/etc/newsyslog.d/closet-tailscale.conf /opt/closet/state/tailscale-serve.json 2>/dev/null",
     )
     assert left.output.strip() == ""
+    assert on("attic", f"sudo launchctl print system/{LABEL}").code != 0
+    assert on("attic", "pgrep -x tailscaled").code != 0
     gone = next(node for node in control("nodes", "list") if node["given_name"] == "attic")
     assert gone.get("online") is not True
     again = play("attic", tailscale_state="absent")

@@ -14,6 +14,7 @@ SHELLS = {
 FILES = {
     "~/.config/closet": Entry("folder", "admin", "staff", "0700"),
     "~/.config/closet/env.sh": Entry("file", "admin", "staff", "0644"),
+    "~/.config/closet/closet.sh": Entry("file", "admin", "staff", "0644"),
     "~/.zshenv": Entry("file", "admin", "staff", "0644"),
     "~/.bashrc": Entry("file", "admin", "staff", "0644"),
 }
@@ -53,3 +54,18 @@ def test_closet_env_is_for_the_shell_that_asks(laptop: Mac, shell: str, url: str
 def test_a_shell_reads_it_once_however_often_the_role_ran(laptop: Mac) -> None:
     counts = laptop.read("grep -c '^[^#].*closet/env.sh' ~/.zshenv ~/.bashrc").split()
     assert [line.rpartition(":")[2] for line in counts] == ["1", "1"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_closet_is_a_command_of_every_shell(laptop: Mac, shell: str, url: str) -> None:
+    assert say(laptop, shell, "closet url") == [url]
+
+
+def test_tools_that_nobody_listed_are_left_alone(laptop: Mac) -> None:
+    # their folders may be there: other things write into them
+    files = (
+        "~/.config/zed/settings.json",
+        "~/.continue/models/closet.yaml",
+        "~/Library/Application Support/Code/User/chatLanguageModels.json",
+    )
+    assert laptop.entries(*files) == dict.fromkeys(files)

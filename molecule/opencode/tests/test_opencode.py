@@ -8,12 +8,13 @@ import yaml
 from lab_mac import ROOT, Entry, Mac, closet_key, laptop_key, lineup
 
 PROGRAM = "/usr/local/bin/opencode"
-KEY, CONFIG = "~/.config/closet/key", "~/.config/opencode/opencode.json"
+KEY, CONFIG = "~/.config/closet/key", "~/.config/opencode/config.json"
 LOCK = "/Library/Application Support/opencode/opencode.json"
 FILES = {
     KEY: Entry("file", "admin", "staff", "0600"),
     CONFIG: Entry("file", "admin", "staff", "0600"),
     LOCK: Entry("file", "root", "wheel", "0644"),
+    PROGRAM: Entry("file", "root", "wheel", "0755"),
     "~/.config/closet": Entry("folder", "admin", "staff", "0700"),
 }
 VERSION = str(
@@ -24,9 +25,7 @@ VERSION = str(
 def test_the_pinned_version_is_installed_whole_and_nothing_half_done(laptop: Mac) -> None:
     version = str(laptop.variables.get("opencode_version", VERSION))
     assert laptop.read(f"{PROGRAM} --version") == version
-    link = laptop.entries(PROGRAM)[PROGRAM]
-    assert link is not None
-    assert link.target.startswith(f"/opt/closet/opencode/{version}/")
+    assert f"exec /opt/closet/opencode/{version}/" in laptop.read(f"cat {PROGRAM}")
     complete = f"/opt/closet/opencode/{version}/.complete"
     assert laptop.entries(complete)[complete] is not None
     assert ".partial" not in laptop.read("ls /opt/closet/opencode")
@@ -56,6 +55,24 @@ def test_what_it_makes_of_its_configuration_is_the_closet_on_the_lan(
     assert list(used["provider"]) == used["enabled_providers"] == ["closet"]
     assert used["provider"]["closet"]["options"]["baseURL"] == f"http://{closet.name}.local:8000/v1"
     assert (used["share"], used["autoupdate"]) == ("disabled", False)
+
+
+def test_it_asks_nobody_on_the_internet_from_whatever_it_is_started(laptop: Mac) -> None:
+    # an editor starts it without any shell of the person's
+    made = laptop.read(f"sed 's/^exec .*/env/' {PROGRAM} | env -i /bin/sh").splitlines()
+    for name in ("MODELS_FETCH", "AUTOUPDATE", "LSP_DOWNLOAD"):
+        assert f"OPENCODE_DISABLE_{name}=1" in made
+
+
+def test_sampling_is_the_publishers_and_is_sent(laptop: Mac, closet: Mac) -> None:
+    used = json.loads(laptop.read(f"timeout 60 {PROGRAM} debug config"))
+    for agent in ("build", "plan"):
+        name = used["agent"][agent]["model"].partition("/")[2]
+        assert (
+            used["agent"][agent]["temperature"] == lineup(closet)[name]["sampling"]["temperature"]
+        )
+        # without it opencode keeps the temperature to itself
+        assert used["provider"]["closet"]["models"][name]["temperature"] is True
 
 
 def test_it_lists_the_chat_models_and_no_other_provider(laptop: Mac, closet: Mac) -> None:

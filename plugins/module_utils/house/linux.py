@@ -18,7 +18,9 @@ OLDEST_PYTHON = (3, 9)
 """What our modules need; Debian has it since 11, Ubuntu since 22.04."""
 
 
-def problems(name: str, facts: Mac, has_sudo_password: bool, serves: bool) -> list[str]:
+def problems(
+    name: str, facts: Mac, has_sudo_password: bool, serves: bool, in_tailnet: bool = False
+) -> list[str]:
     """Return a sentence for each reason why the Linux machine `name` cannot be worked with."""
     system = facts.system or "Linux"
     if serves:
@@ -43,7 +45,19 @@ def problems(name: str, facts: Mac, has_sudo_password: bool, serves: bool) -> li
             f"{name} has no npm, which fetches opencode: run "
             "`sudo apt-get install --no-install-recommends npm` on it"
         )
+    if in_tailnet:
+        found.append(_no_tailnet(name, system))
     return [sentence for sentence in found if sentence]
+
+
+def _no_tailnet(name: str, system: str) -> str:
+    """The role installs Homebrew's build, and a LaunchDaemon for it."""
+    return (
+        f"{name} runs {system}, and closet_tailnet puts it into the tailnet: this collection runs "
+        f'Tailscale on Macs only. Leave it out of it with closet_tailnet: "" and closet_reach: lan '
+        f"in the host_vars of {name}, which takes a closet with closet_exposure: lan. A Tailscale "
+        "that you install there by its own package is not touched"
+    )
 
 
 def _no_sudo(name: str, facts: Mac, has_sudo_password: bool) -> str | None:

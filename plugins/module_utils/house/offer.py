@@ -140,17 +140,6 @@ def plan(
         raise OfferError(f"{host}: {error}") from error
 
 
-def check_client(client: str, model: str, offer: Offer) -> str | None:
-    """Return what is wrong with the model a laptop asks for, or None."""
-    names = [m.name for m in offer.models if m.kind == "chat"]
-    if not model or model in names:
-        return None
-    return (
-        f"{client}: opencode_model is '{model}', but {offer.host} serves {', '.join(names)} "
-        f"in its profile {offer.profile}{suggestion(model, names)}"
-    )
-
-
 def _offer(
     host: str,
     wanted: Mapping[str, Any],

@@ -15,9 +15,18 @@ class DamagedBlockError(ValueError):
     """The markers in the file do not pair up, so nobody can say what is ours."""
 
 
-def with_block(text: str, name: str, block: str) -> str:
-    """`text` with exactly one block called `name`, where it was before or else at the end."""
+class MisfitError(ValueError):
+    """What stands around our block is of another shape than the block is for."""
+
+
+def with_block(text: str, name: str, block: str, fits: str = "") -> str:
+    """`text` with exactly one block called `name`, where it was before or else at the end.
+
+    `fits` is a pattern for all the rest of the text: a list of ours cannot follow a mapping.
+    """
     lines = _lines(text)
+    if fits and not re.fullmatch(fits, without_block(text, name)):
+        raise MisfitError("what is in it is not of the shape that ours can be added to")
     spans = _block_spans(lines, name)
     ours = [_ended(BEGIN.format(name=name)), *_lines(_ended(block)), _ended(END.format(name=name))]
     place = spans[0][0] if spans else len(lines)

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.jsonc import (
+from ansible_collections.closet.inference.plugins.module_utils.jsonc import (
     BOM,
     Item,
     JsonTextError,
@@ -25,6 +25,10 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.jso
 Part = Union[str, Mapping[str, Any]]
 Place = tuple[Part, ...]
 MISSING = object()
+
+
+class JsonShapeError(JsonTextError):
+    """The text is JSON, but what stands on the way to a place is no container for it."""
 
 
 def same(one: Any, other: Any) -> bool:
@@ -51,34 +55,59 @@ def value_at(text: str, place: Place) -> Any:
     return MISSING if node is None else node.value
 
 
+def is_there(text: str, place: Place) -> bool:
+    """Whether anything is at the place; in a container of another kind nothing can be."""
+    try:
+        return value_at(text, place) is not MISSING
+    except JsonShapeError:
+        return False
+
+
+def completed(found: Any, value: Any) -> Any:
+    """`value` with what else is in an object that is there."""
+    if not isinstance(found, Mapping) or not isinstance(value, Mapping):
+        return value
+    return {**found, **{key: completed(found.get(key), value[key]) for key in value}}
+
+
 def containers_missing(text: str, place: Place) -> list[Place]:
     """The containers above a place that are not there, outermost first; () is the root."""
     above = [place[:depth] for depth in range(len(place))]
     return [upper for upper in above if value_at(text, upper) is MISSING]
 
 
-def with_entry(text: str, place: Place, value: Any) -> str:
-    """`text` with exactly `value` at the place, its containers made if they are not there."""
-    if same(value_at(text, place), value):
+def with_entry(text: str, place: Place, value: Any, partial: bool = False) -> str:
+    """`text` with exactly `value` at the place, its containers made if they are not there.
+
+    A `partial` one leaves other members of an object that is there, and of the objects in it.
+    """
+    found = value_at(text, place)
+    if partial and isinstance(found, Mapping) and isinstance(value, Mapping):
+        for key in value:
+            text = with_entry(text, (*place, key), value[key], partial)
+        return text
+    if same(found, value):
         return text
     node = parse(text)
     if node is None:
         gap = "" if not text.strip(BOM) or text.endswith("\n") else "\n"
-        return text + gap + _render(_nested(place, value), "  ", "") + "\n"
+        return text + gap + _render(_nested(place, value), "  ", "\n") + "\n"
     unit = _unit(text)
     for depth, part in enumerate(place):
         item = _item_of(node, part)
         if item is None:
             rest = _nested(place[depth + 1 :], value)
-            return _inserted(text, node, part if isinstance(part, str) else None, rest, unit)
+            if isinstance(part, str):
+                return _inserted(text, node, part, rest, unit)
+            return _inserted(text, node, None, _marked(part, rest), unit)
         node = item.node
-    margin = _margin(text, node.start)
-    return text[: node.start] + _render(value, unit, margin) + text[node.end :]
+    start = _line_end(text) + _margin(text, node.start)
+    return text[: node.start] + _render(value, unit, start) + text[node.end :]
 
 
 def without_entry(text: str, place: Place) -> str:
     """`text` without what is at the place, every one if there are several."""
-    while value_at(text, place) is not MISSING:
+    while is_there(text, place):
         node = parse(text)
         item = None
         for part in place:
@@ -94,7 +123,7 @@ def _check_container(node: Node, place: Place, depth: int) -> None:
     wanted = "object" if isinstance(place[depth], str) else "array"
     if node.kind != wanted:
         what = shown(place[:depth]) or "the whole"
-        raise JsonTextError(f"{what} is no {wanted}, so {shown(place)} cannot be in it")
+        raise JsonShapeError(f"{what} is no {wanted}, so {shown(place)} cannot be in it")
 
 
 def _item_of(node: Node, part: Part) -> Item | None:
@@ -115,8 +144,13 @@ def _has(value: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
 def _nested(place: Sequence[Part], value: Any) -> Any:
     """`value` inside the containers that lead to it."""
     for part in reversed(place):
-        value = {part: value} if isinstance(part, str) else [value]
+        value = {part: value} if isinstance(part, str) else [_marked(part, value)]
     return value
+
+
+def _marked(part: Mapping[str, Any], value: Any) -> Any:
+    """An element with what it is found by."""
+    return {**part, **value} if isinstance(value, Mapping) else value
 
 
 def _unit(text: str) -> str:
@@ -125,30 +159,34 @@ def _unit(text: str) -> str:
     return found.group(1) if found else "  "
 
 
+def _line_end(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
 def _margin(text: str, at: int) -> str:
     """The indentation of the line that `at` is on."""
     line = text[text.rfind("\n", 0, at) + 1 : at]
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def _render(value: Any, unit: str, margin: str) -> str:
-    words = json.dumps(value, indent=unit, ensure_ascii=False)
-    return words.replace("\n", "\n" + margin)
+def _render(value: Any, unit: str, start: str) -> str:
+    """The text of a value whose further lines start with `start`, a line's end and its margin."""
+    return json.dumps(value, indent=unit, ensure_ascii=False).replace("\n", start)
 
 
 def _inserted(text: str, node: Node, key: str | None, value: Any, unit: str) -> str:
     """`text` with one more member or element at the end of `node`, after any comment there."""
     outer = _margin(text, node.start)
-    inner = outer + unit
+    start = _line_end(text) + outer + unit
     name = "" if key is None else json.dumps(key, ensure_ascii=False) + ": "
-    new = f"\n{inner}{name}{_render(value, unit, inner)}"
+    new = f"{start}{name}{_render(value, unit, start)}"
     close = node.end - 1
     kept = len(text[:close].rstrip())
     last = node.items[-1] if node.items else None
     if last and last.comma is not None:
         new += ","
     tail = text[kept:close]
-    tail = tail if "\n" in tail else f"\n{outer}"
+    tail = tail if "\n" in tail else _line_end(text) + outer
     made = text[:kept] + new + tail + text[close:]
     if last and last.comma is None:
         made = made[: last.node.end] + "," + made[last.node.end :]

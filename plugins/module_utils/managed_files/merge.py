@@ -15,19 +15,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.jsonc import (
+    JsonTextError,
+)
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.entries import (
     MISSING,
     Part,
     Place,
+    completed,
     containers_missing,
+    is_there,
     same,
     shown,
     value_at,
     with_entry,
     without_entry,
-)
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.jsonc import (
-    JsonTextError,
 )
 
 VERSION = 1
@@ -37,12 +39,17 @@ class MergeRefusedError(ValueError):
     """The file cannot take our entries as it is; the message is the end of a sentence about it."""
 
 
+class UnreadableError(MergeRefusedError):
+    """Nobody can say where in the file our entries are or would be."""
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One value at one place."""
+    """One value at one place; a `partial` one lets an app add members of its own to it."""
 
     place: Place
     value: Any
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,13 +88,21 @@ def merged(text: str | None, record: Record, entries: Sequence[Entry]) -> Merged
             made.append(())
         for entry in entries:
             made += [at for at in containers_missing(new, entry.place) if at and at not in made]
-            new = with_entry(new, entry.place, entry.value)
+            new = with_entry(new, entry.place, entry.value, entry.partial)
     except JsonTextError as error:
-        raise MergeRefusedError(f"{error}; put it right by hand") from error
+        raise UnreadableError(str(error)) from error
     nothing = not entries and (text is None or (() in record.made and not new.strip()))
     both = Record(_union(record.places, wanted), _union(record.made, made))
     after = Record(wanted, tuple(made)) if entries else None
     return Merged(None if nothing else new, both if both.places else None, after)
+
+
+def alone(entries: Sequence[Entry]) -> str:
+    """The text of a file that holds nothing but these, for somebody who puts them in by hand."""
+    text = ""
+    for entry in entries:
+        text = with_entry(text, entry.place, entry.value)
+    return text
 
 
 def read_record(data: bytes) -> Record:
@@ -118,7 +133,8 @@ def record_data(record: Record, path: str) -> bytes:
 def _check_strangers(text: str, record: Record, entries: Sequence[Entry]) -> None:
     for entry in entries:
         found = value_at(text, entry.place)
-        if found is MISSING or entry.place in record.places or same(found, entry.value):
+        goal = completed(found, entry.value) if entry.partial else entry.value
+        if found is MISSING or entry.place in record.places or same(found, goal):
             continue
         raise MergeRefusedError(
             f"has an entry {shown(entry.place)} that did not come from us; give ours another name, "
@@ -132,9 +148,10 @@ def _pruned(
     """`text` without the containers that were made for entries which are gone; those that stay."""
     gone = set()
     for place in sorted(made, key=len, reverse=True):
-        found = value_at(text, place)
+        found = value_at(text, place) if is_there(text, place) else MISSING
         needed = any(goal[: len(place)] == place for goal in wanted)
-        if found in ({}, []) and not needed:
+        empty = found in ({}, []) or (place and found == place[-1])  # or has its name alone
+        if empty and not needed:
             text = without_entry(text, place) if place else _without_brackets(text)
             found = MISSING
         if found is MISSING:

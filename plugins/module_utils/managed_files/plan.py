@@ -11,15 +11,19 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.edits import (
     DamagedBlockError,
+    MisfitError,
     with_block,
     with_line,
     without_block,
     without_line,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.entries import shown
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.merge import (
     Merged,
     MergeRefusedError,
     Record,
+    UnreadableError,
+    alone,
     merged,
     read_record,
     record_data,
@@ -144,6 +148,8 @@ def _word(kind: str) -> str:
 def _absent_steps(want: Want, have: Have) -> list[Step]:
     if have.kind == "absent":
         return []
+    if want.held is not None and (have.kind != "file" or have.data != want.held):
+        return []
     action = "rmdir" if have.kind == "directory" else "unlink"
     return [Step(want.path, action, have, secret=want.secret)]
 
@@ -188,6 +194,8 @@ def _step(want: Want, have: Have, uid: int | None, gid: int | None, made: Plan) 
     data = _wanted_data(want, have, made)
     if data is None:
         return None
+    if _nothing_left(want, have, data):
+        return Step(want.path, "unlink", have, secret=want.secret)
     return _content_step(want, have, data, uid, gid)
 
 
@@ -229,12 +237,15 @@ def _wanted_data(want: Want, have: Have, made: Plan) -> bytes | None:
     if have.kind == "absent" and want.state == "absent":
         return None
     text = have.data.decode("utf-8", "surrogateescape")
-    try:
-        for edit in want.edits:
+    for edit in want.edits:
+        try:
             text = _edited(text, edit)
-    except DamagedBlockError as error:
-        made.problems.append(f"{want.path}: {error}; put the markers right by hand")
-        return None
+        except DamagedBlockError as error:
+            made.problems.append(f"{want.path}: {error}; put the markers right by hand")
+            return None
+        except MisfitError as error:
+            made.problems.append(_by_hand(want.path, error, edit.text or "", edit.secret))
+            return None
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -267,9 +278,22 @@ def _plan_merge(
     except MergeRefusedError as error:
         made.problems.append(f"{want.record} {error}")
         return
+    if kept.kind == "absent" and not want.entries:
+        return  # nothing of ours is in it, or was
     try:
         text = None if have.kind == "absent" else have.data.decode("utf-8", "surrogateescape")
         done = merged(text, record, want.entries)
+    except UnreadableError as error:
+        if want.entries:
+            made.problems.append(_by_hand(want.path, error, alone(want.entries), want.secret))
+            return
+        # their mistake must not stop what has nothing to do with it; the record waits
+        made.warnings.append(
+            f"{want.path} cannot be edited: {error}. It may still hold "
+            f"{', '.join(map(shown, record.places))}, which is no longer wanted: mend it and run "
+            "this again"
+        )
+        return
     except MergeRefusedError as error:
         made.problems.append(f"{want.path} {error}")
         return
@@ -309,10 +333,26 @@ def _merge_steps(
     return [step for step in steps if step]
 
 
+def _by_hand(path: str, error: Exception, ours: str, secret: bool) -> str:
+    """Somebody else's file that cannot be edited safely, and what to put in."""
+    words = "(it holds a secret and is not shown here)" if secret else ours.rstrip("\n")
+    return (
+        f"{path} belongs to somebody else and cannot be edited safely: {error}. Mend it, or put "
+        f"this in by hand and no longer ask for it here:\n{words}\n"
+    )
+
+
+def _nothing_left(want: Want, have: Have, data: bytes) -> bool:
+    """Where a block has to fit, a file that held nothing else goes: not every program reads an
+    empty one. Files of shells may be empty, and stay."""
+    picky = any(edit.fits for edit in want.edits)
+    return picky and want.state == "absent" and bool(have.data.strip()) and not data.strip()
+
+
 def _edited(text: str, edit: Edit) -> str:
     if edit.kind == "block":
         if edit.present:
-            return with_block(text, edit.name, edit.text or "")
+            return with_block(text, edit.name, edit.text or "", edit.fits)
         return without_block(text, edit.name)
     if edit.present:
         return with_line(text, edit.text or "", edit.match)

@@ -43,7 +43,10 @@ def execute(
     wants = parse_wants(params["files"], params.get("secret_contents") or ())
     made = plan(wants, observe(wants, check_mode))
     if made.problems:
-        raise FilesRefusedError("; ".join(made.problems) + ". Nothing was written.")
+        said = "; ".join(made.problems)
+        raise FilesRefusedError(
+            said + ("" if said.endswith("\n") else ". ") + "Nothing was written."
+        )
     warnings = made.warnings + try_validators(made.steps, runner, folder, check_mode)
     if not check_mode:
         apply(made.steps)

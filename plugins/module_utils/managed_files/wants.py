@@ -36,6 +36,8 @@ class Edit:
     text: str | None
     name: str = ""  # of a block
     match: str | None = None  # of a line
+    fits: str = ""  # what has to be true of the text around a block
+    secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Want:
     entries: tuple[Entry, ...] = ()  # of a merge
     record: str = ""  # of a merge: the path of the file that says which entries are ours
     only: tuple[str, ...] | None = None  # of a directory: the names that may be in it
+    held: bytes | None = None  # of an absent one: what it has to hold to be removed
     target: str = ""
     owner: str | None = None
     group: str | None = None
@@ -148,11 +151,15 @@ def _directory(base: Want, given: Sequence[str], only: Sequence[Any] | None) -> 
 
 def _absent(base: Want, entry: Mapping[str, Any], given: Sequence[str]) -> Want:
     if entry.get("block_name"):
-        edit = Edit("block", False, None, name=_block_name(base.path, entry))
+        name = _block_name(base.path, entry)
+        edit = Edit("block", False, None, name=name, fits=_fits(base.path, entry))
         return replace(base, kind="edits", edits=(edit,))
     if entry.get("match") or entry.get("line") is not None:
         edit = Edit("line", False, entry.get("line"), match=_pattern(base.path, entry))
         return replace(base, kind="edits", edits=(edit,))
+    if given == ["content"]:
+        held = str(entry["content"]).encode("utf-8", "surrogateescape")
+        return replace(base, kind="absent", held=held)
     if given:
         raise FilesRefusedError(f"{base.path}: an absent file has no {given[0]}")
     return replace(base, kind="absent")
@@ -167,7 +174,9 @@ def _present(base: Want, entry: Mapping[str, Any], kind: str) -> Want:
     if kind == "block":
         if MARKER.search(text):
             raise FilesRefusedError(f"{base.path}: a block cannot hold a block's marker lines")
-        edit = Edit("block", True, text, name=_block_name(base.path, entry))
+        fits = _fits(base.path, entry)
+        name = _block_name(base.path, entry)
+        edit = Edit("block", True, text, name=name, fits=fits, secret=base.secret)
         return replace(base, kind="edits", edits=(edit,))
     if kind == "line":
         if "\n" in text:
@@ -205,8 +214,10 @@ def _merge(base: Want, entry: Mapping[str, Any]) -> Want:
 
 
 def _merge_entry(path: str, told: Any) -> Entry:
-    if not isinstance(told, Mapping) or set(told) != {"at", "value"}:
-        raise FilesRefusedError(f"{path}: an entry of merge has at and value, and nothing else")
+    if not isinstance(told, Mapping) or set(told) - {"partial"} != {"at", "value"}:
+        raise FilesRefusedError(
+            f"{path}: an entry of merge has at and value, perhaps partial, and nothing else"
+        )
     at = told["at"]
     steps = [at] if isinstance(at, str) else at
     good = isinstance(steps, list) and bool(steps)
@@ -222,7 +233,7 @@ def _merge_entry(path: str, told: Any) -> Entry:
             raise FilesRefusedError(
                 f"{path}: the value at {shown(place)} has to have what it is found by"
             )
-    return Entry(place, told["value"])
+    return Entry(place, told["value"], bool(told.get("partial")))
 
 
 def _joined(earlier: Want, later: Want) -> Want:
@@ -288,12 +299,18 @@ def _block_name(path: str, entry: Mapping[str, Any]) -> str:
     return name
 
 
+def _fits(path: str, entry: Mapping[str, Any]) -> str:
+    return _compiled(path, "fits", entry.get("fits") or "")
+
+
 def _pattern(path: str, entry: Mapping[str, Any]) -> str | None:
     match = entry.get("match")
-    if not match:
-        return None
+    return _compiled(path, "match", match) if match else None
+
+
+def _compiled(path: str, name: str, pattern: str) -> str:
     try:
-        re.compile(match)
+        re.compile(pattern)
     except re.error as error:
-        raise FilesRefusedError(f"{path}: match '{match}' is not a pattern: {error}") from error
-    return str(match)
+        raise FilesRefusedError(f"{path}: {name} '{pattern}' is not a pattern: {error}") from error
+    return pattern

@@ -19,6 +19,10 @@ MAKE_KEY = (
     "make a new one (Tailscale: admin console > Settings > Keys; headscale: `headscale preauthkeys "
     "create`), put it where tailscale_auth_key comes from, and run again"
 )
+FORGET = (
+    "remove that node there (`headscale nodes list`, `headscale nodes delete --identifier N`), "
+    "then run again"
+)
 # The first that matches what was said is the reason; {server} is the control server.
 REASONS: Sequence[tuple[str, str]] = (
     (
@@ -28,12 +32,19 @@ REASONS: Sequence[tuple[str, str]] = (
         "in tailscale_login_server",
     ),
     (
+        r"NodeKeyExpired",
+        "the control server holds an older login of this host for expired. headscale (0.29, its "
+        "issue 3371) does not take back a node with tags that was logged out or has expired, by no "
+        "key: " + FORGET,
+    ),
+    (
         r"expired",
         "the auth key has expired: " + MAKE_KEY,
     ),
     (
         r"already used|been used|single.?use",
-        "the auth key was good for one login and has been used: " + MAKE_KEY,
+        "the auth key was good for one login and has been used: " + MAKE_KEY + ". If this was its "
+        "first login, headscale still has an older node of this host with tags: " + FORGET,
     ),
     (
         r"requested tags|tags? .*(invalid|not permitted|not owned)",

@@ -62,7 +62,7 @@ def key(want: Want, have: Have) -> None:
     why = "this host is not logged in to its tailnet"
     if have.has_key and have.state == "NeedsLogin":
         why = "the key of this node has ended, or the control server has removed the node"
-    if have.state in ("Running", "Starting", "Stopped"):
+    if have.has_key and have.state in ("Running", "Starting", "Stopped"):
         why = "a login was asked for (another tailnet, or other tags)"
     raise NodeError(f"{why}, and there is no auth key to log in with. {MAKE_KEY}. {NOTHING}")
 

@@ -107,6 +107,12 @@ def test_what_is_no_reason(change: dict[str, Any]) -> None:
     assert linux.problems("tux", dataclasses.replace(GOOD, **change), False, serves=False) == []
 
 
+def test_a_tailnet_is_for_macs_and_the_way_out_of_it_is_said() -> None:
+    (found,) = linux.problems("tux", GOOD, False, serves=False, in_tailnet=True)
+    for word in ("tux runs Debian", "Macs only", 'closet_tailnet: ""', "closet_reach: lan"):
+        assert word in found
+
+
 def test_a_sudo_password_helps_only_where_sudo_is() -> None:
     asks = dataclasses.replace(GOOD, sudo=False)
     assert linux.problems("tux", asks, has_sudo_password=True, serves=False) == []

@@ -140,21 +140,6 @@ def test_a_bad_profile_of_the_owner_is_refused(profile: dict[str, Any], words: l
 
 
 @pytest.mark.parametrize(
-    ("model", "words"),
-    [
-        ("", None),
-        ("qwen3.6-35b", None),
-        ("qwen3.6-35B", "do you mean qwen3.6-35b?"),
-        ("qwen3-embedding", "serves qwen3-coder-next, qwen3.6-35b"),
-    ],
-)
-def test_the_model_of_a_laptop_is_one_that_can_chat(model: str, words: str | None) -> None:
-    made = offer.plan("attic", wanted(), MODELS, PROFILES)
-    answer = offer.check_client("air", model, made)
-    assert (answer is None) if words is None else (words in str(answer) and "air" in str(answer))
-
-
-@pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"size_gb": "42 GB"}, ["size_gb of model mine is '42 GB'", "10^9 bytes"]),

@@ -30,7 +30,9 @@ FILE = {"path": "/etc/x", "content": "a\n"}
         pytest.param({**FILE, "mode": "0o644"}, "octal", id="mode in Python's words"),
         pytest.param({**FILE, "mode": "rw"}, "octal", id="mode in words"),
         pytest.param({**FILE, "mode": 0o644}, "quoted", id="mode unquoted"),
-        pytest.param({**FILE, "state": "absent"}, "has no content", id="absent with content"),
+        pytest.param(
+            {"path": "/a", "link": "/b", "state": "absent"}, "has no link", id="absent with link"
+        ),
         pytest.param({**FILE, "state": "directory"}, "directory has no", id="folder with content"),
         pytest.param({**FILE, "validate": ["visudo", "-c"]}, "no '%s'", id="blind validator"),
         pytest.param({"path": "/a", "block": "x"}, "block_name", id="nameless block"),

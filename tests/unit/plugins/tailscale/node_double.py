@@ -107,6 +107,7 @@ class Node(Runner):
     def _up(self, words: list[str]) -> tuple[int, str, str]:
         flags = dict(word.lstrip("-").partition("=")[::2] for word in words)
         if self.up_says:
+            self.prefs["ControlURL"] = flags["login-server"]  # kept, as the real one does
             if self.login_error:
                 said = f"You are logged out. The last login error was: {self.login_error}"
                 self.status["Health"] = [said]

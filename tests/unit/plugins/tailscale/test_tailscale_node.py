@@ -215,6 +215,21 @@ def test_a_login_that_fails_leaves_nobody_trying(tmp_path: Path) -> None:
     assert node.changes[-1] == ["down"]
 
 
+def test_a_host_that_failed_to_log_in_is_in_no_tailnet_that_it_would_leave(tmp_path: Path) -> None:
+    node = Node("fresh")
+    node.up_says = "backend error: invalid key"
+    with pytest.raises(NodeError, match=r"the login to https://other\.test failed"):
+        execute(given(tmp_path, auth_key=KEY, login_server="https://other.test"), node)
+    assert node.prefs["ControlURL"] == "https://other.test"
+    with pytest.raises(
+        NodeError, match="is not logged in to its tailnet, and there is no auth key"
+    ):
+        execute(given(tmp_path), node)
+    node.up_says = ""
+    result, _warnings = execute(given(tmp_path, auth_key=KEY), node)
+    assert (result["backend_state"], node.prefs["ControlURL"]) == ("Running", HOME)
+
+
 def test_a_daemon_that_does_not_answer(tmp_path: Path) -> None:
     node = Node("running")
     node.no_daemon = "failed to connect to local tailscaled; it doesn't appear to be running"

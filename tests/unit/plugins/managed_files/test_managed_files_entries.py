@@ -12,6 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.closet.inference.plugins.module_utils.jsonc import (
+    JsonTextError,
+    parse,
+)
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.entries import (
     MISSING,
     Place,
@@ -19,10 +23,6 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.ent
     value_at,
     with_entry,
     without_entry,
-)
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.jsonc import (
-    JsonTextError,
-    parse,
 )
 
 ZED = """\

@@ -48,12 +48,21 @@ class Node:
     items: tuple[Item, ...] = ()
 
 
+def read(text: str) -> Any:
+    """The plain value of the whole text, None when there is none; raises JsonTextError."""
+    node = parse(text)
+    return None if node is None else node.value
+
+
 def parse(text: str) -> Node | None:
     """The whole text as a tree; None when nothing but blanks and comments is in it."""
     start = _skip(text, 1 if text.startswith(BOM) else 0)
     if start == len(text):
         return None
-    node = _value(text, start)
+    try:
+        node = _value(text, start)
+    except RecursionError as error:
+        raise JsonTextError("it is nested too deeply") from error
     end = _skip(text, node.end)
     if end != len(text):
         raise _wrong(text, end, "something follows its end")

@@ -1,0 +1,235 @@
+#!/bin/sh
+# Managed by closet.inference. What the shell function `closet` runs; `closet help` says what it can.
+# It needs what macOS and Debian ship, and no more: sh, curl and awk. The key goes to curl through a
+# pipe, so no list of processes shows it.
+set -u
+
+url=${CLOSET_URL:-}
+name=${CLOSET_NAME:-the closet}
+model=${CLOSET_MODEL:-}
+key_file=$HOME/.config/closet/key
+host=${url#*://}
+host=${host%%/*}
+# a long prompt on a slow Mac takes minutes before the first byte
+patience_s=900
+
+say() { printf 'closet: %s\n' "$*" >&2; }
+
+usage() {
+  cat <<'END'
+closet url              where it is
+closet models           what it serves
+closet health           whether it answers, and takes this laptop's key
+closet ask "QUESTION"   asks the model that chats; -m MODEL asks another one,
+                        and - reads more from the input: git diff | closet ask "Review this:" -
+closet env              sets OPENAI_BASE_URL, OPENAI_API_BASE and OPENAI_API_KEY in this shell only
+END
+}
+
+# The header that shows the key, for `curl -H @-`; printf is the shell's own, so no process gets it.
+header() { printf 'Authorization: Bearer %s\n' "$key"; }
+
+read_key() {
+  if ! { IFS= read -r key <"$key_file"; } 2>/dev/null || [ -z "$key" ]; then
+    say "there is no key in $key_file: run site.yml for this laptop"
+    return 1
+  fi
+}
+
+# explain CURL STATUS TEXT: in a sentence, why there is no answer. Returns 0 when there is one.
+explain() {
+  case $1 in
+    0) ;;
+    6) say "nobody here knows the name of $host. Is this laptop in the network of $name?" ;;
+    7) say "$name does not take connections at $host: it is off, starting, or elsewhere" ;;
+    28) say "$name did not answer in time at $host: it is off, asleep, or not reachable from here" ;;
+    *) say "the connection to $name at $host broke (curl ended with $1)" ;;
+  esac
+  [ "$1" = 0 ] || return 1
+  case $2 in
+    200) return 0 ;;
+    401 | 403)
+      say "$name refuses the key of this laptop ($key_file): it was revoked or replaced." \
+        "Run site.yml for this laptop, or ask whoever looks after $name"
+      ;;
+    *) say "$name answered with status $2: $(printf '%.300s' "$3")" ;;
+  esac
+  return 1
+}
+
+# Asks for the models. Sets `ids`, one a line, and `seconds`.
+look() {
+  read_key || return 1
+  answer=$(header | curl -sS -H @- --connect-timeout 5 --max-time 20 \
+    -w '\n%{exitcode} %{http_code} %{time_total}' "$url/models" 2>/dev/null)
+  end=${answer##*
+}
+  curl_code=${end%% *} rest=${end#* }
+  seconds=${rest#* }
+  explain "$curl_code" "${rest%% *}" "${answer%
+*}" || return 1
+  ids=$(printf '%s\n' "$answer" | LC_ALL=C awk '{
+    while (match($0, /"id"[ ]*:[ ]*"[^"]*"/)) {
+      id = substr($0, RSTART, RLENGTH - 1)
+      sub(/^"id"[ ]*:[ ]*"/, "", id)
+      print id
+      $0 = substr($0, RSTART + RLENGTH)
+    }
+  }')
+}
+
+health() {
+  look || return 1
+  printf '%s answers at %s in %s s and takes the key of this laptop.\n' "$name" "$url" "$seconds"
+  printf 'It serves %s.\n' "$(printf '%s\n' "$ids" | awk '{ printf "%s%s", sep, $0; sep = ", " }')"
+  if [ -n "$model" ] && ! printf '%s\n' "$ids" | grep -Fqx -- "$model"; then
+    say "$model, which \`closet ask\` asks, is not among them: run site.yml for this laptop"
+    return 1
+  fi
+}
+
+# Text of the input as the inside of a JSON string.
+json() {
+  LC_ALL=C awk 'BEGIN {
+    for (i = 1; i < 32; i++) code[sprintf("%c", i)] = sprintf("\\u%04x", i)
+    code["\\"] = "\\\\"
+    code["\""] = "\\\""
+  }
+  NR > 1 { printf "%s", "\\n" }
+  {
+    size = length($0)
+    for (i = 1; i <= size; i++) {
+      c = substr($0, i, 1)
+      printf "%s", (c in code) ? code[c] : c
+    }
+  }'
+}
+
+# A stream of events in; a line for each piece of text out, "+" and the piece as `printf %b` takes
+# it, then "=" with how it ended and what else was said.
+pieces() {
+  # mawk waits for a full buffer otherwise, and so would whoever reads
+  eager=
+  case $(awk -W version </dev/null 2>/dev/null) in mawk*) eager='-W interactive' ;; esac
+  # shellcheck disable=SC2086 # two words, or none
+  LC_ALL=C awk $eager '
+  function hex(text, i, sum) {
+    for (i = 1; i <= 4; i++) sum = sum * 16 + index("0123456789abcdef", tolower(substr(text, i, 1))) - 1
+    return sum
+  }
+  function byte(n) { return sprintf("\\0%03o", n) }
+  function utf8(p) {
+    if (p < 128) return byte(p)
+    if (p < 2048) return byte(192 + int(p / 64)) byte(128 + p % 64)
+    if (p < 65536) return byte(224 + int(p / 4096)) byte(128 + int(p / 64) % 64) byte(128 + p % 64)
+    return byte(240 + int(p / 262144)) byte(128 + int(p / 4096) % 64) \
+      byte(128 + int(p / 64) % 64) byte(128 + p % 64)
+  }
+  function piece(s, out, e, point, low) {
+    while (s != "" && substr(s, 1, 1) != "\"") {
+      if (match(s, /^[^"\\]+/)) {
+        out = out substr(s, 1, RLENGTH)
+        s = substr(s, RLENGTH + 1)
+        continue
+      }
+      e = substr(s, 2, 1)
+      s = substr(s, 3)
+      if (e == "u") {
+        point = hex(s)
+        s = substr(s, 5)
+        if (point >= 55296 && point < 56320 && substr(s, 1, 2) == "\\u") {
+          low = hex(substr(s, 3))
+          point = 65536 + (point - 55296) * 1024 + low - 56320
+          s = substr(s, 7)
+        }
+        out = out utf8(point)
+      } else if (e == "n" || e == "t" || e == "r" || e == "\\") out = out "\\" e
+      else if (e != "b" && e != "f") out = out e
+    }
+    return out
+  }
+  { sub(/\r$/, "") }
+  /^=[0-9]+ [0-9]+$/ { end = $0; next }
+  /^data:/ && match($0, /"content"[ ]*:[ ]*"/) {
+    print "+" piece(substr($0, RSTART + RLENGTH))
+    fflush()
+    next
+  }
+  /^data:/ && !/"error"/ { next }
+  { other = other $0 }
+  END { print end " " other }'
+}
+
+# Prints the pieces as they come, and says how it ended.
+show() {
+  seen=
+  while IFS= read -r line; do
+    case $line in
+      +*)
+        printf '%b' "${line#+}"
+        seen=yes
+        ;;
+      =*)
+        [ -z "$seen" ] || printf '\n'
+        line=${line#=} rest=${line#* }
+        explain "${line%% *}" "${rest%% *}" "${rest#* }" || return 1
+        [ -n "$seen" ] || { say "$name answered without a word: ${rest#* }" && return 1; }
+        return 0
+        ;;
+    esac
+  done
+  say "the answer of $name broke off"
+  return 1
+}
+
+ask() {
+  question=
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -m)
+        [ $# -gt 1 ] || { say "-m needs the name of a model; closet models lists them" && return 2; }
+        model=$2
+        shift
+        ;;
+      -) question="$question${question:+
+}$(cat)" ;;
+      *) question="$question${question:+ }$1" ;;
+    esac
+    shift
+  done
+  if [ -z "$question" ]; then
+    say "what is the question? closet ask \"Why is the sky blue?\""
+    return 2
+  fi
+  read_key || return 1
+  {
+    printf '{"model":"%s","stream":true,' "$(printf '%s' "$model" | json)"
+    printf '"messages":[{"role":"user","content":"'
+    printf '%s' "$question" | json
+    printf '"}]}'
+  } | {
+    header | curl -sSN -H @- -H 'Content-Type: application/json' --data-binary @/dev/fd/3 \
+      --connect-timeout 5 --speed-limit 1 --speed-time "$patience_s" \
+      -w '\n=%{exitcode} %{http_code}\n' "$url/chat/completions" 2>/dev/null
+  } 3<&0 | pieces | show
+}
+
+if [ -z "$url" ]; then
+  say "CLOSET_URL is not set: open a new shell, or read ~/.config/closet/env.sh"
+  exit 1
+fi
+case ${1:-help} in
+  url) printf '%s\n' "$url" ;;
+  models) look && printf '%s\n' "$ids" ;;
+  health) health ;;
+  ask)
+    shift
+    ask "$@"
+    ;;
+  help | -h | --help) usage ;;
+  *)
+    say "there is no 'closet $1'"
+    usage >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,309 @@
+"""The laptops: locked to the closet, edited one by one, and polite to what is the person's."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.lab.conftest import ROOT, Done, as_root, on, provisioned, site
+
+pytestmark = pytest.mark.usefixtures("provisioned_lab")
+
+CHAT = {"closet/qwen3-coder-next", "closet/qwen3.6-35b"}
+# each of these makes hosted models appear in an opencode that is not locked
+KEYS = " ".join(
+    f"{name}_API_KEY=sk-none"
+    for name in (
+        "OPENAI",
+        "ANTHROPIC",
+        "GEMINI",
+        "OPENROUTER",
+        "GROQ",
+        "MISTRAL",
+        "XAI",
+        "DEEPSEEK",
+    )
+)
+SCHEMA = "https://opencode.ai/config.json"
+# opencode itself adds this line where it is missing
+OWN = """{
+  "$schema": "https://opencode.ai/config.json",
+  // mine
+  "theme": "gruvbox",
+  "share": "auto",
+  "provider": {"openai": {"options": {"apiKey": "sk-mine"}}},
+  "model": "openai/gpt-5",
+  "instructions": ["~/mine.md"],
+}
+"""
+ZED = '{\n  // mine\n  "theme": "Ayu",\n}\n'
+VSCODE = '[\n  {"name": "other", "vendor": "x"}\n]\n'
+LLM = "- model_id: mine\n  model_name: m\n"
+SUPPORT = "Library/Application Support"
+THEIRS = {
+    ".config/opencode/opencode.jsonc": OWN,
+    ".config/opencode/opencode.json": f'{{"$schema": "{SCHEMA}", "keybinds": {{}}}}\n',
+    ".config/zed/settings.json": ZED,
+    f"{SUPPORT}/Code/User/chatLanguageModels.json": VSCODE,
+    f"{SUPPORT}/io.datasette.llm/extra-openai-models.yaml": LLM,
+}
+SHELLS = {"zsh": "zsh -c", "bash": "bash -ic"}
+EDITS: dict[str, object] = {
+    "opencode_model": "qwen3.6-35b",
+    "opencode_permission": {"bash": {"git push*": "ask"}, "webfetch": "deny"},
+    "opencode_agents": {
+        "review": {"mode": "subagent", "description": "reviews", "prompt": "Brief."}
+    },
+    "opencode_instructions": "Speak like a pirate.\n",
+    "client_env_tools": ["llm", "zed", "vscode", "continue", "aider"],
+}
+
+
+def write(host: str, name: str, text: str) -> None:
+    path = shlex.quote(name)
+    on(host, f'mkdir -p "$(dirname {path})" && printf %s {shlex.quote(text)} > {path}')
+
+
+def read(host: str, name: str) -> str:
+    done = on(host, f"cat {shlex.quote(name)}")
+    assert done.code == 0, done.output
+    return done.output
+
+
+def say(host: str, shell: str, words: str, limit_s: float = 60) -> Done:
+    """What a shell of the person's prints; `bash -i` without a terminal complains first."""
+    done = on(host, f"{SHELLS[shell]} {shlex.quote(words)}", limit_s)
+    noise = re.compile(r"^bash: (cannot set terminal|no job control).*\n?", re.MULTILINE)
+    return Done(done.code, noise.sub("", done.output))
+
+
+def used(host: str, folder: str = "~") -> dict[str, object]:
+    done = on(host, f"cd {folder} && timeout 60 opencode debug config", limit_s=90)
+    assert done.code == 0, done.output
+    found: dict[str, object] = json.loads(done.output)
+    return found
+
+
+def laptops(*words: str) -> Done:
+    """Site.yml for two laptops: the one that is edited and one that is not."""
+    return provisioned(site("--limit", "air,pro", *words))
+
+
+def edited(folder: Path, variables: dict[str, object]) -> tuple[str, ...]:
+    """The lab's inventory and one beside it, with one file that matters: host_vars/air.yml."""
+    (folder / "host_vars").mkdir()
+    (folder / "hosts.yml").write_text("all: {vars: {}}\n")
+    (folder / "host_vars/air.yml").write_text(yaml.safe_dump(variables))
+    return ("-i", str(ROOT / "inventories/lab"), "-i", str(folder))
+
+
+@pytest.fixture(scope="module")
+def first_run(fresh_lab: None) -> Done:
+    for name, text in THEIRS.items():
+        write("air", name, text)
+    return provisioned(site())
+
+
+@pytest.fixture(scope="module")
+def provisioned_lab(first_run: Done) -> None:
+    """The lab after its first run."""
+
+
+@pytest.fixture(scope="module")
+def edits(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """An inventory beside the lab's own, with one file: host_vars/air.yml."""
+    return edited(tmp_path_factory.mktemp("edits"), EDITS)
+
+
+def test_what_is_the_persons_is_left_alone_and_conflicts_are_told(first_run: Done) -> None:
+    for name, text in THEIRS.items():
+        assert read("air", name) == text
+    told = " ".join(first_run.output.split())
+    assert "air: /Users/admin/.config/opencode/opencode.jsonc is yours and was left alone" in told
+    assert "share and provider.openai have no effect, since the closet's lock wins" in told
+    assert "model names what the closet does not serve" in told
+    assert "sk-mine" not in told
+    assert "opencode/opencode.json is yours" not in told, "it collides with nothing"
+    own = used("air")
+    assert own["share"] == "disabled"
+    assert own["instructions"] == ["~/mine.md"]
+
+
+@pytest.mark.parametrize("laptop", ["air", "pro", "book"])
+def test_only_the_closet_is_listed_whatever_keys_are_around(laptop: str) -> None:
+    done = on(laptop, f"{KEYS} timeout 60 opencode models", limit_s=90)
+    assert (done.code, set(done.output.split())) == (0, CHAT), done.output
+
+
+def test_only_the_closet_is_listed_without_any_network() -> None:
+    command = f"{KEYS} timeout 60 opencode models > /tmp/offline 2>&1"
+    as_root("air", f"unshare --net su - admin -c {shlex.quote(command)}")
+    assert set(read("air", "/tmp/offline").split()) == CHAT
+
+
+def test_a_project_can_neither_add_nor_take_away() -> None:
+    project = {
+        "enabled_providers": ["openai", "away"],
+        "disabled_providers": ["closet"],
+        "share": "auto",
+        "provider": {
+            "away": {"npm": "@ai-sdk/openai-compatible", "models": {"x": {}}},
+            "closet": {
+                "whitelist": ["evil"],
+                "blacklist": ["qwen3.6-35b"],
+                "options": {"baseURL": "http://example.invalid/v1", "timeout": 1},
+                "models": {
+                    "evil": {"name": "Evil"},
+                    "qwen3.6-35b": {"id": "gpt-9", "status": "deprecated"},
+                    "qwen3-coder-next": {"provider": {"api": "http://example.invalid/v1"}},
+                },
+            },
+        },
+    }
+    on("pro", "mkdir -p ~/project/.opencode && cd ~/project && git init -q .")
+    for name in ("opencode.json", ".opencode/opencode.json"):
+        write("pro", f"project/{name}", json.dumps(project))
+    content = shlex.quote(json.dumps({"enabled_providers": ["openai"]}))
+    words = f"{KEYS} OPENCODE_CONFIG_CONTENT={content} timeout 60 opencode models --verbose"
+    listed = on("pro", f"cd ~/project && {words}", limit_s=90)
+    assert {line for line in listed.output.splitlines() if line.startswith("closet/")} == CHAT
+    assert "/" not in re.sub(r"^closet/.*$|^ .*$", "", listed.output, flags=re.MULTILINE)
+    assert "example.invalid" not in listed.output
+    assert "gpt-9" not in listed.output
+    answered = on("pro", "cd ~/project && timeout 150 opencode run 'Who are you?'", limit_s=180)
+    assert "qwen3-coder-next" in answered.output, answered.output
+    on("pro", "rm -rf ~/project")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_closet_works_in_the_shells(shell: str) -> None:
+    assert say("pro", shell, "closet url").output == "http://attic.local:8000/v1\n"
+    models = say("pro", shell, "closet models").output.split()
+    assert {f"closet/{model}" for model in models} > CHAT
+    health = say("pro", shell, "closet health")
+    assert (health.code, "takes the key of this laptop" in health.output) == (0, True)
+    asked = say("pro", shell, 'echo "and why?" | closet ask "Who are you?" -', limit_s=150)
+    assert (asked.code, "qwen3.6-35b" in asked.output) == (0, True), asked.output
+    both = say("pro", shell, "env | grep -c ^OPENAI_; closet env; env | grep -c ^OPENAI_")
+    assert both.output.split() == ["0", "3"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_closet_says_that_a_key_is_refused(shell: str) -> None:
+    key = read("pro", ".config/closet/key")
+    try:
+        write("pro", ".config/closet/key", "a-key-that-was-taken-back-long-ago-00000\n")
+        for words in ("closet models", "closet ask hello", "closet health"):
+            done = say("pro", shell, words)
+            assert done.code == 1
+            assert "attic refuses the key of this laptop" in done.output
+            assert "taken-back" not in done.output
+    finally:
+        write("pro", ".config/closet/key", key)
+
+
+def test_a_model_or_a_permission_that_cannot_be_is_refused_first(tmp_path: Path) -> None:
+    wrong: dict[str, object] = {
+        "opencode_model": "qwen3.6-35B",
+        "opencode_permission": {"bsh": "ask", "edit": "alow"},
+        "client_env_tools": ["zedd"],
+    }
+    done = site(*edited(tmp_path, wrong), "--limit", "air,pro")
+    assert done.code != 0
+    said = " ".join(done.output.split())
+    for words in (
+        "Nothing was changed.",
+        "air: opencode_model is 'qwen3.6-35B', but attic serves",
+        "do you mean qwen3.6-35b?",
+        "opencode has no permission bsh, do you mean bash?",
+        "opencode_permission.edit is 'alow', and it can be ask, allow, deny, do you mean allow?",
+        "client_env_tools",
+        "zedd",
+    ):
+        assert words in said, done.output[-3000:]
+
+
+def test_edits_reach_that_laptop_alone_and_their_files_keep_what_was_in_them(
+    edits: tuple[str, ...],
+) -> None:
+    done = laptops(*edits)
+    assert {host: done.changed()[host] for host in ("air", "pro")} == {"air": 2, "pro": 0}
+    key = read("air", ".config/closet/key").strip()
+    assert key not in done.output
+    config = used("air")
+    assert config["agent"]["build"]["model"] == "closet/qwen3.6-35b"  # type: ignore[index]
+    assert config["agent"]["review"]["mode"] == "subagent"  # type: ignore[index]
+    assert config["permission"] == EDITS["opencode_permission"]
+    assert config["instructions"] == ["~/mine.md", "/Users/admin/.config/closet/instructions.md"]
+    assert read("air", ".config/closet/instructions.md") == EDITS["opencode_instructions"]
+    assert ZED[:-3] in read("air", ".config/zed/settings.json")
+    assert '"api_url": "http://attic.local:8000/v1"' in read("air", ".config/zed/settings.json")
+    chat = json.loads(read("air", f"{SUPPORT}/Code/User/chatLanguageModels.json"))
+    assert [entry["name"] for entry in chat] == ["other", "closet"]
+    llm = f"{SUPPORT}/io.datasette.llm"
+    models = yaml.safe_load(read("air", f"{llm}/extra-openai-models.yaml"))
+    assert [model["model_id"] for model in models] == ["mine", *sorted(CHAT)]
+    keys = json.loads(read("air", f"{llm}/keys.json"))
+    same = keys == {"closet": key}
+    assert same, "llm has another key than the laptop's"
+    ours = yaml.safe_load(read("air", ".continue/models/closet.yaml"))
+    assert {model["apiBase"] for model in ours["models"]} == {"http://attic.local:8000/v1"}
+    modes = on("air", f"stat -c %a '{llm}/keys.json' ~/.continue/models/closet.yaml")
+    assert modes.output.split() == ["600", "600"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_aider_alone_gets_the_key(shell: str) -> None:
+    on("air", "mkdir -p ~/bin && printf '#!/bin/sh\\nenv | grep ^AIDER_\\n' > ~/bin/aider")
+    on("air", "chmod 755 ~/bin/aider")
+    given = say("air", shell, "PATH=~/bin:$PATH; aider; env | grep -c AIDER_").output.splitlines()
+    assert given[-1] == "0"
+    names = {line.partition("=")[0] for line in given[:-1]}
+    assert names == {
+        "AIDER_OPENAI_API_BASE",
+        "AIDER_OPENAI_API_KEY",
+        "AIDER_MODEL",
+        "AIDER_MODEL_METADATA_FILE",
+    }
+
+
+def test_merging_again_changes_nothing(edits: tuple[str, ...]) -> None:
+    done = laptops(*edits)
+    assert {host: done.changed()[host] for host in ("air", "pro")} == {"air": 0, "pro": 0}
+
+
+def test_without_the_edits_everything_is_as_it_was() -> None:
+    assert laptops().changed()["air"] == 2
+    for name, text in THEIRS.items():
+        assert read("air", name) == text
+    gone = f"'{SUPPORT}/io.datasette.llm/keys.json' .continue/models/closet.yaml"
+    assert on("air", f"ls {gone} .config/closet/instructions.md").output.count("No such file") == 3
+    assert used("air")["instructions"] == ["~/mine.md"]
+
+
+def test_settings_of_theirs_in_the_closets_own_file_stop_the_run() -> None:
+    own = read("air", ".config/opencode/config.json")
+    write("air", ".config/opencode/config.json", '{"theme": "mine"}')
+    done = site("--limit", "air")
+    assert done.code != 0
+    assert "config.json holds settings of yours" in " ".join(done.output.split())
+    assert read("air", ".config/opencode/config.json") == '{"theme": "mine"}'
+    write("air", ".config/opencode/config.json", own)
+
+
+def test_the_defaults_of_an_earlier_version_go_if_nobody_touched_them() -> None:
+    """They had the same text, but for the comment, in the file that is the person's now."""
+    former = read("pro", ".config/opencode/config.json").partition("\n")[2]
+    mine = former.replace("qwen3-coder-next", "qwen3.6-35b")
+    write("pro", ".config/opencode/opencode.json", former)
+    write("air", ".config/opencode/opencode.json", mine)
+    done = laptops()
+    assert {host: done.changed()[host] for host in ("air", "pro")} == {"air": 0, "pro": 1}
+    assert "pro: /Users/admin/.config/opencode/opencode.json" not in " ".join(done.output.split())
+    assert "No such file" in on("pro", "ls .config/opencode/opencode.json").output
+    assert read("air", ".config/opencode/opencode.json") == mine
