@@ -25,12 +25,16 @@ PasswordAuthentication no
 PermitRootLogin no
 UsePAM no
 UseDNS no
-# many connections at once are the lab's normal day, on a Mac they are not
+# many connections at once are the lab's normal day, in a house they are not
 MaxStartups 200:30:400
 MaxSessions 64
+Subsystem sftp internal-sftp
+"""
+"""Of every machine of the lab."""
+MAC_SSHD_CONFIG = f"""\
+{SSHD_CONFIG}\
 # what sshd of macOS gives a command that is run without a login shell
 SetEnv PATH=/usr/bin:/bin:/usr/sbin:/sbin
-Subsystem sftp internal-sftp
 """
 
 
@@ -61,7 +65,7 @@ def write_disk(mac: Mac, lan: Lan) -> None:
         "etc/group": _group(user),
         "etc/gshadow": "",
         "etc/zsh/zshenv": "",
-        "etc/ssh/sshd_config": SSHD_CONFIG,
+        "etc/ssh/sshd_config": MAC_SSHD_CONFIG,
         "etc/sudoers.d/lab": f"{user} ALL=(ALL) NOPASSWD: ALL\n",
         f"Users/{user}/.ssh/authorized_keys": public_key(),
         str(SUPPORT / "mac.json"): json.dumps(dict(mac.facts), indent=2) + "\n",

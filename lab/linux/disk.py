@@ -15,17 +15,6 @@ USER_ID = 1000
 SYSTEM_IDS = (*range(1000), 65534)
 """Accounts that a fresh Debian has too: its own, and nobody."""
 
-SSHD_CONFIG = """\
-HostKey /etc/ssh/ssh_host_ed25519_key
-PasswordAuthentication no
-PermitRootLogin no
-UsePAM no
-UseDNS no
-# many connections at once are the lab's normal day, on a laptop they are not
-MaxStartups 200:30:400
-MaxSessions 64
-Subsystem sftp internal-sftp
-"""
 # As the package sudo of Debian installs it.
 SUDOERS = """\
 Defaults\tenv_reset
@@ -63,7 +52,7 @@ def write_disk(laptop: LinuxLaptop, lan: Lan) -> None:
             (user, "x", f"{USER_ID}", ""),
         ),
         "etc/gshadow": "",
-        "etc/ssh/sshd_config": SSHD_CONFIG,
+        "etc/ssh/sshd_config": disk.SSHD_CONFIG,
         "etc/sudoers": SUDOERS,
         "etc/sudoers.d/lab": f"{user} ALL=(ALL) NOPASSWD: ALL\n",
         f"home/{user}/.ssh/authorized_keys": disk.public_key(),

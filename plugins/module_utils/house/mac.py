@@ -54,6 +54,7 @@ class Mac:
     turned_off: tuple[str, ...] = ()
     """Labels of ours that somebody turned off under Login Items & Extensions."""
     installed: tuple[str, ...] = ()
+    """Complete installations, the newest first."""
     addresses: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
     """Programs that listen on the closet's port and are none of ours."""
@@ -66,7 +67,6 @@ class Mac:
     consent_modes: str = ""
     consent: str = ""
     firewall: tuple[str, ...] = ()
-    """Complete installations, the newest first."""
     reached_at: str | None = None
     """The address of this Mac at which our ssh connection arrives."""
     tailscale: tuple[str, ...] = ()
