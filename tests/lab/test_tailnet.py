@@ -289,8 +289,17 @@ def test_one_run_repairs_the_last_three(home: Path) -> None:
     assert given_tags() == EXPECTED_TAGS
 
 
+def tailscaled_pid() -> str:
+    done = on("attic", "sudo launchctl print system/inference.closet.tailscaled")
+    found = re.search(r"^\tpid = (\d+)$", done.output, re.MULTILINE)
+    return found[1] if found else ""
+
+
 def test_tailscaled_comes_back_when_it_dies() -> None:
+    before = tailscaled_pid()
+    assert before
     on("attic", "sudo launchctl kill SIGKILL system/inference.closet.tailscaled")
+    in_time(lambda: tailscaled_pid() not in ("", before), True, limit_s=90)
     in_time(lambda: status("air"), "200", limit_s=90)
 
 
