@@ -105,9 +105,24 @@ def publish(hub: Hub, plan: Plan) -> None:
     hub.order("commits", {"repo": REPO, "files": files})
 
 
+def level(plan: Plan, scratch: Path) -> None:
+    """Leave the machine to everybody alike: nothing waits for the disk, and memory is at hand.
+
+    A virtual machine gives memory that was free for some seconds back to its host, and who writes
+    next pays for fetching it: up to a third of a pull's time, for whoever came after a pause.
+    """
+    ground = scratch / "ground"
+    with ground.open("wb") as file:
+        for _ in range(sum(plan.sizes)):
+            file.write(bytes(MIB))
+    ground.unlink()
+    os.sync()
+
+
 def measure(hub: Hub, plan: Plan, client: Client, scratch: Path) -> Run:
     """One pull from nothing."""
     target = scratch / client.name
+    level(plan, scratch)
     try:
         return clients.pull(client, hub.endpoint, plan.names, target)
     finally:

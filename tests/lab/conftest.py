@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from lab import state
-from lab.host import pid_one
+from lab.find import away_addresses, find
+from lab.host import pid_one, ssh_argv
 from lab.parts import gobuild
 from lab.paths import cache
 
@@ -92,8 +93,9 @@ def lab(*words: str, limit_s: float = 120) -> Done:
 
 
 def on(host: str, command: str, limit_s: float = 60) -> Done:
-    """Run a shell command on a Mac, by ssh, as its admin user."""
-    return run(sys.executable, "-m", "lab", "shell", host, command, limit_s=limit_s)
+    """Run a shell command on a Mac, by ssh, as its admin user: what `lab shell` runs."""
+    running, machine = find(host)
+    return run(*ssh_argv(machine, away_addresses(running).get(host), command), limit_s=limit_s)
 
 
 def as_root(host: str, command: str) -> None:

@@ -30,7 +30,7 @@ def test_a_role_has_every_part_of_the_contract(role: str) -> None:
 
 
 def test_whoever_leaves_for_good_may_finish_first_and_the_gateway_goes_first() -> None:
-    found = load("playbooks/vars/backends.yml")
+    found = load("roles/closet/vars/main/backends.yml")
     farewells = found["closet_farewells"]
     assert farewells[0]["label"] == label("gateway")
     everybody = {name for names in found["closet_backend_jobs"].values() for name in names}
@@ -48,7 +48,7 @@ def test_a_stop_ends_the_gateway_before_the_server_and_takes_both_away(role: str
 
 
 def test_the_playbooks_know_the_jobs_of_every_backend() -> None:
-    known = load("playbooks/vars/backends.yml")["closet_backend_jobs"]
+    known = load("roles/closet/vars/main/backends.yml")["closet_backend_jobs"]
     assert known == {
         "omlx": [label("omlx")],
         **{role: [label(role), label("gateway")] for role in BEHIND_THE_GATEWAY},
