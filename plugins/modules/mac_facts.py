@@ -116,6 +116,26 @@ firewall:
   returned: when the host was reached
   type: list
   elements: str
+jobs:
+  description:
+    - Labels of this collection's jobs that launchd of a closet has loaded, or has a plist of.
+    - Null where that could not be read, as with a sudo that asks for a password.
+  returned: when the host was reached
+  type: list
+  elements: str
+  sample: [inference.closet.omlx, inference.closet.wired-memory]
+mcp:
+  description: Names of the files that the role mcp keeps in the home of the user.
+  returned: when the host was reached
+  type: list
+  elements: str
+  sample: [claude.json]
+opencode:
+  description: Files of the user's own that opencode reads, below the home.
+  returned: when the host was reached
+  type: list
+  elements: str
+  sample: [.config/opencode/opencode.jsonc]
 kernel:
   description: V(Darwin) or V(Linux).
   returned: when the host was reached

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.closet.inference.plugins.module_utils.house import consent
+from ansible_collections.closet.inference.plugins.module_utils.opencode import files
 
 RECORD = "/opt/closet/state/serving.json"
 # Weights as servers load them; what a repository holds besides is not memory.
@@ -51,6 +52,14 @@ modes=$(ls -ldn CONSENT CONSENT/lan.json 2>/dev/null | awk '{print $1, $3}' | tr
 say consent_modes "$modes"
 say consent "$(head -n 1 CONSENT/lan.json 2>/dev/null)"
 say firewall "$(ls /opt/closet/firewall 2>/dev/null | tr '\n' ' ')"
+mine=$HOME/.config/closet
+say mcp "$(ls "$mine/mcp.sh" "$mine/merged/claude.json" "$mine/merged/vscode-mcp.json" \
+  "$mine"/secrets/* 2>/dev/null | sed 's:.*/::' | tr '\n' ' ')"
+# what a person has configured for opencode, or has where our own file belongs
+for file in THEIRS; do
+  [ ! -e "$HOME/$file" ] || say opencode "$file"
+done
+[ ! -s "$HOME/OURS" ] || head -n 1 "$HOME/OURS" | grep -qF 'MARK' || say opencode OURS
 # A laptop may run Linux, where python3 is no stub and dpkg says what programs are built for
 if [ "$(uname -s)" = Linux ]; then
   say distribution "$(. /etc/os-release 2>/dev/null; printf %s "$ID")"
@@ -70,7 +79,10 @@ say tailscale "$(
   for label in com.tailscale.tailscaled homebrew.mxcl.tailscale; do
     [ -f "/Library/LaunchDaemons/$label.plist" ] && printf '%s ' "$label"
   done)"
-""".replace("CONSENT", consent.FOLDER)
+"""
+LOOK = LOOK.replace("CONSENT", consent.FOLDER).replace("THEIRS", " ".join(files.THEIRS))
+LOOK = LOOK.replace("OURS", files.OURS).replace("MARK", files.MARK)
+# What launchd has of ours, loaded or with a plist; only root is told of those that are loaded.
 # Who listens on the port, and which processes launchd runs for us: pid, parent, grandparent.
 CLOSET = r"""
 say filevault "$(fdesetup status 2>/dev/null)"
@@ -94,6 +106,10 @@ for name in ollama gateway; do
   say served_from "$name $(runs $name /Library/LaunchDaemons/inference.closet.$name.plist)"
 done
 say addresses "$(ifconfig -a 2>/dev/null | sed -n 's/.*inet \([0-9.]*\).*/\1/p' | tr '\n' ' ')"
+listed=$(sudo -n launchctl list 2>/dev/null) && say jobs "told $(
+  { printf '%s\n' "$listed" | awk '{ print $3 }'
+    ls /Library/LaunchDaemons | sed -n 's/[.]plist$//p'
+  } | grep '^inference[.]closet[.]' | sort -u | tr '\n' ' ')"
 say record "$(tr -d '\n' <RECORD 2>/dev/null)"
 parent() { ps -o ppid= -p "$1" 2>/dev/null | tr -d ' '; }
 pids=$(sudo -n lsof -nP -t -iTCP:PORT -sTCP:LISTEN 2>/dev/null ||

@@ -67,6 +67,12 @@ class Mac:
     consent_modes: str = ""
     consent: str = ""
     firewall: tuple[str, ...] = ()
+    jobs: tuple[str, ...] | None = None
+    """Labels of ours that launchd has loaded or has a plist of; None when nobody could say."""
+    mcp: tuple[str, ...] = ()
+    """Files that the role mcp keeps in the user's home, by name."""
+    opencode: tuple[str, ...] = ()
+    """Files of the person's own that opencode reads, below the home."""
     reached_at: str | None = None
     """The address of this Mac at which our ssh connection arrives."""
     tailscale: tuple[str, ...] = ()
@@ -98,6 +104,7 @@ def parse(text: str) -> Mac:
         "hub_line": [],
         "version": [],
         "served_from": [],
+        "opencode": [],
     }
     for line in text.splitlines():
         key, _sign, value = line.strip().partition("=")
@@ -156,6 +163,9 @@ def parse(text: str) -> Mac:
         consent_modes=values.get("consent_modes", ""),
         consent=values.get("consent", ""),
         firewall=tuple(values.get("firewall", "").split()),
+        jobs=tuple(jobs[1:]) if (jobs := values.get("jobs", "").split()) else None,
+        mcp=tuple(values.get("mcp", "").split()),
+        opencode=tuple(many["opencode"]),
         tailnet=values.get("tailnet", ""),
         reached_at=values.get("reached_at") or None,
         tailscale=tuple(values.get("tailscale", "").split()),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.house import look
+from ansible_collections.closet.inference.plugins.module_utils.house import look, mac
+from ansible_collections.closet.inference.plugins.module_utils.opencode import files
 
 MODEL = {"repo": "o/m", "revision": "main"}
 OFFER: dict[str, Any] = {"port": 8000, "models": [MODEL, {"repo": "", "revision": "main"}]}
@@ -59,3 +61,56 @@ def test_the_name_of_an_account_cannot_become_a_command() -> None:
     offer = {"port": 8000, "models": []}
     assert look.text(offer, "", "x; rm -rf /").startswith("account='x; rm -rf /'\n")
     assert "account=" not in look.text(offer).splitlines()[0]
+
+
+def seen_at(home: Path) -> mac.Mac:
+    """What the look at a laptop says of this home."""
+    done = subprocess.run(
+        ["/bin/sh"],
+        input=look.text(None),
+        env={"HOME": str(home)},
+        text=True,
+        capture_output=True,
+        check=True,
+        timeout=30,
+    )
+    assert done.stderr == ""
+    return mac.parse(done.stdout)
+
+
+def write(home: Path, name: str, text: str) -> None:
+    (home / name).parent.mkdir(parents=True, exist_ok=True)
+    (home / name).write_text(text)
+
+
+def test_a_home_with_nothing_but_ours_has_nothing_to_look_into(tmp_path: Path) -> None:
+    write(tmp_path, files.OURS, f"{files.MARK} Edits are lost.\n{{}}\n")
+    (tmp_path / ".config/closet/secrets").mkdir(parents=True)
+    seen = seen_at(tmp_path)
+    assert (seen.opencode, seen.mcp) == ((), ())
+
+
+@pytest.mark.parametrize("name", [*files.THEIRS, files.OURS])
+def test_a_file_of_the_persons_own_is_seen(tmp_path: Path, name: str) -> None:
+    write(tmp_path, name, '{"share": "auto"}\n')
+    assert seen_at(tmp_path).opencode == (name,)
+
+
+@pytest.mark.parametrize(
+    "name", ["mcp.sh", "merged/claude.json", "merged/vscode-mcp.json", "secrets/github"]
+)
+def test_what_the_role_mcp_left_is_seen(tmp_path: Path, name: str) -> None:
+    write(tmp_path, f".config/closet/{name}", "")
+    assert seen_at(tmp_path).mcp == (Path(name).name,)
+
+
+@pytest.mark.parametrize(
+    ("line", "jobs"),
+    [
+        ("", None),
+        ("jobs=told ", ()),
+        ("jobs=told inference.closet.omlx ", ("inference.closet.omlx",)),
+    ],
+)
+def test_no_job_is_another_answer_than_none_at_all(line: str, jobs: tuple[str, ...] | None) -> None:
+    assert mac.parse(f"look=begin\n{line}\nlook=end\n").jobs == jobs
