@@ -108,8 +108,8 @@ def publish(hub: Hub, plan: Plan) -> None:
 def level(plan: Plan, scratch: Path) -> None:
     """Leave the machine to everybody alike: nothing waits for the disk, and memory is at hand.
 
-    A virtual machine gives memory that was free for some seconds back to its host, and who writes
-    next pays for fetching it: up to a third of a pull's time, for whoever came after a pause.
+    Else whoever came after a pause took a tenth longer or more, probably since a virtual machine
+    gives memory that was free for some seconds back to its host, and who writes next fetches it.
     """
     ground = scratch / "ground"
     with ground.open("wb") as file:

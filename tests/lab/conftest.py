@@ -119,7 +119,7 @@ def expose(scope: str, *words: str, limit_s: float = 300) -> Done:
     return run(*playbook, *words, limit_s=limit_s)
 
 
-def cut_the_power_at(task: str, after_s: float, book: str = "site.yml", *words: str) -> None:
+def cut_the_power_at(task: str, after_s: float, book: str, *words: str) -> None:
     """Run a playbook and take attic's power away `after_s` seconds into `task`."""
     with subprocess.Popen(
         ["ansible-playbook", book, *words],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.closet.inference.plugins.module_utils.house import look, mac
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
@@ -102,6 +103,15 @@ def test_a_file_of_the_persons_own_is_seen(tmp_path: Path, name: str) -> None:
 def test_what_the_role_mcp_left_is_seen(tmp_path: Path, name: str) -> None:
     write(tmp_path, f".config/closet/{name}", "")
     assert seen_at(tmp_path).mcp == (Path(name).name,)
+
+
+def test_the_look_knows_every_file_that_the_role_mcp_keeps() -> None:
+    role = yaml.safe_load((Path(__file__).parents[4] / "roles/mcp/vars/main.yml").read_text())
+    kept = [file["record"] for file in role["__mcp_client_files"]]
+    kept += [file["path"] for file in role["__mcp_shell_on"] if "block" not in file]
+    assert len(kept) == 3
+    for path in kept:
+        assert path.replace("{{ __mcp_config }}", "$mine") in look.LOOK
 
 
 @pytest.mark.parametrize(
