@@ -110,6 +110,8 @@ class WebHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "closet-lab-hub"
     timeout = IDLE_TIMEOUT_S
+    # as servers of the world do: else an answer's last bytes wait for the client's delayed ACK
+    disable_nagle_algorithm = True
     server: WebServer
 
     def answer(self) -> None:
