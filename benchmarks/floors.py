@@ -15,7 +15,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 sys.modules["httpx._main"] = None
 import httpcore, httpx
-httpcore.HTTP11Connection.READ_NUM_BYTES = 256 << 10
+httpcore.HTTP11Connection.READ_NUM_BYTES = 512 << 10
 with httpx.Client(follow_redirects=True) as client, ThreadPoolExecutor(4) as pool:
     def drain(url):
         with client.stream("GET", url) as response:
@@ -27,7 +27,7 @@ HASH = """
 import hashlib, sys
 from concurrent.futures import ThreadPoolExecutor
 def digest(size):
-    hasher, piece = hashlib.sha256(), bytes(256 << 10)
+    hasher, piece = hashlib.sha256(), bytes(512 << 10)
     for _ in range(size // len(piece)):
         hasher.update(piece)
     return hasher.hexdigest()

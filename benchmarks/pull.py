@@ -105,24 +105,9 @@ def publish(hub: Hub, plan: Plan) -> None:
     hub.order("commits", {"repo": REPO, "files": files})
 
 
-def level(plan: Plan, scratch: Path) -> None:
-    """Leave the machine to everybody alike: nothing waits for the disk, and memory is at hand.
-
-    Else whoever came after a pause took a tenth longer or more, probably since a virtual machine
-    gives memory that was free for some seconds back to its host, and who writes next fetches it.
-    """
-    ground = scratch / "ground"
-    with ground.open("wb") as file:
-        for _ in range(sum(plan.sizes)):
-            file.write(bytes(MIB))
-    ground.unlink()
-    os.sync()
-
-
 def measure(hub: Hub, plan: Plan, client: Client, scratch: Path) -> Run:
     """One pull from nothing."""
     target = scratch / client.name
-    level(plan, scratch)
     try:
         return clients.pull(client, hub.endpoint, plan.names, target)
     finally:
@@ -212,8 +197,8 @@ def run(plan: Plan, scratch: Path) -> dict[str, Any]:
         ]
         runs: dict[str, list[Run]] = {client.name: [] for client in everybody}
         again: dict[str, list[int]] = {"ours": [], "hf": []}
-        for _ in range(plan.repeats):
-            for client in everybody:
+        for turn in range(plan.repeats):
+            for client in everybody[:: -1 if turn % 2 else 1]:
                 runs[client.name].append(measure(hub, plan, client, scratch))
         for _ in range(plan.repeats):
             for client in everybody[:2]:

@@ -4,10 +4,14 @@
 """Which bytes of a file are here: byte spans, and the journal that proves them after a crash.
 
 The journal is a text file beside `<final>.part`, one JSON value per line, only ever appended:
-first what the part is going to be, then `[offset, length, crc32]` for each piece written, last
+first what the part is going to be, then `[offset, length, proof]` for each piece written, last
 `"verified"`. A line without its data, data without its line, a torn line: none of them does harm,
-because every piece is checked against its crc32 before it is believed. So nothing has to reach the
+because every piece is held against its proof before it is believed. So nothing has to reach the
 disk in any order.
+
+A piece that came in the order of the file has been hashed with all that is before it, so its proof
+is the beginning of that hash, a string. One that came ahead has a proof of its own: its crc32, a
+number.
 """
 
 from __future__ import annotations
@@ -21,11 +25,12 @@ from typing import Any
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import FileEntry
 
 VERSION = 1
-PIECE_BYTES = 256 << 10
+PIECE_BYTES = 512 << 10
 LARGEST_PIECE = 1 << 20
 LARGEST_SEGMENT = 32 << 20  # segments run side by side, and the hash waits for the first of them
 SMALLEST_SEGMENT = 16 << 20
 VERIFIED = "verified"
+PROOF_DIGITS = 16
 
 
 @dataclass(frozen=True, order=True)
@@ -40,13 +45,17 @@ class Span:
         return self.end - self.start
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Piece:
-    """Bytes that were written once, with their checksum."""
+    """Bytes that were written once; `proof` is their crc32, or the file's hash up to their end."""
 
     offset: int
     length: int
-    crc: int
+    proof: int | str
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.length
 
 
 @dataclass(frozen=True)
@@ -104,8 +113,17 @@ def header_line(entry: FileEntry) -> bytes:
     return _line(_identity(entry))
 
 
-def piece_line(offset: int, data: bytes | memoryview | bytearray) -> bytes:
-    return _line([offset, len(data), zlib.crc32(data)])
+def piece_line(piece: Piece) -> bytes:
+    return _line([piece.offset, piece.length, piece.proof])
+
+
+def proof_alone(data: bytes | memoryview) -> int:
+    return zlib.crc32(data)
+
+
+def proof_with_all_before(hasher: Any) -> str:
+    """`hasher` has taken every byte up to the end of the piece."""
+    return str(hasher.hexdigest()[:PROOF_DIGITS])
 
 
 def verified_line() -> bytes:
@@ -150,12 +168,15 @@ def _value(line: bytes) -> Any:
 def _piece(value: Any, size: int) -> Piece | None:
     if not isinstance(value, list) or len(value) != 3:
         return None
-    if not all(isinstance(number, int) for number in value):
+    offset, length, proof = value
+    if not isinstance(offset, int) or not isinstance(length, int):
         return None
-    piece = Piece(*value)
-    inside = piece.offset >= 0 and 0 < piece.length <= LARGEST_PIECE
-    return piece if inside and piece.offset + piece.length <= size else None
+    if not isinstance(proof, (int, str)):
+        return None
+    piece = Piece(offset, length, proof)
+    inside = offset >= 0 and 0 < length <= LARGEST_PIECE
+    return piece if inside and piece.end <= size else None
 
 
 def _spans(pieces: Iterable[Piece]) -> Iterator[Span]:
-    return (Span(piece.offset, piece.offset + piece.length) for piece in pieces)
+    return (Span(piece.offset, piece.end) for piece in pieces)

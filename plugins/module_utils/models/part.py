@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import threading
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +15,14 @@ from typing import Any
 from ansible_collections.closet.inference.plugins.module_utils.files import sync_to_disk
 from ansible_collections.closet.inference.plugins.module_utils.models.crew import StoppedError
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
+    Piece,
     Span,
     gaps,
     header_line,
     merge,
     piece_line,
+    proof_alone,
+    proof_with_all_before,
     verified_line,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import FileEntry
@@ -72,11 +74,26 @@ class Part:
         if journal is None or not usable:
             os.write(self._journal, header_line(self.entry))
             return
-        for piece in sorted(journal.pieces):
-            data = os.pread(self._part, piece.length, piece.offset)
-            if len(data) == piece.length and zlib.crc32(data) == piece.crc:
-                self._have = merge([*self._have, Span(piece.offset, piece.offset + piece.length)])
-                self._hash_if_next(piece.offset, data)
+        for piece in sorted(journal.pieces, key=lambda piece: piece.offset):
+            if self._believe(piece):
+                self._have = merge([*self._have, Span(piece.offset, piece.end)])
+
+    def _believe(self, piece: Piece) -> bool:
+        """Whether the bytes of an earlier run are what its journal says; hashed if they are."""
+        data = os.pread(self._part, piece.length, piece.offset)
+        if len(data) < piece.length:
+            return False
+        hasher = self._hasher.copy()
+        next_to_hash = piece.offset == self._hashed
+        if next_to_hash:
+            hasher.update(data)
+        if isinstance(piece.proof, int):
+            good = proof_alone(data) == piece.proof
+        else:
+            good = next_to_hash and proof_with_all_before(hasher) == piece.proof
+        if good and next_to_hash:
+            self._hasher, self._hashed = hasher, piece.end
+        return good
 
     @property
     def arrived(self) -> int:
@@ -88,20 +105,15 @@ class Part:
             return gaps(self.entry.size, self._have)
 
     def write(self, generation: int, offset: int, data: memoryview) -> None:
-        line = piece_line(offset, data)
         with self._writer(generation):
             _write_at(self._part, data, offset)
-            os.write(self._journal, line)
+            proof = self._hash_if_next(generation, offset, data)
+            piece = Piece(offset, len(data), proof_alone(data) if proof is None else proof)
+            os.write(self._journal, piece_line(piece))
             with self._lock:
-                self._have = merge([*self._have, Span(offset, offset + len(data))])
+                self._have = merge([*self._have, Span(offset, piece.end)])
                 self._unsynced += len(data)
-        if self._hash_lock.acquire(blocking=False):
-            try:
-                if generation == self.generation:
-                    self._hash_if_next(offset, data)
-                    self._hash_some(HASH_AHEAD * len(data))
-            finally:
-                self._hash_lock.release()
+        self._hash_what_came_ahead(generation, HASH_AHEAD * len(data))
 
     @contextmanager
     def _writer(self, generation: int) -> Iterator[None]:
@@ -162,10 +174,26 @@ class Part:
                     os.close(descriptor)
             self._part = self._journal = -1
 
-    def _hash_if_next(self, offset: int, data: bytes | memoryview) -> None:
-        if offset == self._hashed:
+    def _hash_if_next(self, generation: int, offset: int, data: memoryview) -> str | None:
+        """The proof, if the hash was just before these bytes and nobody else is at it."""
+        if not self._hash_lock.acquire(blocking=False):
+            return None
+        try:
+            if generation != self.generation or offset != self._hashed:
+                return None
             self._hasher.update(data)
             self._hashed += len(data)
+            return proof_with_all_before(self._hasher)
+        finally:
+            self._hash_lock.release()
+
+    def _hash_what_came_ahead(self, generation: int, budget: int) -> None:
+        if self._hash_lock.acquire(blocking=False):
+            try:
+                if generation == self.generation:
+                    self._hash_some(budget)
+            finally:
+                self._hash_lock.release()
 
     def _hash_some(self, budget: int) -> None:
         """Hash on from where we are, as far as bytes are here without a gap."""

@@ -24,7 +24,7 @@ CONNECT_NEAR_S = 3.0
 SILENCE_TIMEOUT_S = 30.0
 USER_AGENT = "closet.inference"
 LARGEST_ANSWER = 64 << 20
-CHUNK_BYTES = 256 << 10
+CHUNK_BYTES = 512 << 10
 ORIGINS = 2  # the hub, and the storage that it redirects to
 
 

@@ -277,15 +277,34 @@ def test_every_prefix_of_a_journal_is_safe(tmp_path: Path) -> None:
     assert (arrived[0], arrived[-1]) == (0, 1500)
 
 
-def test_a_damaged_piece_of_a_part_is_fetched_again_alone(tmp_path: Path) -> None:
+def damage(path: Path, at: int) -> None:
+    with path.open("r+b") as stream:
+        stream.seek(at)
+        stream.write(bytes([CONTENT[at] ^ 1]))
+
+
+def test_a_damaged_piece_of_a_part_is_fetched_again_with_what_was_hashed_after_it(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(Killed):
         fetch(tmp_path, Line(iter([("kill", 2000)])))
-    with part_path(tmp_path / ENTRY.path).open("r+b") as stream:
-        stream.seek(3 * PIECE)
-        stream.write(b"\0")
+    damage(part_path(tmp_path / ENTRY.path), 3 * PIECE)
     line = Line(iter(()))
     fetch(tmp_path, line)
-    assert line.sent == SIZE - 2000 + PIECE
+    assert line.sent == SIZE - 3 * PIECE
+    assert part_path(tmp_path / ENTRY.path).read_bytes() == CONTENT
+
+
+def test_a_damaged_piece_of_a_part_that_came_ahead_is_fetched_again_alone(tmp_path: Path) -> None:
+    part = Part(tmp_path / ENTRY.path, ENTRY)
+    part.open()
+    for index in (1, 2, 3):
+        part.write(0, index * PIECE, memoryview(CONTENT)[index * PIECE : (index + 1) * PIECE])
+    part.close()
+    damage(part_path(tmp_path / ENTRY.path), 2 * PIECE)
+    line = Line(iter(()))
+    fetch(tmp_path, line)
+    assert line.sent == SIZE - 2 * PIECE
     assert part_path(tmp_path / ENTRY.path).read_bytes() == CONTENT
 
 
