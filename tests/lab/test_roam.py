@@ -30,8 +30,8 @@ def control(*words: str) -> Any:
 
 
 def key(*words: str) -> str:
-    """A new key for logging in."""
-    return str(control("preauthkeys", "create", "--user", "1", *words)["key"])
+    """A new key for logging in; reusable, since `up` can spend one on an answer it dropped."""
+    return str(control("preauthkeys", "create", "--user", "1", "--reusable", *words)["key"])
 
 
 def nodes() -> dict[str, dict[str, Any]]:

@@ -44,7 +44,9 @@ REASONS: Sequence[tuple[str, str]] = (
     (
         r"already used|been used|single.?use",
         "the auth key was good for one login and has been used: " + MAKE_KEY + ". If this was its "
-        "first login, headscale still has an older node of this host with tags: " + FORGET,
+        "first login, either tailscale, which asks twice when it logs in anew, spent it on an "
+        "answer that it did not wait for; or headscale still has an older node of this host with "
+        "tags: " + FORGET,
     ),
     (
         r"requested tags|tags? .*(invalid|not permitted|not owned)",
