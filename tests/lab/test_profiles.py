@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -303,64 +303,60 @@ def test_an_edit_of_the_profile_that_serves_reaches_the_server_without_a_restart
     unchanged(provisioned(site("-i", home)))
 
 
+# several mistakes at once, since all of them are told at once
 BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "a model twice": (
-        mine(models=["qwen3.6-35b", "qwen3.6-35b"]),
-        ["attic: profile mine names the model qwen3.6-35b twice"],
-    ),
-    "an unknown role": (
-        mine(embedder="qwen3-embedding"),
-        ["profile mine has 'embedder', which is no role of a model"],
-    ),
-    "a size without a unit": (
-        mine(hot_cache="8"),
-        ["hot_cache of profile mine is 8, without a unit: write 8GB"],
+    "a profile that makes no sense": (
+        mine(models=["qwen3.6-35b", "qwen3.6-35b"], embedder="qwen3-embedding", hot_cache="8"),
+        [
+            "attic: profile mine names the model qwen3.6-35b twice",
+            "profile mine has 'embedder', which is no role of a model",
+            "hot_cache of profile mine is 8, without a unit: write 8GB",
+        ],
     ),
     "a reserve larger than the memory": (
         {f"{CLOSET}.attic.wired_memory_reserve_gb": 200},
         ["attic: wired_memory_reserve_gb is 200, and the Mac has 137.4 GB in all"],
     ),
-    "the limit of the article": (
-        {f"{CLOSET}.attic.wired_memory_limit_mb": 98304},
-        ["wired_memory_limit_mb is 98304, and that would lower the limit: macOS 26.5.1 gives"],
-    ),
-    "an address of somebody else": (
-        {f"{CLOSET}.attic.closet_url_host": "10.77.31.77"},
-        ["closet_url_host is 10.77.31.77, and this Mac has", "10.77.31.10"],
-    ),
-    "sudo rules that were broken before": (
-        {},
-        ["attic: its sudo rules were broken before us", "/etc/sudoers.d/mine"],
-    ),
-    "a port that another program uses": (
-        {f"{CLOSET}.attic.closet_port": 8123},
-        ["attic: port 8123 is in use by", "closet_port"],
-    ),
-}
-BEFORE: dict[str, tuple[Callable[[str, str], object], str, str]] = {
-    "sudo rules that were broken before": (
-        as_root,
-        "printf 'admin ALL=(root NOPASSWD: ALL\\n' > /etc/sudoers.d/mine; "
-        "chmod 440 /etc/sudoers.d/mine",
-        "rm /etc/sudoers.d/mine",
-    ),
-    "a port that another program uses": (
-        on,
-        "nohup python3 -m http.server 8123 >/dev/null 2>&1 & echo $! >/tmp/stranger; sleep 2",
-        "kill $(cat /tmp/stranger)",
+    "a Mac that contradicts": (
+        {
+            # as the article has it
+            f"{CLOSET}.attic.wired_memory_limit_mb": 98304,
+            f"{CLOSET}.attic.closet_url_host": "10.77.31.77",
+            f"{CLOSET}.attic.closet_port": 8123,
+        },
+        [
+            "wired_memory_limit_mb is 98304, and that would lower the limit: macOS 26.5.1 gives",
+            "closet_url_host is 10.77.31.77, and this Mac has",
+            "10.77.31.10",
+            "attic: its sudo rules were broken before us",
+            "/etc/sudoers.d/mine",
+            "attic: port 8123 is in use by",
+            "closet_port",
+        ],
     ),
 }
+A_STRANGER = "nohup python3 -m http.server 8123 >/dev/null 2>&1 & echo $! >/tmp/stranger; sleep 2"
+A_TYPO = (
+    "printf 'admin ALL=(root NOPASSWD: ALL\\n' > /etc/sudoers.d/mine; chmod 440 /etc/sudoers.d/mine"
+)
+
+
+@pytest.fixture
+def trouble() -> Iterator[None]:
+    """On the closet: a program on a port, and sudo rules with a typo."""
+    on("attic", A_STRANGER)
+    as_root("attic", A_TYPO)
+    yield
+    as_root("attic", "rm /etc/sudoers.d/mine")
+    on("attic", "kill $(cat /tmp/stranger)")
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_changes_nothing(case: str, tmp_path: Path) -> None:
+def test_bad_input_changes_nothing(case: str, tmp_path: Path, trouble: None) -> None:
     edits, sentences = BAD[case]
-    run_there, begin, end = BEFORE.get(case, (as_root, "true", "true"))
-    run_there("attic", begin)
     before = {host: disk(host) for host in HOSTS}
     done = site("-i", at_home(tmp_path, edits))
     after = {host: disk(host) for host in HOSTS}
-    run_there("attic", end)
     assert done.code != 0, done.output
     text = words_of(done)
     for sentence in [*sentences, "Nothing was changed."]:
