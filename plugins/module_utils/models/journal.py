@@ -132,7 +132,8 @@ def verified_line() -> bytes:
 
 def parse_journal(text: bytes, entry: FileEntry) -> Journal | None:
     """The journal, or None when it is not one for this very content."""
-    lines = text.split(b"\n")
+    # where a page of the disk was lost, zeros follow on what stood before it
+    lines = text.replace(b"\0", b"\n").split(b"\n")
     header = _value(lines[0])
     if not isinstance(header, dict):
         return None

@@ -66,7 +66,8 @@ def test_a_big_file_keeps_every_connection_busy_and_comes_in_order() -> None:
 def test_a_journal_reads_back_over_torn_lines() -> None:
     first, last = Piece(0, 3, "0123456789abcdef"), Piece(20, 3, 7)
     torn = piece_line(Piece(10, 3, 5))[:-4]
-    text = header_line(SHARD) + piece_line(first) + torn + piece_line(last)
+    whole = piece_line(first)[:-1] + b"\0\0 7, 8]\n"  # a page after it was lost
+    text = header_line(SHARD) + whole + torn + piece_line(last)
     journal = parse_journal(text, SHARD)
     assert journal == Journal((first, last), False)
     assert journal.claimed == 6

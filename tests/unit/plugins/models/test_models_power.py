@@ -68,6 +68,7 @@ class Disk:
             page = new if next(choices) % 2 else old
             found += page.ljust(min(PAGE, length - start), b"\0")
         path.write_bytes(bytes(found))
+        self.kept[path.stat().st_ino] = bytes(found)
 
 
 @RELAXED
@@ -99,6 +100,56 @@ def test_what_was_synced_is_not_fetched_again(
     fetch(final.parent, line)
     assert part_path(final).read_bytes() == CONTENT
     assert line.sent <= SIZE - len(safe) * PIECE
+
+
+LIVES = st.lists(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(1, PIECE), st.booleans()), max_size=12),
+    min_size=2,
+    max_size=4,
+)
+
+
+@RELAXED
+@given(lives=LIVES, choices=st.randoms(use_true_random=False))
+def test_nor_is_it_after_several_cuts_with_pieces_of_any_length(
+    tmp_path_factory: pytest.TempPathFactory,
+    lives: list[list[tuple[int, int, bool]]],
+    choices: object,
+) -> None:
+    """Each life writes some of what is missing, the next gap or another, and loses its power."""
+    final = tmp_path_factory.mktemp("lives") / ENTRY.path
+    endless = iter(lambda: choices.randint(0, 5), None)  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        disk = Disk(patch)
+        part = Part(final, ENTRY)
+        part.open()
+        part.write(0, 0, memoryview(CONTENT)[:1])
+        part.sync()  # else most cuts lose the journal with its first line
+        part.close()
+        safe = 1
+        for life in lives:
+            part = Part(final, ENTRY)
+            part.open()
+            assert part.arrived >= safe
+            safe = part.arrived
+            for place, length, sync in life:
+                missing = part.missing()
+                if not missing:
+                    break
+                gap = missing[place % len(missing)]
+                # its beginning, or somewhere in it
+                start = gap.start if place % 3 else gap.start + gap.size // 2
+                part.write(0, start, memoryview(CONTENT)[start : min(start + length, gap.end)])
+                if sync:
+                    part.sync()
+                    safe = part.arrived
+            part.close()
+            for path in (part_path(final), journal_path(final)):
+                disk.lose_power(path, endless)
+    line = Line(iter(()))
+    fetch(final.parent, line)
+    assert part_path(final).read_bytes() == CONTENT
+    assert line.sent <= SIZE - safe
 
 
 def test_a_sync_without_news_leaves_the_disk_alone(

@@ -295,6 +295,26 @@ def test_a_damaged_piece_of_a_part_is_fetched_again_with_what_was_hashed_after_i
     assert part_path(tmp_path / ENTRY.path).read_bytes() == CONTENT
 
 
+def test_bytes_that_came_again_in_other_pieces_are_believed(tmp_path: Path) -> None:
+    """The journal still has the lines of the pieces that were damaged."""
+    final = tmp_path / ENTRY.path
+    write(final, [0, PIECE, 2 * PIECE])
+    damage(part_path(final), 0)
+    assert write(final, [0, 30, PIECE + 30, 3 * PIECE + 30]) == 0
+    assert write(final, []) == 3 * PIECE + 30
+
+
+def write(final: Path, edges: list[int]) -> int:
+    """One run that writes pieces from edge to edge; what it found arrived."""
+    part = Part(final, ENTRY)
+    part.open()
+    found = part.arrived
+    for start, end in zip(edges, edges[1:], strict=False):
+        part.write(0, start, memoryview(CONTENT)[start:end])
+    part.close()
+    return found
+
+
 def test_a_damaged_piece_of_a_part_that_came_ahead_is_fetched_again_alone(tmp_path: Path) -> None:
     part = Part(tmp_path / ENTRY.path, ENTRY)
     part.open()
