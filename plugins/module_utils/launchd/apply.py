@@ -10,7 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.acting import (
+    Account,
+    ActingError,
+    Crew,
+    Rights,
+    account_of,
+)
 from ansible_collections.closet.inference.plugins.module_utils.files import (
+    make_folder,
     remove_file,
     write_atomic,
 )
@@ -41,6 +49,7 @@ from ansible_collections.closet.inference.plugins.module_utils.launchd.plan impo
     is_disabled,
 )
 from ansible_collections.closet.inference.plugins.module_utils.launchd.printout import Printout
+from ansible_collections.closet.inference.plugins.module_utils.launchd.trust import user_of
 from ansible_collections.closet.inference.plugins.module_utils.launchd.verify import Watch
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed
 
@@ -53,13 +62,14 @@ RETRY_S = 15.0
 # What bootout says when the job is gone already, or on its way (36: macOS 11 and older).
 _BOOTED_OUT = (0, NO_SUCH_PROCESS, 36, 37, NO_SUCH_SERVICE)
 _STOP_PAUSE_S = 0.2
+LOG_MODE = 0o600
 _FATAL_DRIFT = {"path", "program", "arguments", "restart_on", "definition"}
 
 
 class Apply:
     """One job's plan being carried out. `done` and `warnings` are true also after an error."""
 
-    def __init__(self, launchctl: Launchctl, want: Want, have: Have) -> None:
+    def __init__(self, launchctl: Launchctl, want: Want, have: Have, crew: Crew) -> None:
         self.done: list[Step] = []
         self.warnings: list[str] = []
         self.loaded: Printout | None = have.job
@@ -68,10 +78,12 @@ class Apply:
         self._want = want
         self._have = have
         self._was_asked = False
+        self._crew = crew
 
     def act(self, steps: Sequence[Step]) -> Watch | None:
         """Carry out the steps; the result watches a job that was started."""
         handlers = {
+            Step.MAKE_LOG: self._make_logs,
             Step.WRITE: self._write,
             Step.REMOVE: self._remove,
             Step.ENABLE: lambda: self._demand(self._launchctl.enable(self._want.target)),
@@ -106,23 +118,38 @@ class Apply:
 
     # --- files ---------------------------------------------------------------------------------
 
+    @property
+    def _rights(self) -> Rights:
+        """An agent's plist lies in its user's home."""
+        return self._crew.for_path(self._want.path)
+
+    def _make_logs(self) -> None:
+        """Empty logs for a job's user in a folder of root's; newsyslog renames them there."""
+        user = user_of(self._definition)
+        if user is None:
+            return
+        for log in self._have.missing_logs:
+            try:
+                write_atomic(log, b"", LOG_MODE, user.uid, user.gid)
+            except OSError as error:
+                raise JobError(f"could not make {log}: {sentence_of(error)}.") from error
+
     def _write(self) -> None:
         want = self._want
         try:
-            folder = Path(want.path).parent
-            if not folder.is_dir():
-                folder.mkdir(mode=0o755)
-                os.chown(folder, want.uid, want.gid)
+            folder = str(Path(want.path).parent)
             data = plist_bytes(want.plist or {})
-            write_atomic(want.path, data, want.mode, want.uid, want.gid)
-        except OSError as error:
-            raise JobError(f"could not write {want.path}: {error.strerror or error}.") from error
+            if not Path(folder).is_dir():
+                self._rights.call(make_folder, folder, 0o755, want.uid, want.gid)
+            self._rights.call(write_atomic, want.path, data, want.mode, want.uid, want.gid)
+        except (OSError, ActingError) as error:
+            raise JobError(f"could not write {want.path}: {sentence_of(error)}.") from error
 
     def _remove(self) -> None:
         try:
-            remove_file(self._want.path)
-        except OSError as error:
-            raise JobError(f"could not remove {self._want.path}: {error.strerror}.") from error
+            self._rights.call(remove_file, self._want.path)
+        except (OSError, ActingError) as error:
+            raise JobError(f"could not remove {self._want.path}: {sentence_of(error)}.") from error
 
     def _put_back(self) -> str:
         """Undo what was done before a load that failed; one sentence about how that went."""
@@ -137,16 +164,16 @@ class Apply:
             if Step.ENABLE in self.done and self._have.override is Override.DISABLED:
                 self._demand(self._launchctl.disable(self._want.target))
                 told.append("It is disabled again, as it was.")
-        except (JobError, OSError) as error:
+        except (JobError, OSError, ActingError) as error:
             told.append(f"Putting things back failed as well: {error}")
         return " ".join(told)
 
     def _put_file_back(self) -> str:
         old, path = self._have.file, self._want.path
         if old.data is None or old.kind is FileKind.ABSENT:
-            remove_file(path)
+            self._rights.call(remove_file, path)
             return f"{path} was removed again, there was none before."
-        write_atomic(path, old.data, old.mode, old.uid, old.gid)
+        self._rights.call(write_atomic, path, old.data, old.mode, old.uid, old.gid)
         return f"The previous {path} is back."
 
     def _load_previous(self) -> str:
@@ -173,12 +200,19 @@ class Apply:
         return explain(result, self._want.target, self._want.path)
 
     def _before_stop(self) -> None:
-        """Let a running process finish first; what comes of it is told, and keeps nothing."""
+        """Let a running process finish first, with the rights of the job's own user.
+
+        What comes of it is told, and keeps nothing.
+        """
         want = self._want
         if self._was_asked or not want.before_stop or not self._have.running:
             return
         self._was_asked = True
-        done = self._runner.run(want.before_stop, want.before_stop_timeout_s)
+        user = self._runs_as()
+        if user is None:
+            done = self._runner.run(want.before_stop, want.before_stop_timeout_s)
+        else:
+            done = self._runner.run(want.before_stop, want.before_stop_timeout_s, user=user)
         if done.rc == 0:
             return
         ended = "took too long" if done.timed_out else f"ended with {done.rc}"
@@ -187,6 +221,16 @@ class Apply:
             f"before {want.target} was told to end, `{want.before_stop[0]}` {ended}"
             f"{f': {said}' if said else ''}"
         )
+
+    def _runs_as(self) -> Account | None:
+        """The user of the process that runs now; None for root, and where we are not root."""
+        if os.geteuid() != 0:
+            return None
+        if self._want.domain.uid is not None:
+            return account_of(self._want.domain.uid)
+        shown = self._have.job.values.get("username") if self._have.job else None
+        known = self._have.file.content or self._definition
+        return user_of({"UserName": shown} if shown else known)
 
     def _bootout(self) -> None:
         self._before_stop()
@@ -306,6 +350,11 @@ class Apply:
             f"Afterwards it is {presence.value}{state}, override {override}, "
             f"{_describe_file(self._want.path)}."
         )
+
+
+def sentence_of(error: Exception) -> str:
+    """What went wrong, without number and path."""
+    return str(getattr(error, "strerror", None) or error).rstrip(".")
 
 
 def _is_loaded(job: Printout, plist: Mapping[str, Any], path: str, fresh: bool) -> bool:

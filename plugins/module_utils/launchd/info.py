@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.acting import Crew, crew
 from ansible_collections.closet.inference.plugins.module_utils.launchd.drift import loaded_drift
 from ansible_collections.closet.inference.plugins.module_utils.launchd.job import (
     default_path,
@@ -40,7 +41,8 @@ def describe_jobs(
         raise JobError(f"there is no user '{domain.missing_user}' for the domain {domain.name}.")
     disabled = launchctl.disabled(domain)
     labels = [label] if label else _labels(launchctl, domain, prefix or "")
-    return [_describe(launchctl, domain, name, disabled) for name in labels]
+    with crew() as hands:
+        return [_describe(launchctl, domain, name, disabled, hands) for name in labels]
 
 
 def _labels(launchctl: Launchctl, domain: Domain, prefix: str) -> list[str]:
@@ -54,10 +56,14 @@ def _labels(launchctl: Launchctl, domain: Domain, prefix: str) -> list[str]:
 
 
 def _describe(
-    launchctl: Launchctl, domain: Domain, label: str, disabled: Mapping[str, bool] | None
+    launchctl: Launchctl,
+    domain: Domain,
+    label: str,
+    disabled: Mapping[str, bool] | None,
+    hands: Crew,
 ) -> dict[str, Any]:
     want = Want(label, domain, default_path(domain, label))
-    want, have = observe(launchctl, want, disabled)
+    want, have = observe(launchctl, want, disabled, hands)
     if have.presence is Presence.UNKNOWN:
         raise JobError(f"cannot tell whether {want.target} is loaded. {have.probe}")
     job = have.job if have.presence is Presence.LOADED else None

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.acting import ActingError, Crew
 from ansible_collections.closet.inference.plugins.module_utils.launchd.dates import unwrapped
 from ansible_collections.closet.inference.plugins.module_utils.launchd.keys import check_plist
 from ansible_collections.closet.inference.plugins.module_utils.launchd.launchctl import Launchctl
@@ -29,7 +30,9 @@ from ansible_collections.closet.inference.plugins.module_utils.launchd.model imp
     Want,
 )
 from ansible_collections.closet.inference.plugins.module_utils.launchd.stamp import stamped
+from ansible_collections.closet.inference.plugins.module_utils.launchd.trust import missing_logs
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
+from ansible_collections.closet.inference.plugins.module_utils.trusted import UntrustedPathError
 
 QUARANTINE = "com.apple.quarantine"
 _LONGEST_LABEL = 200  # its file name, and the one it has while it is written, must fit 255 bytes
@@ -96,11 +99,11 @@ def default_path(domain: Domain, label: str) -> str:
 
 
 def observe(
-    launchctl: Launchctl, want: Want, disabled: Mapping[str, bool] | None
+    launchctl: Launchctl, want: Want, disabled: Mapping[str, bool] | None, crew: Crew
 ) -> tuple[Want, Have]:
     """What there is; the wanted path follows the loaded job where the plist is not ours."""
     if want.domain.missing_user:
-        return want, Have(Presence.ABSENT, file=read_plist(want.path))
+        return want, Have(Presence.ABSENT)
     presence, job, result = launchctl.probe(want.target)
     shown = job.path if job else None
     if want.plist is None and not want.path_is_given and shown and shown.startswith("/"):
@@ -113,10 +116,21 @@ def observe(
     probe = f"`{' '.join(result.argv)}` ended with {result.rc}: {said}"
     if result.rc == 0:
         probe = f"`{' '.join(result.argv)}` printed something that is not this job"
+    file = _file(want.path, crew)
     age_s = None
     if job is not None and job.pid is not None and job.was_restarted_after_a_bad_end:
         age_s = process_age_s(launchctl.runner, job.pid)
-    return want, Have(presence, job, read_plist(want.path), override, probe, age_s)
+    plist = want.plist if want.plist is not None else file.content or {}
+    logs = missing_logs(plist) if want.domain.kind == "system" and os.geteuid() == 0 else ()
+    return want, Have(presence, job, file, override, probe, age_s, logs)
+
+
+def _file(path: str, crew: Crew) -> FileState:
+    """The plist, read with the rights of who can change the folder that it is in."""
+    try:
+        return crew.for_path(path).call(read_plist, path)
+    except (UntrustedPathError, ActingError) as error:
+        raise JobError(f"{path} was not read: {error}.") from error
 
 
 def process_age_s(runner: Runner, pid: int) -> int | None:

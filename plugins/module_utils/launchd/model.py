@@ -65,6 +65,7 @@ class FileKind(enum.Enum):
 class Step(enum.Enum):
     """One thing to do. The last two only look and wait."""
 
+    MAKE_LOG = "make log"
     WRITE = "write"
     REMOVE = "remove"
     ENABLE = "enable"
@@ -146,6 +147,7 @@ class Have:
     override: Override = Override.UNSET
     probe: str = ""
     age_s: int | None = None  # of the process; looked at only where the job may be crashing
+    missing_logs: tuple[str, ...] = ()  # that the job's user cannot make, as root's folder has them
 
     @property
     def running(self) -> bool | None:

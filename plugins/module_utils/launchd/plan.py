@@ -34,17 +34,23 @@ def plan(want: Want, have: Have) -> Plan:
         return _plan_absent(want, have)
     if want.state == "stopped":
         return _plan_stopped(want, have)
-    drift = (*file_drift(want, have), *_job_drift(want, have), *_override_drift(want, have))
+    log = (Step.MAKE_LOG,) if have.missing_logs else ()
+    drift = (
+        *(("log",) if log else ()),
+        *file_drift(want, have),
+        *_job_drift(want, have),
+        *_override_drift(want, have),
+    )
     if have.presence is not Presence.LOADED:
-        return Plan((*_load(want, have), *_verify(want)), drift)
+        return Plan((*log, *_load(want, have), *_verify(want)), drift)
     if needs_reload(want, have):
-        return Plan((Step.BOOTOUT, *_load(want, have), *_verify(want)), drift)
+        return Plan((*log, Step.BOOTOUT, *_load(want, have), *_verify(want)), drift)
     rewrite = (Step.WRITE,) if file_drift(want, have) else ()
     run, verify = _run(want, have)
     override = _set_override(want, have)
     # a process that ignores SIGTERM is loaded anew, which needs the label to be enabled
     changes = (*override, *run) if want.enabled else (*run, *override)
-    return Plan((*rewrite, *changes, *verify), drift)
+    return Plan((*log, *rewrite, *changes, *verify), drift)
 
 
 def definition(want: Want, have: Have) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from ansible_collections.closet.inference.plugins.module_utils.launchd.model imp
     Want,
 )
 from ansible_collections.closet.inference.plugins.module_utils.launchd.plan import definition
+from ansible_collections.closet.inference.plugins.module_utils.launchd.trust import unsafe_parts
 
 _STARTS = {Step.BOOTSTRAP, Step.KICKSTART}
 _GROUP_OR_WORLD_WRITABLE = 0o022
@@ -42,6 +43,8 @@ def refusals(want: Want, have: Have, plan: Plan) -> list[str]:
         found += _session_mismatch(want, have)
         if want.plist is None:
             found += _unfit_foreign_plist(want, have)
+    if want.domain.kind == "system" and _STARTS & set(plan.steps):
+        found += unsafe_parts(definition(want, have))
     return found
 
 
@@ -59,7 +62,7 @@ def lacks(want: Want, have: Have, plan: Plan) -> list[str]:
     if Step.BOOTSTRAP in plan.steps and want.plist is None and have.file.kind is FileKind.ABSENT:
         found.append(f"there is no {want.path}, and no `plist` is given to write it from")
     if _STARTS & set(plan.steps):
-        found += _lacks_of(definition(want, have), want)
+        found += _lacks_of(definition(want, have), want, have)
     return found
 
 
@@ -77,6 +80,8 @@ def remarks(want: Want, have: Have, plan: Plan) -> list[str]:
         found.append(f"{want.label} is disabled: launchd will not start it again when it ends")
     if have.override is Override.UNKNOWN:
         found.append(f"cannot read which labels of {want.domain.name} are disabled")
+    if want.domain.kind == "system" and have.job is not None and not plan.changed:
+        found += [f"{want.label}: {part}" for part in unsafe_parts(definition(want, have))]
     return found if plan.changed else found + _crashes(have)
 
 
@@ -137,7 +142,7 @@ def _may_make_folder(want: Want) -> bool:
     return folder.is_dir() or (own and folder.parent.is_dir())
 
 
-def _lacks_of(plist: Mapping[str, Any], want: Want) -> Iterator[str]:
+def _lacks_of(plist: Mapping[str, Any], want: Want, have: Have) -> Iterator[str]:
     user = _account(plist, want)
     if "UserName" in plist and user is None:
         yield f"the user '{plist['UserName']}' that the job runs as does not exist"
@@ -150,7 +155,7 @@ def _lacks_of(plist: Mapping[str, Any], want: Want) -> Iterator[str]:
     if folder is not None and not Path(folder).is_dir():
         yield f"its working directory {folder} does not exist"
     for key in ("StandardOutPath", "StandardErrorPath"):
-        if key in plist:
+        if key in plist and plist[key] not in have.missing_logs:
             yield from _log_lacks(key, Path(plist[key]), user)
 
 

@@ -9,6 +9,7 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.closet.inference.plugins.module_utils.acting import Account
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.edits import (
     DamagedBlockError,
     MisfitError,
@@ -51,6 +52,7 @@ class Have:
     gid: int = 0
     names: tuple[str, ...] = ()  # in a directory
     parent: str = "directory"  # directory | absent | other
+    writable: bool = True  # a file that can be replaced by one of the same owner
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Scene:
     gids: Mapping[str, int | None]
     euid: int
     check_mode: bool
+    accounts: Mapping[str, Account] = field(default_factory=dict)  # who acts, where not root does
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,10 @@ def plan(wants: Sequence[Want], scene: Scene) -> Plan:
             _plan_merge(want, (uid, gid), folders, scene, made)
             continue
         step = _step(want, have, uid, gid, made)
-        if step:
-            _check_right(want, step, scene, made)
-            made.steps.append(step)
+        if step and want.kind == "edits" and not have.writable:
+            made.warnings.append(_left_alone(want, have, scene))
+        elif step:
+            made.steps += _with_rights(want, step, scene, made)
     made.steps += late
     return made
 
@@ -127,6 +131,8 @@ def _in_the_way(want: Want, have: Have, gone: set[str]) -> str | None:
     """Why what is there must not be replaced or removed; None when it may."""
     if have.kind == "other":
         return "is neither a file nor a folder nor a link; look at it and remove it by hand"
+    if have.kind == "link" and want.kind in ("directory", "edits", "merge"):
+        return f"is a symbolic link to {have.target}, which root does not follow; remove the link"
     if want.kind == "directory":
         return None if have.kind in ("absent", "directory") else "is a file, not a folder"
     if want.kind == "link" and have.kind in ("file", "directory"):
@@ -188,7 +194,7 @@ def _step(want: Want, have: Have, uid: int | None, gid: int | None, made: Plan) 
         differs = have.kind != "link" or have.target != want.target
         action = "link" if differs else "attributes"
         step = Step(want.path, action, have, target=want.target, uid=uid, gid=gid)
-        return step if differs or _attributes_differ(want, step, have) else None
+        return step if differs or _attributes_differ(step, have) else None
     if want.kind == "directory":
         return _directory_step(want, have, uid, gid)
     data = _wanted_data(want, have, made)
@@ -204,6 +210,8 @@ def _content_step(
 ) -> Step | None:
     mode = _file_mode(want, have)
     kept = have if have.kind == "file" else None  # what is not asked for stays as it was
+    if kept and want.kind in ("edits", "merge"):
+        uid, gid = kept.uid, kept.gid  # somebody else's file
     step = Step(
         want.path,
         "write",
@@ -217,7 +225,7 @@ def _content_step(
     )
     if have.kind != "file" or have.data != data:
         return step
-    if _attributes_differ(want, step, have):
+    if _attributes_differ(step, have):
         return Step(want.path, "attributes", have, mode=mode, uid=uid, gid=gid, secret=want.secret)
     return None
 
@@ -227,7 +235,7 @@ def _directory_step(want: Want, have: Have, uid: int | None, gid: int | None) ->
         mode = DEFAULT_MODE["directory"] if want.mode is None else want.mode
         return Step(want.path, "mkdir", have, mode=mode, uid=uid, gid=gid)
     step = Step(want.path, "attributes", have, mode=want.mode, uid=uid, gid=gid)
-    return step if _attributes_differ(want, step, have) else None
+    return step if _attributes_differ(step, have) else None
 
 
 def _wanted_data(want: Want, have: Have, made: Plan) -> bytes | None:
@@ -300,9 +308,11 @@ def _plan_merge(
     if done.before:
         _check_parent(book, kept, folders, scene, made)
     steps = _merge_steps(want, book, (have, kept), ids, done)
+    if not have.writable and any(step.path == want.path for step in steps):
+        made.warnings.append(_left_alone(want, have, scene))
+        return
     for step in steps:
-        _check_right(want, step, scene, made)
-    made.steps.extend(steps)
+        made.steps += _with_rights(want, step, scene, made)
 
 
 def _merge_steps(
@@ -360,6 +370,9 @@ def _edited(text: str, edit: Edit) -> str:
 
 
 def _file_mode(want: Want, have: Have) -> int:
+    if have.kind == "file" and want.kind in ("edits", "merge"):
+        # the mode is its owner's choice, as long as others cannot read a secret of ours in it
+        return have.mode & ~0o077 if want.secret and want.state == "present" else have.mode
     if want.mode is not None:
         return want.mode
     if want.secret:
@@ -367,7 +380,7 @@ def _file_mode(want: Want, have: Have) -> int:
     return have.mode if have.kind == "file" else DEFAULT_MODE[want.kind]
 
 
-def _attributes_differ(want: Want, step: Step, have: Have) -> bool:
+def _attributes_differ(step: Step, have: Have) -> bool:
     return (
         (step.mode is not None and step.mode != have.mode)
         or (step.uid is not None and step.uid != have.uid)
@@ -375,11 +388,64 @@ def _attributes_differ(want: Want, step: Step, have: Have) -> bool:
     )
 
 
-def _check_right(want: Want, step: Step, scene: Scene, made: Plan) -> None:
-    current = step.have.uid if step.have.kind != "absent" and step.action == "attributes" else None
-    owner_after = scene.euid if current is None else current
-    if scene.euid != 0 and step.uid is not None and step.uid != owner_after:
-        made.problems.append(
-            f"{want.path} shall belong to {want.owner or step.uid}, and only root may give files "
-            "away; run the task with become: true"
+def _left_alone(want: Want, have: Have, scene: Scene) -> str:
+    """What to tell of a file that its account cannot replace: one in a store of dotfiles."""
+    account = scene.accounts.get(want.path)
+    who = account.name if account else f"uid {scene.euid}"
+    words = (
+        f"{want.path} is left as it is: {who} cannot replace {have.real} (owner {have.uid}, mode "
+    )
+    words += f"{have.mode:04o}). "
+    if want.secret:
+        return words + "What belongs into it is a secret, and is not shown"
+    if want.state == "absent":
+        return (
+            words + "It holds lines of ours that are no longer wanted: remove them where it is made"
         )
+    if want.kind == "merge":
+        ours = alone(want.entries)
+    else:
+        ours = "".join(_edited("", edit) for edit in want.edits if edit.present)
+    return words + f"Add this where it is made:\n{ours.rstrip()}"
+
+
+def _with_rights(want: Want, step: Step, scene: Scene, made: Plan) -> list[Step]:
+    """The step as who acts there may do it; a problem when that account may not."""
+    account = scene.accounts.get(want.path)
+    acting = account.uid if account else scene.euid
+    if acting == 0:
+        return [step]
+    have = step.have
+    problem = None
+    if step.action == "attributes" and have.uid != acting:
+        problem = (
+            f"{want.path} belongs to uid {have.uid}, and who acts there is uid {acting}; give it "
+            f"back: sudo chown {account.name if account else acting} {have.real}"
+        )
+    elif step.uid is not None and step.uid != acting:
+        problem = _not_the_owner(want, step, account)
+    elif account and want.group and step.gid not in account.groups and step.gid != have.gid:
+        problem = (
+            f"{want.path}: {account.name} is not in the group {want.group}, so it cannot give it "
+            "the file; leave group out"
+        )
+    if problem:
+        made.problems.append(problem)
+        return []
+    if account and step.gid not in account.groups:
+        step = replace(step, gid=None)
+    return [step]
+
+
+def _not_the_owner(want: Want, step: Step, account: Account | None) -> str:
+    owner = want.owner or f"uid {step.uid}"
+    if account is None:
+        return (
+            f"{want.path} shall belong to {owner}, and only root may give files away; run the task "
+            "with become: true"
+        )
+    return (
+        f"{want.path} cannot belong to {owner}: {account.name} can change a folder above it, so "
+        f"files there are written with the rights of {account.name}; leave owner out, or give that "
+        "folder to root"
+    )

@@ -10,6 +10,7 @@ import pwd
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.acting import ActingError, crew
 from ansible_collections.closet.inference.plugins.module_utils.filediff import (
     Diff,
     content_diff,
@@ -18,10 +19,12 @@ from ansible_collections.closet.inference.plugins.module_utils.filediff import (
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.host import (
     apply,
     observe,
+    rights_of,
     try_validators,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.plan import (
     Have,
+    Plan,
     Step,
     plan,
 )
@@ -41,15 +44,17 @@ def execute(
     FilesRefusedError: nothing was touched. FilesNotWrittenError: everything was put back.
     """
     wants = parse_wants(params["files"], params.get("secret_contents") or ())
-    made = plan(wants, observe(wants, check_mode))
-    if made.problems:
-        said = "; ".join(made.problems)
-        raise FilesRefusedError(
-            said + ("" if said.endswith("\n") else ". ") + "Nothing was written."
-        )
-    warnings = made.warnings + try_validators(made.steps, runner, folder, check_mode)
-    if not check_mode:
-        apply(made.steps)
+    with crew() as hands:
+        rights = rights_of(wants, hands)
+        try:
+            made = plan(wants, observe(wants, check_mode, rights))
+            _refuse(made)
+            warnings = made.warnings
+            warnings += try_validators(made.steps, runner, folder, check_mode, rights)
+        except ActingError as error:
+            raise FilesRefusedError(f"{error}. Nothing was written.") from error
+        if not check_mode:
+            apply(made.steps, rights)
     touched = {step.path for step in made.steps}
     result = {
         "changed": bool(made.steps),
@@ -61,6 +66,14 @@ def execute(
         "diff": [entry for step in made.steps for entry in diffs(step)],
     }
     return result, warnings
+
+
+def _refuse(made: Plan) -> None:
+    if made.problems:
+        said = "; ".join(made.problems)
+        raise FilesRefusedError(
+            said + ("" if said.endswith("\n") else ". ") + "Nothing was written."
+        )
 
 
 def diffs(step: Step) -> list[Diff]:

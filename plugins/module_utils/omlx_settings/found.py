@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.closet.inference.plugins.module_utils.files import read_file
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
     Document,
     same,
@@ -50,18 +52,22 @@ class Owner:
 
 
 def found(path: Path) -> Found:
-    """Read one file; raises SettingsNotWrittenError."""
+    """Read one file, where the account's own links lead; raises SettingsNotWrittenError."""
     try:
-        data = path.read_bytes()
-        status = path.stat()
+        data, status = read_file(real_path(path))
     except (FileNotFoundError, NotADirectoryError):
         return Found(None, None)
     except OSError as error:
         raise SettingsNotWrittenError(
-            f"{path} cannot be read: {error.strerror}; run the task as its owner or with "
-            "become: true"
+            f"{path} cannot be read with the rights of uid {os.geteuid()}: {error.strerror}; see "
+            f"who owns it and where it leads: sudo ls -l {path}"
         ) from error
     return Found(data, _parsed(data), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+
+
+def real_path(path: Path) -> Path:
+    """Where the account's links lead; root follows none."""
+    return path if os.geteuid() == 0 else Path(os.path.realpath(path))
 
 
 def _parsed(data: bytes) -> Document | None:

@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.acting import ActingError, crew
 from ansible_collections.closet.inference.plugins.module_utils.files import (
-    sync_folder,
+    make_folder,
+    read_file,
+    set_attributes,
     write_atomic,
 )
 from ansible_collections.closet.inference.plugins.module_utils.house import consent
@@ -35,9 +39,13 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.fou
     attributes_differ,
     differs,
     found,
+    real_path,
 )
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.keys import by_name
-from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import settle
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import (
+    Told,
+    settle,
+)
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
     Document,
     Planned,
@@ -50,6 +58,7 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.sho
     diffs,
     live_diffs,
 )
+from ansible_collections.closet.inference.plugins.module_utils.trusted import UntrustedPathError
 
 
 def execute(
@@ -57,39 +66,82 @@ def execute(
 ) -> tuple[dict[str, Any], list[str]]:
     """The result and the warnings.
 
+    Everything is done with the rights of the account in whose home omlx keeps its files.
     Raises SettingsRefusedError before anything was touched, NotToldError before any file.
     """
-    want = _want(params)
     warnings: list[str] = []
-    owner = _owner(params, check_mode, warnings)
-    folder = _folder(params["base_path"], check_mode, warnings)
-    folder_now = attributes(folder)
-    have = {name: found(folder / name) for name in (SETTINGS, MODELS)}
+    owner = _owner(params, check_mode, warnings)  # before any fork: it looks up accounts
+    base_path = str(params["base_path"])
+    with crew() as hands:
+        try:
+            outside = hands.for_path(base_path)
+            place = outside.call(_place, base_path, check_mode)
+            warnings += place.warnings
+            folder_differs = attributes_differ(place.now, FOLDER_MODE, owner)
+            inside = hands.for_path(f"{place.path}/{SETTINGS}", owner.uid)
+            made = inside.call(_decide, dict(params), place.path, owner, check_mode)
+            if not check_mode:
+                if folder_differs:
+                    outside.call(_place_folder, place.path, owner)
+                inside = hands.for_path(f"{place.path}/{SETTINGS}", owner.uid)
+                inside.call(_write_what_differs, place.path, made, owner)
+        except UntrustedPathError as error:
+            raise SettingsRefusedError(f"{error.filename}: {error.strerror}") from error
+        except ActingError as error:
+            raise SettingsNotWrittenError(str(error)) from error
+    warnings += made.warnings
+    planned, told = made.planned, made.told
+    names = [*planned.changed_keys, *told.changed_keys]
+    shown = diffs(
+        Path(place.path), place.now, folder_differs, made.steps, made.have, planned, owner
+    )
+    result = {
+        "changed": bool(made.steps) or folder_differs or bool(told.changed_keys),
+        "changed_keys": list(dict.fromkeys(names)),
+        "digest": made.want.digest(planned.settings),
+        "restart_needed": told.restart,
+        "diff": shown + live_diffs(told.changes),
+    }
+    return result, warnings
+
+
+@dataclass(frozen=True)
+class _Place:
+    """omlx's folder; `now` is None where there is none yet."""
+
+    path: str
+    now: Found | None
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """What is to be written, and what the running server was told."""
+
+    want: Want
+    planned: Planned
+    have: Mapping[str, Found]
+    steps: list[str]
+    told: Told
+    warnings: list[str]
+
+
+def _decide(params: Mapping[str, Any], folder: str, owner: Owner, check_mode: bool) -> _Decision:
+    want = _want(params)
+    have = {name: found(Path(folder, name)) for name in (SETTINGS, MODELS)}
     planned = plan(want, have[SETTINGS].document, have[MODELS].document)
     wanted = _wanted(want, planned)
     steps = [name for name, document in wanted.items() if differs(have[name], document, owner)]
-    folder_differs = attributes_differ(folder_now, FOLDER_MODE, owner)
     # a server that runs is told first: it writes the files too, from what it has in memory
     document = have[SETTINGS].document
     told = settle(
         Running(*local_end(document)), document, want, _is_told(planned.changed_keys), check_mode
     )
-    warnings += [f"this omlx did not take {name}; it goes on without" for name in told.ignored]
+    warnings = [f"this omlx did not take {name}; it goes on without" for name in told.ignored]
     for name in steps:
         if have[name].broken:
-            warnings.append(_keep_aside(folder / name, have[name], owner, check_mode))
-    if not check_mode:
-        _write_what_differs(folder, folder_differs, want, owner)
-    names = [*planned.changed_keys, *told.changed_keys]
-    shown = diffs(folder, folder_now, folder_differs, steps, have, planned, owner)
-    result = {
-        "changed": bool(steps) or folder_differs or bool(told.changed_keys),
-        "changed_keys": list(dict.fromkeys(names)),
-        "digest": want.digest(planned.settings),
-        "restart_needed": told.restart,
-        "diff": shown + live_diffs(told.changes),
-    }
-    return result, warnings
+            warnings.append(_keep_aside(Path(folder, name), have[name], owner, check_mode))
+    return _Decision(want, planned, have, steps, told, warnings)
 
 
 def _is_told(changed_keys: Iterable[str]) -> bool:
@@ -117,20 +169,21 @@ def _wanted(want: Want, planned: Planned) -> dict[str, Document | None]:
     }
 
 
-def _write_what_differs(folder: Path, folder_differs: bool, want: Want, owner: Owner) -> None:
+def _write_what_differs(folder: str, made: _Decision, owner: Owner) -> None:
     """Look once more: omlx may have written settings.json since, when it was told its keys."""
-    have = {name: found(folder / name) for name in (SETTINGS, MODELS)}
-    wanted = _wanted(want, plan(want, have[SETTINGS].document, have[MODELS].document))
-    documents = {
-        name: document for name, document in wanted.items() if differs(have[name], document, owner)
-    }
-    _apply(folder, folder_differs, documents, have, owner)
+    have = {name: found(Path(folder, name)) for name in (SETTINGS, MODELS)}
+    planned = plan(made.want, have[SETTINGS].document, have[MODELS].document)
+    for name, document in _wanted(made.want, planned).items():
+        if differs(have[name], document, owner):
+            data = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+            _write(Path(folder, name), data, have[name], owner)
 
 
-def _folder(base_path: str, check_mode: bool, warnings: list[str]) -> Path:
+def _place(base_path: str, check_mode: bool) -> _Place:
     if not base_path.startswith("/"):
         raise SettingsRefusedError(f"base_path '{base_path}' is not an absolute path")
-    folder = Path(os.path.realpath(base_path))
+    folder = real_path(Path(base_path))
+    warnings = []
     if folder.exists() and not folder.is_dir():
         raise SettingsRefusedError(f"base_path {base_path} is not a folder")
     if not folder.parent.is_dir():
@@ -138,7 +191,7 @@ def _folder(base_path: str, check_mode: bool, warnings: list[str]) -> Path:
         if not check_mode:
             raise SettingsRefusedError(words)
         warnings.append(f"{words} yet")
-    return folder
+    return _Place(str(folder), attributes(folder), warnings)
 
 
 def _owner(params: Mapping[str, Any], check_mode: bool, warnings: list[str]) -> Owner:
@@ -161,7 +214,7 @@ def _keep_aside(path: Path, have: Found, owner: Owner, check_mode: bool) -> str:
     number = 1
     while True:
         aside = path.with_name(f"{path.name}.broken-{number}")
-        if not aside.exists() or aside.read_bytes() == data:
+        if _is_free_for(aside, data):
             break
         number += 1
     words = f"{path} is not a JSON object, with which omlx would start on its defaults (no API key)"
@@ -171,34 +224,23 @@ def _keep_aside(path: Path, have: Found, owner: Owner, check_mode: bool) -> str:
     return f"{words}; it was kept as {aside.name} and replaced"
 
 
-def _apply(
-    folder: Path,
-    folder_differs: bool,
-    documents: Mapping[str, Document | None],
-    have: Mapping[str, Found],
-    owner: Owner,
-) -> None:
+def _is_free_for(aside: Path, data: bytes) -> bool:
     try:
-        if folder_differs:
-            _place_folder(folder, owner)
+        return read_file(aside)[0] == data
+    except FileNotFoundError:
+        return True
+    except OSError:  # whatever it is, it is not our copy
+        return False
+
+
+def _place_folder(folder: str, owner: Owner) -> None:
+    try:
+        if Path(folder).is_dir():
+            set_attributes(folder, FOLDER_MODE, owner.uid, owner.gid)
+        else:
+            make_folder(folder, FOLDER_MODE, owner.uid, owner.gid)
     except OSError as error:
         raise SettingsNotWrittenError(f"{folder} could not be changed: {error.strerror}") from error
-    for name, document in documents.items():
-        data = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
-        _write(folder / name, data, have[name], owner)
-
-
-def _place_folder(folder: Path, owner: Owner) -> None:
-    if not folder.is_dir():
-        folder.mkdir(mode=FOLDER_MODE)
-        sync_folder(folder.parent)
-    if owner.uid is not None or owner.gid is not None:
-        os.chown(
-            folder,
-            -1 if owner.uid is None else owner.uid,
-            -1 if owner.gid is None else owner.gid,
-        )
-    folder.chmod(FOLDER_MODE)
 
 
 def _write(path: Path, data: bytes, have: Found, owner: Owner) -> None:
@@ -206,9 +248,10 @@ def _write(path: Path, data: bytes, have: Found, owner: Owner) -> None:
     uid = kept.uid if kept and owner.uid is None else owner.uid
     gid = kept.gid if kept and owner.gid is None else owner.gid
     try:
-        write_atomic(path, data, FILE_MODE, uid, gid)
+        write_atomic(real_path(path), data, FILE_MODE, uid, gid)
     except OSError as error:
         raise SettingsNotWrittenError(
-            f"{path} could not be written: {error.strerror}; it is as it was. Check free space and "
-            "who owns the folder (ls -ld), then run again"
+            f"{path} could not be written with the rights of uid {os.geteuid()}: "
+            f"{error.strerror}; it is as it was. Check free space and who owns the folder and the "
+            f"file: sudo ls -la {path.parent}, then run again"
         ) from error

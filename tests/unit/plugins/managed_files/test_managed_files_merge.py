@@ -136,7 +136,7 @@ def cut_after(
 ) -> bool:
     """Run, and lose power before step number `steps`; False when the run had no more steps."""
 
-    def apply(todo: Sequence[Step]) -> None:
+    def apply(todo: Sequence[Step], _rights: object) -> None:
         for number, step in enumerate(todo):
             if number == steps:
                 raise PowerCutError

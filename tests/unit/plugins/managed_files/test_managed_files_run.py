@@ -17,7 +17,6 @@ import pytest
 from ansible_collections.closet.inference.plugins.module_utils.managed_files import host
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.host import (
     FilesNotWrittenError,
-    observe,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.plan import (
     Have,
@@ -254,23 +253,24 @@ def test_a_damaged_block_is_named(root: Path, tmp_path: Path) -> None:
         run([{"path": f"{root}/shared", "block": "x", "block_name": "b"}], tmp_path)
 
 
-def test_symbolic_links_among_parents_are_followed(root: Path, tmp_path: Path) -> None:
+def test_root_follows_no_link_among_parents(root: Path, tmp_path: Path) -> None:
     (root / "private").mkdir()
     (root / "etc").symlink_to("private")
-    entries = [
-        {"path": f"{root}/etc/d", "state": "directory"},
-        {"path": f"{root}/etc/d/x", "content": "x"},
-    ]
-    assert run(entries, tmp_path)["changed"] is True
-    assert (root / "private/d/x").read_text() == "x"
-    assert (root / "etc").is_symlink()
-    assert run(entries, tmp_path)["changed"] is False
+    with pytest.raises(FilesRefusedError, match=r"etc is a symbolic link to private, and root"):
+        run([{"path": f"{root}/etc/d", "state": "directory"}], tmp_path)
+    assert list((root / "private").iterdir()) == []
 
 
-def test_an_edit_follows_somebody_elses_link(root: Path, tmp_path: Path) -> None:
-    run([{"path": f"{root}/pointer", "line": "x"}], tmp_path)
-    assert (root / "pointer").is_symlink()
-    assert (root / "old").read_text() == "old\nx\n"
+@pytest.mark.parametrize(
+    "entry", [{"line": "x"}, {"block": "x", "block_name": "b"}, {"state": "directory"}]
+)
+def test_root_edits_nothing_through_a_link(
+    root: Path, tmp_path: Path, entry: dict[str, str]
+) -> None:
+    before = snapshot(root)
+    with pytest.raises(FilesRefusedError, match="is a symbolic link to old, which root does not"):
+        run([{"path": f"{root}/pointer", **entry}], tmp_path)
+    assert snapshot(root) == before
 
 
 def test_edits_taken_out_of_a_file_that_is_not_there(root: Path, tmp_path: Path) -> None:
@@ -331,10 +331,3 @@ def test_rights_and_what_an_earlier_task_would_bring(
     made = plan(parse_wants([{"path": "/x", "content": "x", **entry}]), scene(**facts))
     assert [str(problem) in words for words in made.problems] == ([True] if problem else [])
     assert [str(warning) in words for words in made.warnings] == ([True] if warning else [])
-
-
-def test_observing_follows_what_the_path_is_for(root: Path) -> None:
-    wants = parse_wants([{"path": f"{root}/pointer", "content": "x"}])
-    assert observe(wants, False).have[f"{root}/pointer"].kind == "link"
-    wants = parse_wants([{"path": f"{root}/pointer", "line": "x"}])
-    assert observe(wants, False).have[f"{root}/pointer"].kind == "file"

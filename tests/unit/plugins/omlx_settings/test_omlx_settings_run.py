@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.pla
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.run import execute
 
 KEY = "sk-very-secret-0123456789"
+NOBODY = 65534
 OLD_KEY = "sk-older-secret-987654321"
 
 
@@ -163,7 +165,7 @@ def test_a_failed_write_names_the_file(base: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(run, "write_atomic", full)
     with pytest.raises(
-        SettingsNotWrittenError, match=r"settings\.json could not be written: No sp"
+        SettingsNotWrittenError, match=r"settings\.json could not be written with the rights of uid 0: No sp"
     ):
         execute(params(base))
 
@@ -184,13 +186,17 @@ def test_modes_are_put_right(base: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_owner_and_who_had_it(base: Path) -> None:
-    execute(params(base, owner="12", group="34"))
-    assert {(path.stat().st_uid, path.stat().st_gid) for path in [base, *base.glob("*")]} == {
-        (12, 34)
-    }
-    execute(params(base, api_key=OLD_KEY))
-    assert (base / "settings.json").stat().st_uid == 12
+def test_owner_and_who_had_it() -> None:
+    # a folder that nobody can reach, as pytest's own are closed to others
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        Path(place).chmod(0o755)
+        base = Path(place, "omlx")
+        execute(params(base, owner=str(NOBODY), group=str(NOBODY)))
+        assert {(path.stat().st_uid, path.stat().st_gid) for path in [base, *base.glob("*")]} == {
+            (NOBODY, NOBODY)
+        }
+        execute(params(base, api_key=OLD_KEY))
+        assert (base / "settings.json").stat().st_uid == NOBODY
 
 
 def test_an_empty_key_takes_the_one_in_the_file_out(base: Path) -> None:
