@@ -176,7 +176,12 @@ class _Process:
             _send(self._asks, pickle.dumps((function, args)))
         except BrokenPipeError:
             raise self._ended() from None
-        good, answer = _load(self._receive())
+        try:
+            good, answer = _load(self._receive())
+        except pickle.UnpicklingError as error:
+            raise ActingError(
+                f"the process of {self._account.name} gave no answer: {error}"
+            ) from error
         if not good:
             raise answer
         return answer

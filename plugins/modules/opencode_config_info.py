@@ -77,11 +77,13 @@ conflicts:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.closet.inference.plugins.module_utils.acting import ActingError, crew
 from ansible_collections.closet.inference.plugins.module_utils.opencode.conflicts import Closet
 from ansible_collections.closet.inference.plugins.module_utils.opencode.files import (
     NotOursError,
     conflicts,
 )
+from ansible_collections.closet.inference.plugins.module_utils.trusted import UntrustedPathError
 
 
 def main() -> None:
@@ -104,9 +106,14 @@ def main() -> None:
         locked_permission=tuple(given["permissions"]),
         agents=tuple(given["agents"]),
     )
+    home = given["home"]
     try:
-        found = conflicts(given["home"], closet, given["former"])
-    except NotOursError as error:
+        with crew() as hands:
+            rights = hands.for_path(f"{home}/.config")
+            found = rights.call(conflicts, home, closet, given["former"])
+    except UntrustedPathError as error:
+        module.fail_json(msg=f"{given['host']}: {home}: {error.strerror}")
+    except (NotOursError, ActingError) as error:
         module.fail_json(msg=f"{given['host']}: {error}")
     told = {path: f"{given['host']}: {sentence}" for path, sentence in found.items()}
     for sentence in told.values():

@@ -28,6 +28,7 @@ from ansible_collections.closet.inference.plugins.module_utils.acting import (
     Rights,
 )
 from ansible_collections.closet.inference.plugins.module_utils.files import (
+    folder_of,
     link_target,
     make_folder,
     make_link,
@@ -180,15 +181,13 @@ def _is_writable(real: str, found: os.stat_result | None) -> bool:
 
 
 def _parent_kind(folder: str) -> str:
-    if folder == "/":
-        return "directory"
     try:
-        found = status_of(folder) if os.geteuid() == 0 else Path(folder).stat()
-    except (FileNotFoundError, NotADirectoryError):
+        with folder_of(posixpath.join(folder, "any")):
+            return "directory"
+    except FileNotFoundError:
         return "absent"
-    if os.geteuid() == 0 and stat.S_ISLNK(found.st_mode):
-        found = Path(folder).stat()  # /etc on a Mac; opening it refuses any other
-    return "directory" if stat.S_ISDIR(found.st_mode) else "other"
+    except NotADirectoryError:
+        return "other"
 
 
 def try_validators(

@@ -26,15 +26,17 @@ class House:
     def __init__(self, folder: Path, on_battery: str) -> None:
         self.folder = folder
         drain = [str(folder / "drain"), "--idle=60"]
-        jobs = [{"label": "a.omlx", "drain": drain}, {"label": "a.mlx-lm"}]
+        jobs = [{"label": "a.omlx", "drain": drain, "user": "svc"}, {"label": "a.mlx-lm"}]
         variables = {"power_on_battery": on_battery, "power_jobs": jobs, "power_keep_models": []}
         template = trust_as_template(TEMPLATE.read_text())
         text = str(Templar(DataLoader(), variables=variables).template(template))
         text = text.replace("PATH=/usr/bin", f"HERE={folder}; export HERE\nPATH={folder}:/usr/bin")
-        text = text.replace("/opt/closet/", f"{folder}/")
+        text = text.replace("/opt/closet/", f"{folder}/").replace("/usr/bin/sudo", f"{folder}/sudo")
         self.write("closet-power", text.replace("/Library/LaunchDaemons/", f"{folder}/"))
         self.write("launchctl", LAUNCHCTL)
         self.write("drain", '#!/bin/sh\necho "drain $*" >>"$HERE/notes"\n')
+        sudo = '#!/bin/sh\necho "as $4:" >>"$HERE/notes"\nshift 5\nexec "$@"\n'
+        self.write("sudo", sudo)
 
     def write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)
@@ -55,7 +57,7 @@ class House:
 @pytest.mark.parametrize(
     ("label", "ended"),
     [
-        ("a.omlx", ["drain --idle=60", "bootout system/a.omlx"]),
+        ("a.omlx", ["as svc:", "drain --idle=60", "bootout system/a.omlx"]),
         ("a.mlx-lm", ["bootout system/a.mlx-lm"]),
     ],
 )
@@ -90,7 +92,7 @@ def test_a_job_that_is_no_longer_defined_is_not_started(tmp_path: Path) -> None:
 def test_lean_unloads_where_it_can_and_stops_the_others(tmp_path: Path) -> None:
     house = House(tmp_path, "lean")
     house.loads("a.omlx")
-    assert house.looks("Battery Power") == ["drain --idle=0 --only-idle"]
+    assert house.looks("Battery Power") == ["as svc:", "drain --idle=0 --only-idle"]
     (tmp_path / "a.omlx.loaded").unlink()
     house.loads("a.mlx-lm")
     assert house.looks("Battery Power") == ["bootout system/a.mlx-lm"]

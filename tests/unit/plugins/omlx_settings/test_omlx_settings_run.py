@@ -164,9 +164,8 @@ def test_a_failed_write_names_the_file(base: Path, monkeypatch: pytest.MonkeyPat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(run, "write_atomic", full)
-    with pytest.raises(
-        SettingsNotWrittenError, match=r"settings\.json could not be written with the rights of uid 0: No sp"
-    ):
+    words = r"settings\.json could not be written with the rights of uid 0: No sp"
+    with pytest.raises(SettingsNotWrittenError, match=words):
         execute(params(base))
 
 
