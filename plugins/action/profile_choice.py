@@ -46,7 +46,7 @@ class ActionModule(ActionBase):
             return result
         try:
             path.parent.mkdir(exist_ok=True)
-            write_atomic(path, wanted.text().encode())
+            write_atomic(path, wanted.text().encode(), anywhere=True)
         except OSError as error:
             result.update(
                 failed=True,

@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
         diffs.append(_diff(str(file), before, text))
         if not self._task.check_mode:
             file.parent.mkdir(exist_ok=True)
-            write_atomic(file, text.encode(), 0o644, None, None)
+            write_atomic(file, text.encode(), 0o644, anywhere=True)
         return True
 
     def _push(self, text: str, diffs: list[dict[str, str]], result: dict[str, Any]) -> None:

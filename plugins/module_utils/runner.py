@@ -20,6 +20,7 @@ from ansible_collections.closet.inference.plugins.module_utils.trusted import bo
 RC_TIMED_OUT = 124  # as timeout(1) says it
 RC_NOT_EXECUTABLE = 126  # as a shell says it
 RC_NOT_FOUND = 127
+PATH = "/usr/bin:/bin:/usr/sbin:/sbin"  # what macOS gives a command over ssh
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,11 @@ class Completed:
 class Runner:
     """Runs commands without a shell, always in the C locale, always with a time limit.
 
-    Tests replace it by a double with the same three methods.
+    Tests replace it by a double with the same methods.
     """
+
+    keep_open: tuple[int, ...] = ()
+    """Open files that commands inherit: locks that have to outlive us while a command works."""
 
     def run(
         self,
@@ -45,22 +49,19 @@ class Runner:
         timeout_s: float = 30,
         input: str | None = None,  # noqa: A002 - the word subprocess uses
         env: Mapping[str, str] | None = None,
-        user: Account | None = None,
     ) -> Completed:
         """Run `argv` and return how it ended; `env` is added to our own environment.
 
-        `user` runs it with that account's rights and home instead of root's. What root runs only
-        root may be able to change; anything else is not executed, rc 126.
-
+        What root runs only root may be able to change; anything else is not executed, rc 126.
         Never raises for what the command does: a missing program is rc 127, one that may not be
         executed rc 126, one that takes longer than `timeout_s` is killed and is rc 124.
         """
         words = tuple(str(word) for word in argv)
-        unsafe = None if user else _unsafe_for_root(words[0], {**os.environ, **(env or {})})
-        if unsafe:
-            return Completed(words, RC_NOT_EXECUTABLE, "", unsafe)
-        options = {} if user is None else _as(user)
-        own = {} if user is None else {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
+        surroundings = self.surroundings(env or {})
+        if os.geteuid() == 0 and not surroundings.get("user"):
+            unsafe = _unsafe_for_root(words[0], surroundings["env"].get("PATH"))
+            if unsafe:
+                return Completed(words, RC_NOT_EXECUTABLE, "", unsafe)
         try:
             process = subprocess.Popen(
                 words,
@@ -69,9 +70,9 @@ class Runner:
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
-                env={**os.environ, **own, **(env or {}), "LC_ALL": "C"},
+                pass_fds=self.keep_open,
                 start_new_session=True,  # so that the children of a killed command die with it
-                **options,
+                **surroundings,
             )
         except FileNotFoundError as error:
             return Completed(words, RC_NOT_FOUND, "", f"{words[0]}: {error.strerror}")
@@ -85,6 +86,14 @@ class Runner:
             stdout, stderr = process.communicate()
             return Completed(words, RC_TIMED_OUT, stdout, stderr, timed_out=True)
 
+    def surroundings(self, env: Mapping[str, str]) -> dict[str, Any]:
+        """Environment, and whatever else of subprocess.Popen a command is started with."""
+        return {"env": {**os.environ, **env, "LC_ALL": "C"}}
+
+    def acting_as(self, account: Account) -> Runner:
+        """One whose commands have that account's rights."""
+        return AccountRunner(account)
+
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(max(0.0, seconds))
@@ -94,15 +103,34 @@ class Runner:
         return time.monotonic()
 
 
-def _as(user: Account) -> dict[str, Any]:
-    return {"user": user.uid, "group": user.gid, "extra_groups": list(user.groups), "cwd": "/"}
+class AccountRunner(Runner):
+    """Runs commands with an account's rights, in its home or another folder of its own.
+
+    The process has given up root before the program starts, and nothing of root's environment
+    comes along.
+    """
+
+    def __init__(self, account: Account, home: str = "") -> None:
+        self.account = account
+        self.home = home
+
+    def surroundings(self, env: Mapping[str, str]) -> dict[str, Any]:
+        """The account's own."""
+        home = self.home or self.account.home
+        told = {"PATH": PATH, "HOME": home, "LC_ALL": "C", **env}
+        told.update(USER=self.account.name, LOGNAME=self.account.name)
+        if self.home:
+            told["TMPDIR"] = home
+        how: dict[str, Any] = {"env": told, "cwd": self.home or "/"}
+        if os.geteuid() == 0 and self.account.uid != 0:
+            groups = list(self.account.groups)
+            how.update(user=self.account.uid, group=self.account.gid, extra_groups=groups)
+        return how
 
 
-def _unsafe_for_root(program: str, env: Mapping[str, str]) -> str | None:
+def _unsafe_for_root(program: str, path: str | None) -> str | None:
     """Why root does not run a program: another account can change it or a folder above it."""
-    if os.geteuid() != 0:
-        return None
-    found = program if "/" in program else shutil.which(program, path=env.get("PATH"))
+    found = program if "/" in program else shutil.which(program, path=path)
     try:
         border = found and border_of_program(os.path.abspath(found))  # noqa: PTH100
     except OSError:

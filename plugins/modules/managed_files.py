@@ -209,7 +209,7 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.host import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.apply import (
     FilesNotWrittenError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute

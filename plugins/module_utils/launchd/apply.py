@@ -209,10 +209,8 @@ class Apply:
             return
         self._was_asked = True
         user = self._runs_as()
-        if user is None:
-            done = self._runner.run(want.before_stop, want.before_stop_timeout_s)
-        else:
-            done = self._runner.run(want.before_stop, want.before_stop_timeout_s, user=user)
+        runner = self._runner if user is None else self._runner.acting_as(user)
+        done = runner.run(want.before_stop, want.before_stop_timeout_s)
         if done.rc == 0:
             return
         ended = "took too long" if done.timed_out else f"ended with {done.rc}"

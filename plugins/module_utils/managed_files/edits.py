@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import Edit
+
 BEGIN = "# BEGIN closet.inference {name}"
 END = "# END closet.inference {name}"
 
@@ -17,6 +19,17 @@ class DamagedBlockError(ValueError):
 
 class MisfitError(ValueError):
     """What stands around our block is of another shape than the block is for."""
+
+
+def edited(text: str, edit: Edit) -> str:
+    """`text` with one edit in it, or without it."""
+    if edit.kind == "block":
+        if edit.present:
+            return with_block(text, edit.name, edit.text or "", edit.fits)
+        return without_block(text, edit.name)
+    if edit.present:
+        return with_line(text, edit.text or "", edit.match)
+    return without_line(text, edit.text, edit.match)
 
 
 def with_block(text: str, name: str, block: str, fits: str = "") -> str:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hands of managed_files: look at a host, try the validators, write, and take back.
+"""The eyes of managed_files: look at a host, and try the validators.
 
 All of it runs with the rights for the path at hand: root's where only root can change the folders
 above it, else those of the account that can, in a process of its own (acting.py).
@@ -9,8 +9,6 @@ above it, else those of the account that can, in a process of its own (acting.py
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import grp
 import os
 import posixpath
@@ -18,29 +16,22 @@ import pwd
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.acting import (
-    ActingError,
     Crew,
     Rights,
 )
 from ansible_collections.closet.inference.plugins.module_utils.files import (
     folder_of,
     link_target,
-    make_folder,
-    make_link,
     names_in,
     read_file,
-    remove_file,
-    remove_folder,
-    set_attributes,
     status_of,
-    write_atomic,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.plan import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     Have,
     Scene,
     Step,
@@ -56,10 +47,6 @@ from ansible_collections.closet.inference.plugins.module_utils.runner import (
 from ansible_collections.closet.inference.plugins.module_utils.trusted import UntrustedPathError
 
 VALIDATE_TIMEOUT_S = 30
-
-
-class FilesNotWrittenError(RuntimeError):
-    """A write failed; what had been written before it is as it was again, or named."""
 
 
 def rights_of(wants: Sequence[Want], crew: Crew) -> dict[str, Rights]:
@@ -123,7 +110,7 @@ def look(want: Want, path: str) -> Have:
     """What is at `path` now, behind the links that the account itself may have made there."""
     real = _real_place(want.kind, path)
     try:
-        return _have(real, list_names=want.kind == "absent" or want.only is not None)
+        return have_at(real, list_names=want.kind == "absent" or want.only is not None)
     except OSError as error:
         raise FilesRefusedError(_unreadable(path, error)) from error
 
@@ -151,7 +138,7 @@ def _real_place(kind: str, path: str) -> str:
     return str(Path(os.path.realpath(folder), name))
 
 
-def _have(real: str, list_names: bool = False) -> Have:
+def have_at(real: str, list_names: bool = False) -> Have:
     parent = _parent_kind(posixpath.dirname(real))
     try:
         found = status_of(real)
@@ -237,116 +224,3 @@ def _validated(step: Step, runner: Runner, folder: str) -> str | None:
         )
     finally:
         shutil.rmtree(private, ignore_errors=True)
-
-
-def apply(steps: Sequence[Step], rights: Mapping[str, Rights]) -> None:
-    """Do all steps or none; raises FilesNotWrittenError after putting everything back."""
-    done: list[Step] = []
-    for step in steps:
-        try:
-            _rights_for(step, rights).call(DO[step.action], step)
-        except (OSError, ActingError) as error:
-            # the failed one goes first: it may have been half done (made, not yet its owner's)
-            lost = _take_back([*done, step], rights)
-            raise FilesNotWrittenError(_failure(step, error, len(done), lost)) from error
-        except BaseException:
-            _take_back([*done, step], rights)
-            raise
-        done.append(step)
-
-
-def _rights_for(step: Step, rights: Mapping[str, Rights]) -> Rights:
-    """Of the path itself, or of the folder whose `only` names it not."""
-    return rights.get(step.path) or rights[posixpath.dirname(step.path)]
-
-
-def _failure(step: Step, error: OSError | ActingError, before: int, lost: Sequence[str]) -> str:
-    why = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-    words = f"{step.path} could not be changed ({step.action}): {why}{_hint(step, error)}. "
-    if lost:
-        return words + f"These could not be put back either: {', '.join(lost)}; look at them."
-    if before:
-        return words + f"The {before} changed before it are as they were again."
-    return words + "Nothing else was changed."
-
-
-def _hint(step: Step, error: OSError | ActingError) -> str:
-    """What to look at for the errors whose own words do not say it."""
-    number = error.errno if isinstance(error, OSError) else None
-    if isinstance(error, UntrustedPathError) or number not in (errno.EPERM, errno.EACCES):
-        return ""
-    folder = posixpath.dirname(step.have.real)
-    return (
-        f"; see owners, modes and flags (on a Mac, chflags nouchg takes an immutable one away): "
-        f"sudo ls -ld{'O' if os.uname().sysname == 'Darwin' else ''} {folder} {step.have.real}"
-    )
-
-
-def _take_back(steps: Sequence[Step], rights: Mapping[str, Rights]) -> list[str]:
-    lost = []
-    for step in reversed(steps):
-        try:
-            _rights_for(step, rights).call(_put_back, step)
-        except (OSError, ActingError):
-            lost.append(step.path)
-    return lost
-
-
-def _put_back(step: Step) -> None:
-    have = step.have
-    if _same(_have(have.real), have):
-        return
-    if have.kind == "absent":
-        if step.action == "mkdir":
-            with contextlib.suppress(FileNotFoundError):
-                remove_folder(have.real)
-        else:
-            remove_file(have.real)
-    elif have.kind == "file":
-        write_atomic(have.real, have.data, have.mode, have.uid, have.gid)
-    elif have.kind == "link":
-        make_link(have.real, have.target, have.uid, have.gid)
-    elif have.kind == "directory":
-        if not Path(have.real).is_dir():
-            make_folder(have.real, have.mode, have.uid, have.gid)
-        set_attributes(have.real, have.mode, have.uid, have.gid)
-
-
-def _same(now: Have, before: Have) -> bool:
-    seen = [replace(one, names=(), parent="", writable=True) for one in (now, before)]
-    return seen[0] == seen[1]
-
-
-def _write(step: Step) -> None:
-    mode = 0o644 if step.mode is None else step.mode
-    write_atomic(step.have.real, step.data, mode, step.uid, step.gid)
-
-
-def _link(step: Step) -> None:
-    make_link(step.have.real, step.target, step.uid, step.gid)
-
-
-def _mkdir(step: Step) -> None:
-    make_folder(step.have.real, step.mode or 0o755, step.uid, step.gid)
-
-
-def _attributes(step: Step) -> None:
-    set_attributes(step.have.real, step.mode, step.uid, step.gid)
-
-
-def _unlink(step: Step) -> None:
-    remove_file(step.have.real)
-
-
-def _rmdir(step: Step) -> None:
-    remove_folder(step.have.real)
-
-
-DO: dict[str, Callable[[Step], None]] = {
-    "write": _write,
-    "link": _link,
-    "mkdir": _mkdir,
-    "attributes": _attributes,
-    "unlink": _unlink,
-    "rmdir": _rmdir,
-}

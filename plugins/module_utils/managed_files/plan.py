@@ -6,17 +6,13 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import Account
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.edits import (
     DamagedBlockError,
     MisfitError,
-    with_block,
-    with_line,
-    without_block,
-    without_line,
+    edited,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.entries import shown
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.merge import (
@@ -29,69 +25,21 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.mer
     read_record,
     record_data,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
-    Edit,
-    Want,
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
+    Have,
+    Plan,
+    Scene,
+    Step,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.rights import (
+    left_alone,
+    with_rights,
+)
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import Want
 
 DEFAULT_MODE = {"file": 0o644, "edits": 0o644, "merge": 0o600, "directory": 0o755}
 SECRET_MODE = 0o600
 SHOWN_NAMES = 3
-
-
-@dataclass(frozen=True)
-class Have:
-    """What is at a path now; `real` is where it really is, behind symbolic links of its parents."""
-
-    real: str
-    kind: str  # absent | file | link | directory | other
-    data: bytes = b""
-    target: str = ""
-    mode: int = 0
-    uid: int = 0
-    gid: int = 0
-    names: tuple[str, ...] = ()  # in a directory
-    parent: str = "directory"  # directory | absent | other
-    writable: bool = True  # a file that can be replaced by one of the same owner
-
-
-@dataclass(frozen=True)
-class Scene:
-    """The machine as far as the plan may know it; an id that is None is unknown here."""
-
-    have: Mapping[str, Have]
-    uids: Mapping[str, int | None]
-    gids: Mapping[str, int | None]
-    euid: int
-    check_mode: bool
-    accounts: Mapping[str, Account] = field(default_factory=dict)  # who acts, where not root does
-
-
-@dataclass(frozen=True)
-class Step:
-    """One change to one path, with what is needed to take it back."""
-
-    path: str
-    action: str  # write | link | mkdir | attributes | unlink | rmdir
-    have: Have
-    data: bytes = b""
-    target: str = ""
-    mode: int | None = None
-    uid: int | None = None
-    gid: int | None = None
-    validate: tuple[str, ...] = ()
-    secret: bool = False
-    bookkeeping: bool = False  # ours alone, and not told of
-
-
-@dataclass
-class Plan:
-    """Steps in order. A problem stops everything; in check mode what an earlier task of the play
-    may still bring about (a user, a parent folder) is a warning."""
-
-    steps: list[Step] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 def plan(wants: Sequence[Want], scene: Scene) -> Plan:
@@ -120,9 +68,9 @@ def plan(wants: Sequence[Want], scene: Scene) -> Plan:
             continue
         step = _step(want, have, uid, gid, made)
         if step and want.kind == "edits" and not have.writable:
-            made.warnings.append(_left_alone(want, have, scene))
+            made.warnings.append(left_alone(want, have, scene))
         elif step:
-            made.steps += _with_rights(want, step, scene, made)
+            made.steps += with_rights(want, step, scene, made)
     made.steps += late
     return made
 
@@ -247,7 +195,7 @@ def _wanted_data(want: Want, have: Have, made: Plan) -> bytes | None:
     text = have.data.decode("utf-8", "surrogateescape")
     for edit in want.edits:
         try:
-            text = _edited(text, edit)
+            text = edited(text, edit)
         except DamagedBlockError as error:
             made.problems.append(f"{want.path}: {error}; put the markers right by hand")
             return None
@@ -309,10 +257,10 @@ def _plan_merge(
         _check_parent(book, kept, folders, scene, made)
     steps = _merge_steps(want, book, (have, kept), ids, done)
     if not have.writable and any(step.path == want.path for step in steps):
-        made.warnings.append(_left_alone(want, have, scene))
+        made.warnings.append(left_alone(want, have, scene))
         return
     for step in steps:
-        made.steps += _with_rights(want, step, scene, made)
+        made.steps += with_rights(want, step, scene, made)
 
 
 def _merge_steps(
@@ -359,16 +307,6 @@ def _nothing_left(want: Want, have: Have, data: bytes) -> bool:
     return picky and want.state == "absent" and bool(have.data.strip()) and not data.strip()
 
 
-def _edited(text: str, edit: Edit) -> str:
-    if edit.kind == "block":
-        if edit.present:
-            return with_block(text, edit.name, edit.text or "", edit.fits)
-        return without_block(text, edit.name)
-    if edit.present:
-        return with_line(text, edit.text or "", edit.match)
-    return without_line(text, edit.text, edit.match)
-
-
 def _file_mode(want: Want, have: Have) -> int:
     if have.kind == "file" and want.kind in ("edits", "merge"):
         # the mode is its owner's choice, as long as others cannot read a secret of ours in it
@@ -385,67 +323,4 @@ def _attributes_differ(step: Step, have: Have) -> bool:
         (step.mode is not None and step.mode != have.mode)
         or (step.uid is not None and step.uid != have.uid)
         or (step.gid is not None and step.gid != have.gid)
-    )
-
-
-def _left_alone(want: Want, have: Have, scene: Scene) -> str:
-    """What to tell of a file that its account cannot replace: one in a store of dotfiles."""
-    account = scene.accounts.get(want.path)
-    who = account.name if account else f"uid {scene.euid}"
-    words = (
-        f"{want.path} is left as it is: {who} cannot replace {have.real} (owner {have.uid}, mode "
-    )
-    words += f"{have.mode:04o}). "
-    if want.secret:
-        return words + "What belongs into it is a secret, and is not shown"
-    if want.state == "absent":
-        return (
-            words + "It holds lines of ours that are no longer wanted: remove them where it is made"
-        )
-    if want.kind == "merge":
-        ours = alone(want.entries)
-    else:
-        ours = "".join(_edited("", edit) for edit in want.edits if edit.present)
-    return words + f"Add this where it is made:\n{ours.rstrip()}"
-
-
-def _with_rights(want: Want, step: Step, scene: Scene, made: Plan) -> list[Step]:
-    """The step as who acts there may do it; a problem when that account may not."""
-    account = scene.accounts.get(want.path)
-    acting = account.uid if account else scene.euid
-    if acting == 0:
-        return [step]
-    have = step.have
-    problem = None
-    if step.action == "attributes" and have.uid != acting:
-        problem = (
-            f"{want.path} belongs to uid {have.uid}, and who acts there is uid {acting}; give it "
-            f"back: sudo chown {account.name if account else acting} {have.real}"
-        )
-    elif step.uid is not None and step.uid != acting:
-        problem = _not_the_owner(want, step, account)
-    elif account and want.group and step.gid not in account.groups and step.gid != have.gid:
-        problem = (
-            f"{want.path}: {account.name} is not in the group {want.group}, so it cannot give it "
-            "the file; leave group out"
-        )
-    if problem:
-        made.problems.append(problem)
-        return []
-    if account and step.gid not in account.groups:
-        step = replace(step, gid=None)
-    return [step]
-
-
-def _not_the_owner(want: Want, step: Step, account: Account | None) -> str:
-    owner = want.owner or f"uid {step.uid}"
-    if account is None:
-        return (
-            f"{want.path} shall belong to {owner}, and only root may give files away; run the task "
-            "with become: true"
-        )
-    return (
-        f"{want.path} cannot belong to {owner}: {account.name} can change a folder above it, so "
-        f"files there are written with the rights of {account.name}; leave owner out, or give that "
-        "folder to root"
     )

@@ -16,18 +16,18 @@ from ansible_collections.closet.inference.plugins.module_utils.filediff import (
     content_diff,
     words_diff,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.apply import apply
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.host import (
-    apply,
     observe,
     rights_of,
     try_validators,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.plan import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     Have,
     Plan,
     Step,
-    plan,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.plan import plan
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
     FilesRefusedError,
     digest,

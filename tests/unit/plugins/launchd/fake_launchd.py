@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.acting import Account
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed, Runner
 
 
@@ -109,6 +110,9 @@ class FakeLaunchd(Runner):
                 age = int(self.clock - job.started_at)
                 return 0, f"   {age // 60:02}:{age % 60:02}\n"
         return 1, ""
+
+    def acting_as(self, account: Account) -> FakeLaunchd:
+        return self
 
     def sleep(self, seconds: float) -> None:
         assert seconds >= 0

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.managed_files import host
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.plan import Step
+from ansible_collections.closet.inference.plugins.module_utils.managed_files import apply as hands
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import Step
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
     FilesRefusedError,
@@ -140,7 +140,7 @@ def cut_after(
         for number, step in enumerate(todo):
             if number == steps:
                 raise PowerCutError
-            host.DO[step.action](step)
+            hands.DO[step.action](step)
 
     with monkeypatch.context() as patched:
         patched.setattr(

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.managed_files import host
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.host import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files import apply as hands
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.apply import (
     FilesNotWrittenError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.plan import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     Have,
     Scene,
-    plan,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.plan import plan
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
     FilesRefusedError,
@@ -153,14 +153,14 @@ def test_a_run_cut_short_leaves_everything_as_it_was(
     error: BaseException,
 ) -> None:
     before = snapshot(root)
-    for action, do in list(host.DO.items()):
+    for action, do in list(hands.DO.items()):
 
         def half(step: Any, do: Any = do) -> None:
             do(step)  # the worst moment: done, but not known to be
             if step.path.endswith(f"/{failing}"):
                 raise error
 
-        monkeypatch.setitem(host.DO, action, half)
+        monkeypatch.setitem(hands.DO, action, half)
     with pytest.raises((FilesNotWrittenError, KeyboardInterrupt)) as raised:
         run(everything(root), tmp_path)
     assert snapshot(root) == before
@@ -175,8 +175,8 @@ def test_what_cannot_be_put_back_is_named(
     def broken(step: Any) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setitem(host.DO, "unlink", broken)
-    monkeypatch.setattr(host, "_put_back", broken)
+    monkeypatch.setitem(hands.DO, "unlink", broken)
+    monkeypatch.setattr(hands, "_put_back", broken)
     with pytest.raises(FilesNotWrittenError, match=r"could not be put back either: .*made"):
         run(everything(root), tmp_path)
 

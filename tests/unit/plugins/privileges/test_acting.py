@@ -146,6 +146,6 @@ def test_root_runs_nothing_that_others_can_change(place: Path, home: Path) -> No
 def test_it_runs_with_the_rights_of_its_account(home: Path, nobody: int) -> None:
     text = "#!/bin/sh\nid -u; id -G; echo $HOME\n"
     account = account_of(nobody)
-    done = Runner().run([str(script(home / "tool", text))], user=account)
+    done = Runner().acting_as(account).run([str(script(home / "tool", text))])
     groups = " ".join(map(str, account.groups))
     assert done.stdout == f"{nobody}\n{groups}\n{account.home}\n"

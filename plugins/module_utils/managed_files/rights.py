@@ -1,0 +1,82 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the account that acts at a path may do there, and what to tell where it may not; pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ansible_collections.closet.inference.plugins.module_utils.acting import Account
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.edits import edited
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.merge import alone
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
+    Have,
+    Plan,
+    Scene,
+    Step,
+)
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import Want
+
+
+def left_alone(want: Want, have: Have, scene: Scene) -> str:
+    """What to tell of a file that its account cannot replace: one in a store of dotfiles."""
+    account = scene.accounts.get(want.path)
+    who = account.name if account else f"uid {scene.euid}"
+    words = (
+        f"{want.path} is left as it is: {who} cannot replace {have.real} (owner {have.uid}, mode "
+    )
+    words += f"{have.mode:04o}). "
+    if want.secret:
+        return words + "What belongs into it is a secret, and is not shown"
+    if want.state == "absent":
+        return (
+            words + "It holds lines of ours that are no longer wanted: remove them where it is made"
+        )
+    if want.kind == "merge":
+        ours = alone(want.entries)
+    else:
+        ours = "".join(edited("", edit) for edit in want.edits if edit.present)
+    return words + f"Add this where it is made:\n{ours.rstrip()}"
+
+
+def with_rights(want: Want, step: Step, scene: Scene, made: Plan) -> list[Step]:
+    """The step as who acts there may do it; a problem when that account may not."""
+    account = scene.accounts.get(want.path)
+    acting = account.uid if account else scene.euid
+    if acting == 0:
+        return [step]
+    have = step.have
+    problem = None
+    if step.action == "attributes" and have.uid != acting:
+        problem = (
+            f"{want.path} belongs to uid {have.uid}, and who acts there is uid {acting}; give it "
+            f"back: sudo chown {account.name if account else acting} {have.real}"
+        )
+    elif step.uid is not None and step.uid != acting:
+        problem = _not_the_owner(want, step, account)
+    elif account and want.group and step.gid not in account.groups and step.gid != have.gid:
+        problem = (
+            f"{want.path}: {account.name} is not in the group {want.group}, so it cannot give it "
+            "the file; leave group out"
+        )
+    if problem:
+        made.problems.append(problem)
+        return []
+    if account and step.gid not in account.groups:
+        step = replace(step, gid=None)
+    return [step]
+
+
+def _not_the_owner(want: Want, step: Step, account: Account | None) -> str:
+    owner = want.owner or f"uid {step.uid}"
+    if account is None:
+        return (
+            f"{want.path} shall belong to {owner}, and only root may give files away; run the task "
+            "with become: true"
+        )
+    return (
+        f"{want.path} cannot belong to {owner}: {account.name} can change a folder above it, so "
+        f"files there are written with the rights of {account.name}; leave owner out, or give that "
+        "folder to root"
+    )
