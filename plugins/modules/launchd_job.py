@@ -20,6 +20,11 @@ description:
     reported by name in RV(drift) and mended.
   - A call that has nothing to change starts at most two C(launchctl) processes for each job and
     does not wait.
+  - A job of the domain V(system) is refused when another account than its C(UserName) could
+    change its program, the interpreter of that, the working directory, a folder of its C(PATH) or
+    a folder above one of them; for a job of root's, what its arguments name as well.
+  - The log of a job with a C(UserName) may lie in a folder of root's. The module makes the empty
+    file for the user, who could not.
 attributes:
   check_mode:
     support: full
@@ -123,6 +128,7 @@ options:
     description: &before_stop
       - A program and its words, run before a process that runs is told to end, in order to let it
         finish what it is doing. It is not run when there is no process, and never twice.
+      - It runs with the rights of the job's own user, as root where the job does.
       - What becomes of it is a warning at most; the process is ended all the same.
     type: list
     elements: str

@@ -15,9 +15,17 @@ description:
     a write fails midway, the files already written are put back as they were.
   - Each file is replaced in one step (written beside, synchronised, renamed), so a power cut
     leaves the old or the new one.
-  - Symbolic links among the parents are followed, as V(/etc) on a Mac needs it. A link at the
-    path itself is replaced by a whole file (O(files[].template), O(files[].content)), and
-    followed by a block, line or merge, which edit somebody else's file.
+  - With C(become), a file is read and written as root only where root alone can change every
+    folder above it. Elsewhere the module works with the rights of the account that can change
+    such a folder, in a process that has given up root, so that links which the account plants
+    lead nowhere that the account could not go itself.
+  - Root follows no symbolic links but those of macOS itself (V(/etc), V(/tmp), V(/var)) and one
+    to a home. Below its home an account's own links are followed for folders, blocks, lines and
+    merges. A link at the path itself is replaced by a whole file (O(files[].template),
+    O(files[].content)).
+  - A file that is only edited (O(files[].block), O(files[].line), O(files[].merge)) keeps its
+    owner and mode, save that a secret closes it to others. One that the account cannot replace,
+    in a store of dotfiles for instance, is left alone with a warning that shows what to add.
   - Parent folders are not created implicitly; list them before the file with
     O(files[].state=directory).
 author:
@@ -119,7 +127,8 @@ options:
         choices: [present, absent, directory]
         default: present
       owner:
-        description: User name or number. When not given, an existing file keeps its owner.
+        description: User name or number. When not given, an existing file keeps its owner, and a
+          new one belongs to the account that can change the folder.
         type: str
       group:
         description: Group name or number. When not given, an existing file keeps its group.

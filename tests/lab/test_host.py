@@ -170,7 +170,7 @@ def test_what_omlx_says_is_bounded_in_its_two_logs_and_no_line_is_missing() -> N
 def test_our_rules_can_not_stop_the_rotation_of_the_rest() -> None:
     everything = on("attic", "sudo newsyslog -nrv")
     assert everything.code == 0
-    assert f"{LOGS}/launchd.log" in everything.output
+    assert f"{LOGS}.launchd.log" in everything.output
     assert "/var/log/install.log" in everything.output
     bad = [{"path": "/var/log/x", "owner": "nobody-here", "group": "staff"}]
     before = on("attic", "cat /etc/newsyslog.d/closet.conf").output
@@ -237,7 +237,7 @@ def test_an_upgrade_that_does_not_serve_is_taken_back(pins: dict[str, str]) -> N
     assert done.code != 0
     assert "the upgrade was taken back" in done.output
     # on a busy machine it dies after the run has stopped watching; then its log alone has why
-    why = done.output + on("attic", f"sudo cat {LOGS}/launchd.log").output
+    why = done.output + on("attic", f"sudo cat {LOGS}.launchd.log").output
     assert "No module named 'uvicorn'" in why
     assert (serves_from(), environments()) == before
     assert answers()

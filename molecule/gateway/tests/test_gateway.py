@@ -142,4 +142,4 @@ def test_the_key_is_nowhere_but_in_its_file(closet: Mac, key: str) -> None:
 def test_what_it_prints_is_in_a_log_that_launchd_does_not_hold(closet: Mac) -> None:
     assert "serving initial configuration" in closet.read(f"cat {JOB.log}", root=True)
     held = closet.read(f"plutil -extract StandardOutPath raw {PLIST}")
-    assert held == "/var/log/closet/gateway/launchd.log"
+    assert held == "/var/log/closet/gateway.launchd.log"

@@ -8,7 +8,7 @@ import pytest
 from lab_mac import Entry, Mac
 
 RULES = "/etc/newsyslog.d/closet.conf"
-LOG = "/var/log/closet/omlx/launchd.log"
+LOG = "/var/log/closet/omlx.launchd.log"
 
 
 @pytest.fixture
