@@ -20,10 +20,10 @@ HOSTILE = (Path(__file__).parent / "hostile.py").read_text()
 TRAPPED = "/var/tmp/trapped"
 BAIT = "/etc/bait"
 PYTHON = ("/usr/bin/python3", "-I", "-c", HOSTILE)
-#: on a busy machine a run takes half a minute; one that waits for a FIFO's other end never ends
-HANGS_AFTER_S = 150
-#: how many runs of a playbook one set of attacks may take, each without what the last one named
-ATTEMPTS = 3
+#: the first run builds what serves; on a busy machine that takes minutes
+FIRST_RUN_S = 900
+#: one that waits for a FIFO's other end never ends; every other one does long before
+HANGS_AFTER_S = 240
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,8 @@ class Account:
         """Prepare attacks with the account's own rights.
 
         Hard links are made by root: Linux refuses to link what is not one's own
-        (fs.protected_hardlinks), and whether a Mac does is not known.
+        (fs.protected_hardlinks). XNU does not: its vnode_authorize(KAUTH_VNODE_LINKTARGET) asks
+        for nothing but that the file is not immutable.
         """
         for hard in (False, True):
             chosen = [asdict(attack) for attack in attacks if (attack.kind == "hard") == hard]
@@ -191,13 +192,17 @@ class Account:
         as_root(self.host, f"chmod 755 {programs}")
 
 
-def ansible(*words: str, begin: Sequence[tuple[int, Callable[[], None]]] = ()) -> Done:
+def ansible(
+    *words: str,
+    begin: Sequence[tuple[int, Callable[[], None]]] = (),
+    limit_s: float = HANGS_AFTER_S,
+) -> Done:
     """Run a playbook with everything shown; `begin` is what to do when so many tasks have begun.
 
-    One that does not end is ended, and says so in its output with code -9.
+    One that does not end is ended, see `hung`.
     """
     seen, tasks, waiting = [], 0, list(begin)
-    argv = ["timeout", "--kill-after=5", str(HANGS_AFTER_S), "ansible-playbook", *words]
+    argv = ["timeout", "--kill-after=5", str(limit_s), "ansible-playbook", *words]
     with subprocess.Popen(
         [*argv, "--diff", "-vvv"],
         cwd=ROOT,

@@ -13,7 +13,16 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from tests.lab.attackers import BAIT, Account, Attack, ansible, hung, rounds, unexplained
+from tests.lab.attackers import (
+    BAIT,
+    FIRST_RUN_S,
+    Account,
+    Attack,
+    ansible,
+    hung,
+    rounds,
+    unexplained,
+)
 from tests.lab.conftest import ROOT, Done, as_root, provisioned
 from tests.lab.judge import look, losses
 from tests.lab.siege import Siege
@@ -74,7 +83,7 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 def closet(fresh_lab: None, inventory: tuple[str, ...]) -> Done:
     """A closet that serves with the account, whose traps lie wherever it may write."""
     ACCOUNT.make()
-    done = provisioned(ansible("site.yml", *inventory, *WHO))
+    done = provisioned(ansible("site.yml", *inventory, *WHO, limit_s=FIRST_RUN_S))
     ACCOUNT.lay_traps()
     return done
 

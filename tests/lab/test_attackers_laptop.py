@@ -11,7 +11,16 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from tests.lab.attackers import BAIT, Account, Attack, ansible, hung, rounds, unexplained
+from tests.lab.attackers import (
+    BAIT,
+    FIRST_RUN_S,
+    Account,
+    Attack,
+    ansible,
+    hung,
+    rounds,
+    unexplained,
+)
 from tests.lab.conftest import CLIENTS, ROOT, UPPER, Done, as_root, provisioned
 from tests.lab.siege import Siege
 
@@ -104,7 +113,7 @@ def house(fresh_lab: None, inventory: tuple[str, ...]) -> Done:
     """A house whose laptops work, with traps wherever kid may write."""
     for kid in PEOPLE.values():
         kid.make()
-    done = provisioned(ansible("site.yml", *inventory, *EVERYBODY))
+    done = provisioned(ansible("site.yml", *inventory, *EVERYBODY, limit_s=FIRST_RUN_S))
     for kid in PEOPLE.values():
         kid.lay_traps()
     return done
