@@ -93,7 +93,8 @@ class Account:
         whole = shlex.quote(json.dumps(self.canary_json))
         return (
             f"umask 077; echo {self.canary} > {BAIT}/canary.txt; "
-            f"echo {whole} > {BAIT}/canary.json; umask 022; echo '# of root' | tee {BAIT}/folder/file > {BAIT}/profile"
+            f"echo {whole} > {BAIT}/canary.json; umask 022; "
+            f"echo '# of root' | tee {BAIT}/folder/file > {BAIT}/profile"
         )
 
     @property
@@ -269,3 +270,8 @@ def rounds(
         ]
         for turn in range(len(kinds))
     ]
+
+
+def forget_the_choice() -> None:
+    """A switch of profiles is remembered beside the inventory, for whoever comes next."""
+    (ROOT / "inventories/lab/.closet/attic.json").unlink(missing_ok=True)

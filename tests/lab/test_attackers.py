@@ -19,6 +19,7 @@ from tests.lab.attackers import (
     Account,
     Attack,
     ansible,
+    forget_the_choice,
     hung,
     rounds,
     unexplained,
@@ -80,12 +81,14 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def closet(fresh_lab: None, inventory: tuple[str, ...]) -> Done:
+def closet(fresh_lab: None, inventory: tuple[str, ...]) -> Iterator[Done]:
     """A closet that serves with the account, whose traps lie wherever it may write."""
+    forget_the_choice()
     ACCOUNT.make()
     done = provisioned(ansible("site.yml", *inventory, *WHO, limit_s=FIRST_RUN_S))
     ACCOUNT.lay_traps()
-    return done
+    yield done
+    forget_the_choice()
 
 
 @pytest.fixture

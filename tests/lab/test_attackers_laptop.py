@@ -17,6 +17,7 @@ from tests.lab.attackers import (
     Account,
     Attack,
     ansible,
+    forget_the_choice,
     hung,
     rounds,
     unexplained,
@@ -109,14 +110,16 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def house(fresh_lab: None, inventory: tuple[str, ...]) -> Done:
+def house(fresh_lab: None, inventory: tuple[str, ...]) -> Iterator[Done]:
     """A house whose laptops work, with traps wherever kid may write."""
+    forget_the_choice()
     for kid in PEOPLE.values():
         kid.make()
     done = provisioned(ansible("site.yml", *inventory, *EVERYBODY, limit_s=FIRST_RUN_S))
     for kid in PEOPLE.values():
         kid.lay_traps()
-    return done
+    yield done
+    forget_the_choice()
 
 
 @pytest.fixture
