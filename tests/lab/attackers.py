@@ -259,6 +259,19 @@ def unexplained(done: Done, account: Account, attacks: Sequence[Attack]) -> list
     ]
 
 
+def file_kinds(home: str) -> list[tuple[str, str]]:
+    """What can stand where a run expects a file: kind and target."""
+    return [
+        ("link", f"{BAIT}/canary.txt"),
+        ("link", f"{BAIT}/canary.json"),
+        ("link", f"{home}/nowhere"),
+        ("hard", f"{BAIT}/canary.json"),
+        ("fifo", ""),
+        ("folder", ""),
+        ("link", f"{BAIT}/profile"),
+    ]
+
+
 def rounds(
     paths: Sequence[str], kinds: Sequence[tuple[str, str]], shift: int = 0
 ) -> list[list[Attack]]:

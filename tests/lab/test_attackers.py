@@ -19,6 +19,7 @@ from tests.lab.attackers import (
     Account,
     Attack,
     ansible,
+    file_kinds,
     forget_the_choice,
     hung,
     rounds,
@@ -31,21 +32,11 @@ from tests.lab.siege import Siege
 ACCOUNT = Account("attic", "_closet", 250, "/Users/_closet")
 OMLX = f"{ACCOUNT.home}/.omlx"
 SETTINGS = f"{OMLX}/settings.json"
-GATEWAY = f"{ACCOUNT.home}/.closet-gateway"
 LOGS = f"/var/log/closet/omlx-{ACCOUNT.name}"
 WHO = ("--limit", "attic,localhost", "-e", "omlx_start_timeout_s=30")
 LOCK = ROOT / "lab/parts/omlx.lock"
 
-TEXT, WHOLE = ("link", f"{BAIT}/canary.txt"), ("link", f"{BAIT}/canary.json")
-KINDS = [
-    TEXT,
-    WHOLE,
-    ("link", f"{ACCOUNT.home}/nowhere"),
-    ("hard", f"{BAIT}/canary.json"),
-    ("fifo", ""),
-    ("folder", ""),
-    ("link", f"{BAIT}/profile"),
-]
+KINDS = file_kinds(ACCOUNT.home)
 FOLDER_KINDS = [
     ("link", "/opt/closet/bin"),
     ("link", "/etc/sudoers.d"),
@@ -145,7 +136,7 @@ def test_folders_within_that_are_something_else(siege: Siege, kind: tuple[str, s
     withstand(siege, Attack(f"{OMLX}/served", *kind), Attack(f"{OMLX}/store", *kind))
 
 
-@pytest.mark.parametrize("kind", [TEXT, ("fifo", ""), ("folder", "")], ids=lambda kind: kind[0])
+@pytest.mark.parametrize("kind", [KINDS[0], KINDS[4], KINDS[5]], ids=lambda kind: kind[0])
 def test_the_lock_of_the_models_is_something_else(siege: Siege, kind: tuple[str, str]) -> None:
     withstand(siege, Attack(f"{OMLX}/store/.closet.lock", *kind))
 

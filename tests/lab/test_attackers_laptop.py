@@ -17,6 +17,7 @@ from tests.lab.attackers import (
     Account,
     Attack,
     ansible,
+    file_kinds,
     forget_the_choice,
     hung,
     rounds,
@@ -49,15 +50,7 @@ SERVERS = {
         "headers": {"Authorization": {"secret": "TOOL", "prefix": "Bearer "}},
     }
 }
-KINDS = [
-    ("link", f"{BAIT}/canary.txt"),
-    ("link", f"{BAIT}/canary.json"),
-    ("link", f"{HOME}/nowhere"),
-    ("hard", f"{BAIT}/canary.json"),
-    ("fifo", ""),
-    ("folder", ""),
-    ("link", f"{BAIT}/profile"),
-]
+KINDS = file_kinds(HOME)
 FOLDER_KINDS = [
     ("link", "/etc/sudoers.d"),
     ("link", "/Library/LaunchDaemons"),
