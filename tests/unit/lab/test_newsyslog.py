@@ -222,6 +222,20 @@ def test_a_writer_that_holds_the_log_follows_the_archive(studio: SimulatedMac) -
 
 
 @as_root
+def test_a_link_in_the_place_of_a_log_gives_away_what_it_points_to(studio: SimulatedMac) -> None:
+    """macOS's link(2) follows it, so the archive is the file itself, and gets the log's owner."""
+    target = studio.root / "var/db/of-root"
+    target.write_text("x" * 12_000)
+    log = studio.root / "var/log/a.log"
+    log.symlink_to(target)
+    assert studio.said(NEWSYSLOG, "-Ff", "-", text=f"{log} 501:20 644 3 * * N\n").code == 0
+    assert log.with_name("a.log.0").samefile(target)
+    assert not log.with_name("a.log.0").is_symlink()
+    assert (target.stat().st_uid, stat.S_IMODE(target.stat().st_mode)) == (501, 0o644)
+    assert not log.is_symlink()
+
+
+@as_root
 @pytest.mark.parametrize(("flag", "ending"), [("Z", ".gz"), ("J", ".bz2")])
 def test_archives_move_down_and_the_oldest_goes(
     studio: SimulatedMac, flag: str, ending: str

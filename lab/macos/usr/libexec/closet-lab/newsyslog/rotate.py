@@ -45,6 +45,16 @@ class Compression:
     notice: Notice | None
 
 
+def _link(old: str, new: str) -> None:
+    """link(2) of macOS: a symbolic link at `old` is followed, and `new` names what it points to."""
+    here = os.open("/", os.O_RDONLY)
+    try:
+        # Python calls link(2), which does not follow here, unless a folder makes it linkat(2)
+        os.link(old, new, src_dir_fd=here, follow_symlinks=True)
+    finally:
+        os.close(here)
+
+
 class Rotation:
     """One run's work: the logs rotated so far, whom to signal, what to compress."""
 
@@ -89,11 +99,17 @@ class Rotation:
             descriptor, temporary = tempfile.mkstemp(prefix=f"{Path(entry.log).name}.z", dir=folder)
         except OSError as err:
             mac.fail(f"can't mkstemp logfile {entry.log}.zXXXXXX: {os.strerror(err.errno or 0)}")
-        os.close(descriptor)
         if not entry.binary:
             self._say_in_log(temporary, message, entry)
-        self._attributes(temporary, entry, owner_first=True)
+        # by its descriptor, as createlog() does: the folder may be somebody else's
+        if entry.uid != UNSET or entry.gid != UNSET:
+            try:
+                os.fchown(descriptor, entry.uid, entry.gid)
+            except OSError as err:
+                mac.fail(f"can't fchown temp file {temporary}: {os.strerror(err.errno or 0)}")
+        os.fchmod(descriptor, entry.mode)
         Path(temporary).replace(entry.log)
+        os.close(descriptor)
 
     def finish(self) -> None:
         """Signal every process once, wait as newsyslog does, then compress."""
@@ -140,7 +156,7 @@ class Rotation:
             if not entry.binary:
                 self._say_in_log(entry.log, f"logfile turned over{reason}", entry)
             try:
-                os.link(entry.log, archive)
+                _link(entry.log, archive)
             except OSError:
                 shutil.copyfile(entry.log, archive)
         self._attributes(archive, entry)
