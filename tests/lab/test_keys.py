@@ -116,7 +116,8 @@ def routes() -> list[str]:
     python = "$(ls -d /opt/closet/omlx/*/bin/python)"
     words = f"cd /tmp; echo {text} | base64 -d > routes.py; HOME=/tmp/routes {python} routes.py"
     done = on("attic", words, limit_s=120)
-    built = {f"{verb} {path}" for verb, path in json.loads(done.output.splitlines()[-1])}
+    lines = json.loads(done.output.splitlines()[-1])
+    built = {f"{verb} {path}".replace(":path}", "}") for verb, path in lines}
     assert {"GET /docs", "GET /health", "POST /v1/chat/completions"} <= built, built
     assert len(found) > 100
     return sorted(one for one in found | built if not one.startswith("HEAD "))
@@ -125,8 +126,8 @@ def routes() -> list[str]:
 def test_omlx_answers_nothing_without_a_key_but_what_is_documented(home: Path) -> None:
     provisioned(play(home, *TOOLS))
     every = routes()
-    documented = set(re.findall(r"`([A-Z]+ /[^`]*)`", section("What answers without a key")))
-    documented = {one for one in documented if one in every or "/v1/models" not in one}
+    table = re.findall(r"^\| (`.*?) \|", section("What answers without a key"), re.MULTILINE)
+    documented = set(re.findall(r"`([A-Z]+ /[^`]*)`", " ".join(table)))
     for headers in ("", bearer(WRONG)):
         answers = told(every, headers)
         assert set(answers) == set(every)
@@ -302,7 +303,7 @@ def test_a_hostile_account_before_holds_nothing_up_and_its_links_are_its_own(hom
     as_root("attic", f"chown -h 250:20 {base}/settings.json; mkfifo {base}/mcp.json")
     before = keys(home)
     words = ("-i", str(home), *TOOLS, *serves_as(""))
-    cut_the_power_at("Replace the keys that another account knows", 0.5, "site.yml", *words)
+    cut_the_power_at("replace_keys | Make other keys", 0.5, "site.yml", *words)
     done = provisioned(play(home, *TOOLS))
     nobody_knows(home, before, done)
     said = " ".join(done.output.split())
