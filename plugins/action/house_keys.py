@@ -8,6 +8,8 @@ Documentation: plugins/modules/house_keys.py.
 
 from __future__ import annotations
 
+import errno
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,7 @@ class ActionModule(ActionBase):
         store = KeyStore(Path(str(args["folder"])), closet)
         check = self._task.check_mode
         if args.get("forget_revoked"):
-            forgotten = len(store.revoked()) if check else store.forget()
+            forgotten = self._forgotten(store, check)
             result.update(changed=forgotten > 0, forgotten=forgotten)
             return result
         laptops = [str(name) for name in args.get("laptops") or []]
@@ -49,10 +51,7 @@ class ActionModule(ActionBase):
         except keys.KeysRefusedError as error:
             raise AnsibleActionFail(f"{closet}: {error}. No key was changed.") from error
         except OSError as error:
-            raise AnsibleActionFail(
-                f"{closet}: the keys in {store.folder} could not be changed: {error}. Run it again "
-                "as who owns that folder; what was done so far is kept"
-            ) from error
+            raise AnsibleActionFail(_not_changed(store, error)) from error
         names = {
             past: [step.name for step in steps if step.verb == verb] for verb, past in PAST.items()
         }
@@ -66,6 +65,14 @@ class ActionModule(ActionBase):
             }
         return result
 
+    def _forgotten(self, store: KeyStore, check: bool) -> int:
+        try:
+            return len(store.revoked()) if check else store.forget()
+        except keys.KeysRefusedError as error:
+            raise AnsibleActionFail(f"{store.closet}: {error}") from error
+        except OSError as error:
+            raise AnsibleActionFail(_not_changed(store, error)) from error
+
     def _steps(
         self, store: KeyStore, laptops: list[str], given: dict[str, str], rotate: str
     ) -> list[keys.Step]:
@@ -74,3 +81,20 @@ class ActionModule(ActionBase):
             store.path(name)  # raises for a name that cannot be a file's
         chosen = keys.names_to_rotate(rotate, wanted, given)
         return keys.plan(wanted, given, store.stored(), chosen)
+
+
+def _not_changed(store: KeyStore, error: OSError) -> str:
+    """Which path, what happened, and what to run; what was done so far is kept."""
+    path = str(error.filename or store.folder)
+    reason = error.strerror or str(error)
+    remedy = {
+        errno.EROFS: "mount the disk of the inventory for writing",
+        errno.ENOSPC: "make room on the disk of the inventory",
+    }.get(
+        error.errno or 0,
+        f"take the folder over with `sudo chown -R $USER {shlex.quote(str(store.folder))}`",
+    )
+    return (
+        f"{store.closet}: {path} could not be changed ({reason}): {remedy}, then run this again. "
+        "What was done so far is kept"
+    )

@@ -24,16 +24,18 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     laptop,
     names,
     offer,
+    private,
+    private_files,
     tailnet,
     tailnet_plan,
 )
 from ansible_collections.closet.inference.plugins.module_utils.house.keystore import KeyStore
+from ansible_collections.closet.inference.plugins.module_utils.house.private_files import SECRETS
 from ansible_collections.closet.inference.plugins.module_utils.mcp import house as mcp
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # libyaml's, where there is one: eight files in two milliseconds instead of thirty
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-SECRETS = ".secrets"
 INVENTORY_SUFFIXES = (".yml", ".yaml", ".ini", "")
 
 
@@ -51,7 +53,10 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         house = _House(variables, self._task.args, self._templar)
+        check = self._task.check_mode
+        beside = private.judged(house.folders, house.closets, house.sources, check)
         problems = [
+            *beside.problems,
             *house.problems_of_groups(),
             *house.problems_of_names(),
             *house.problems_of_values(),
@@ -63,13 +68,19 @@ class ActionModule(ActionBase):
         problems += more
         net, more = house.tailnet(offers, closet_of)
         problems += more
-        problems += house.problems_of_keys(closet_of, net.nodes)
-        problems += house.problems_of_mcp()
+        # whose files cannot be told from folders has nothing to read in them
+        if not beside.problems:
+            problems += house.problems_of_keys(closet_of, net.nodes)
+            problems += house.problems_of_mcp()
+        # nothing is mended for a run that is refused
+        if not problems and not check:
+            problems += private_files.mend(beside.repairs)
         if problems:
             result.update(failed=True, msg="\n".join(["Nothing was changed.", *problems]))
             return result
         result.update(
-            changed=False,
+            changed=bool(beside.repairs),
+            warnings=list(beside.warnings),
             offers={host: house.described(host, made) for host, made in offers.items()},
             candidates={host: house.candidates(host) for host in offers},
             closet_of=closet_of,
@@ -108,6 +119,12 @@ class _House:
     @property
     def _hosts(self) -> list[str]:
         return [*self.closets, *self.clients]
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders of the inventories that our hosts are in."""
+        folders = (self._value(host, "inventory_dir", None) for host in self._hosts)
+        return [Path(str(folder)) for folder in dict.fromkeys(filter(None, folders))]
 
     def problems_of_groups(self) -> Iterator[str]:
         where = ", ".join(str(source) for source in self.sources) or "the inventory"
@@ -164,6 +181,13 @@ class _House:
                 f"there are {len(self.closets)} closets ({', '.join(self.closets)}): say which one "
                 f"shall have profile {self.asked} with -e closet=NAME"
             )
+
+        for host in self.closets:
+            folder = self._value(host, "inventory_dir", None)
+            asked = self.asked and self.asked_for in ("", host)
+            if folder and not asked:  # which is written there
+                unreadable = choice.unreadable(choice.path_of(folder, host))
+                yield from filter(None, [unreadable])
 
     def wanted_profile(self, host: str) -> choice.Wanted:
         """The profile that a closet shall have: asked for, chosen before, or the inventory's."""
@@ -254,16 +278,17 @@ class _House:
             alone = exposure != "lan" and closet not in in_tailnet
             if alone and given.get(keys.MAIN) == "":
                 continue  # nobody but the closet itself can ask, so it may go without
-            found += keys.problems(
-                {
-                    **{keys.place(closet, name): key for name, key in given.items()},
-                    **{
-                        str(store.path(name)): key
-                        for name, key in store.stored().items()
-                        if name not in given and name in (keys.MAIN, *laptops)
-                    },
+            try:
+                stored = {
+                    str(store.path(name)): key
+                    for name, key in store.stored().items()
+                    if name not in given and name in (keys.MAIN, *laptops)
                 }
-            )
+            except keys.KeysRefusedError as error:
+                found.append(str(error))
+                continue
+            brought = {keys.place(closet, name): key for name, key in given.items()}
+            found += keys.problems({**brought, **stored}, stored)
             found += keys.unusable_names(closet, laptops)
         return found
 

@@ -19,6 +19,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.closet.inference.plugins.module_utils.house import (
     choice,
     consent,
+    holders,
     linux,
     look,
     mac,
@@ -107,6 +108,9 @@ class ActionModule(ActionBase):
             **mac.plain(facts),
         )
         result["account"] = account or facts.user
+        result["former_accounts"] = holders.former_accounts(
+            facts.key_holders, str(result["account"])
+        )
         if not account:
             result.update(account_group=facts.group, account_home=facts.home)
         return result

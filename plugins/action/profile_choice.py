@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
         if before == wanted or self._task.check_mode:
             return result
         try:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(mode=0o755, exist_ok=True)
             write_atomic(path, wanted.text().encode(), anywhere=True)
         except OSError as error:
             result.update(

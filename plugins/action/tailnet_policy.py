@@ -62,7 +62,7 @@ class ActionModule(ActionBase):
             return False
         diffs.append(_diff(str(file), before, text))
         if not self._task.check_mode:
-            file.parent.mkdir(exist_ok=True)
+            file.parent.mkdir(mode=0o755, exist_ok=True)
             write_atomic(file, text.encode(), 0o644, anywhere=True)
         return True
 

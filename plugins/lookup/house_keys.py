@@ -53,6 +53,7 @@ _list:
   elements: dict
 """
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,10 @@ from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.closet.inference.plugins.module_utils.house import keys
 from ansible_collections.closet.inference.plugins.module_utils.house.keystore import KeyStore
+from ansible_collections.closet.inference.plugins.module_utils.house.private_files import (
+    SecretFileError,
+    read_secret,
+)
 
 
 class LookupModule(LookupBase):
@@ -71,15 +76,23 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         closet = str(self.get_option("closet"))
         store = KeyStore(Path(str(self.get_option("folder"))), closet)
-        if self.get_option("revoked"):
-            active = {
-                *store.stored().values(),
-                *keys.given(variables["hostvars"], closet, terms).values(),
-            }
-            return [key for key in store.revoked().values() if key not in active]
+        try:
+            if self.get_option("revoked"):
+                return _revoked(store, keys.given(variables["hostvars"], closet, terms))
+            return self._wanted(terms, store, variables)
+        except (keys.KeysRefusedError, SecretFileError) as error:
+            raise AnsibleLookupError(f"{closet}: {error}") from error
+        except OSError as error:
+            place = error.filename or store.folder
+            raise AnsibleLookupError(
+                f"{closet}: {place} cannot be read ({error.strerror}): run "
+                f"`sudo chown -R $USER {store.folder}`"
+            ) from error
+
+    def _wanted(self, terms: list[str], store: KeyStore, variables: Any) -> list[Any]:
         check = bool(variables.get("ansible_check_mode"))
         laptops = [term for term in terms if term != keys.MAIN]
-        given = keys.given(variables["hostvars"], closet, laptops)
+        given = keys.given(variables["hostvars"], store.closet, laptops)
         fresh = self._fresh(terms, given) if check else []
         return [{"name": term, "key": _key(term, given, store, fresh, check)} for term in terms]
 
@@ -91,12 +104,21 @@ class LookupModule(LookupBase):
             return []
 
 
+def _revoked(store: KeyStore, given: dict[str, str]) -> list[str]:
+    """What has to be refused; what is none (an empty file) opens nothing anyway."""
+    active = {*store.stored().values(), *given.values()}
+    return [
+        key for key in store.revoked().values() if key not in active and keys.complaint(key) is None
+    ]
+
+
 def _key(name: str, given: dict[str, str], store: KeyStore, fresh: list[str], check: bool) -> str:
     if name in given:
         return given[name]
     path = store.path(name)
-    if path.is_file() and name not in fresh:
-        return path.read_text().strip()
+    if name not in fresh:
+        with contextlib.suppress(FileNotFoundError):
+            return read_secret(path)
     if check:
         return keys.placeholder(name)
     raise AnsibleLookupError(

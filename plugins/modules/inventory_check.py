@@ -20,8 +20,12 @@ description:
   - A profile that was chosen earlier with M(closet.inference.profile_choice) holds as long as the
     inventory's own line stays what it was.
   - Refuses a tailnet that could not be as the inventory says; names that can be none, two tailnets,
-    a tag that nobody owns, keys that are readable by others or cannot be meant, and a laptop whose
-    URL nobody would answer.
+    a tag that nobody owns, keys that cannot be meant, and a laptop whose URL nobody would answer.
+  - Looks at what lies beside the inventory for its owner alone, C(.secrets) and C(.closet). Modes
+    of the owner's own files that let others in are mended, and a warning says which. What another
+    account owns, and a key that git keeps, is a warning with the command. A folder, a pipe or
+    nothing in place of a key, and a link that leads out, are refused. Nothing is mended in check
+    mode, or in a run that is refused.
   - Works out what each closet offers, and how each laptop reaches it, for the plays that follow.
 options:
   models:

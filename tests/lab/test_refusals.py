@@ -66,7 +66,7 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "the LAN without a key": (
         {f"{CLOSET}.attic.closet_api_key": ""},
-        ["attic: closet_api_key is too short", "Nothing was changed"],
+        ["attic: closet_api_key is empty", "Nothing was changed"],
     ),
     "a key that no header can carry": (
         {f"{CLIENTS}.air.closet_client_key": "not a key, but a sentence"},

@@ -10,6 +10,8 @@ choice was made. Whoever edits closet_profile afterwards is the one who spoke la
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,6 +57,17 @@ def read(path: Path) -> Choice | None:
         return Choice(str(found["profile"]), str(found["inventory_profile"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def unreadable(path: Path) -> str | None:
+    """Why a choice that somebody made cannot be followed, or None; none made is no reason."""
+    if not os.path.lexists(path) or read(path) is not None:
+        return None
+    return (
+        f"{path} holds the profile that was chosen with playbooks/profile.yml, and cannot be read: "
+        f"remove it (rm {shlex.quote(str(path))}) to go with closet_profile of the inventory, or "
+        "choose again with playbooks/profile.yml -e profile=NAME"
+    )
 
 
 def settle(inventory_profile: str, asked: str, kept: Choice | None) -> Wanted:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,10 @@ def placeholder(name: str) -> str:
 
 def complaint(key: str) -> str | None:
     """What makes a key unusable, or None."""
+    if not key.strip():
+        return "is empty"
+    if len(key.splitlines()) > 1:
+        return "has more than one line"
     if len(key) < SHORTEST:
         return f"is too short: {SHORTEST} characters are the least, {LENGTH} are what we make"
     if not BEARER.fullmatch(key):
@@ -82,10 +87,13 @@ def complaint(key: str) -> str | None:
     return None
 
 
-def problems(keys: Mapping[str, str]) -> list[str]:
-    """A sentence for each unusable key and for each two that are one; `keys` is by place."""
+def problems(keys: Mapping[str, str], ours: Collection[str] = ()) -> list[str]:
+    """A sentence for each unusable key and for each two that are one; `keys` is by place.
+
+    `ours` are the places of keys that we make, so that a bad one needs no other from its owner.
+    """
     found = [
-        f"{place} {wrong}; openssl rand -hex 20 makes a good one"
+        f"{place} {wrong}; {_remedy(place, place in ours)}"
         for place, key in keys.items()
         if (wrong := complaint(key))
     ]
@@ -97,6 +105,12 @@ def problems(keys: Mapping[str, str]) -> list[str]:
                 "taken away without the other"
             )
     return found
+
+
+def _remedy(place: str, is_ours: bool) -> str:
+    if is_ours:
+        return f"remove it (rm {shlex.quote(place)}) and run this again, which makes another"
+    return "openssl rand -hex 20 makes a good one"
 
 
 def names_to_rotate(wanted: str, names: Iterable[str], given: Iterable[str]) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.closet.inference.plugins.module_utils.house import consent
+from ansible_collections.closet.inference.plugins.module_utils.house import consent, holders
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
 
 RECORD = "/opt/closet/state/serving.json"
@@ -111,6 +111,7 @@ listed=$(sudo -n launchctl list 2>/dev/null) && say jobs "told $(
     ls /Library/LaunchDaemons | sed -n 's/[.]plist$//p'
   } | grep '^inference[.]closet[.]' | sort -u | tr '\n' ' ')"
 say record "$(tr -d '\n' <RECORD 2>/dev/null)"
+say holders "$(tr -d '\n' <HOLDERS 2>/dev/null)"
 parent() { ps -o ppid= -p "$1" 2>/dev/null | tr -d ' '; }
 pids=$(sudo -n lsof -nP -t -iTCP:PORT -sTCP:LISTEN 2>/dev/null ||
        lsof -nP -t -iTCP:PORT -sTCP:LISTEN 2>/dev/null)
@@ -159,7 +160,8 @@ def text(
     end = (TAILNET if in_tailnet else "") + END
     if not offer:
         return LOOK + end
-    closet = CLOSET.replace("RECORD", RECORD).replace("PORT", str(int(offer["port"])))
+    files = CLOSET.replace("RECORD", RECORD).replace("HOLDERS", holders.PATH)
+    closet = files.replace("PORT", str(int(offer["port"])))
     asks = [
         f"ask {shlex.quote(source)} {shlex.quote(url)}"
         for source, url in questions(offer["models"], endpoint)

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.house import holders
+
 # The one file of sudo rules that is ours.
 SUDOERS = "closet-wired-memory"
 
@@ -63,6 +65,8 @@ class Mac:
     sysctl_conf_odd: bool = False
     record: Mapping[str, Any] = field(default_factory=dict)
     """What the closet last was seen to serve; empty when nothing readable is there."""
+    key_holders: tuple[holders.Holder, ...] = ()
+    """Where the closet's server has found its keys so far."""
     hub: tuple[str, ...] = ()
     consent_modes: str = ""
     consent: str = ""
@@ -159,6 +163,7 @@ def parse(text: str) -> Mac:
         sudoers=values.get("sudoers") or None,
         sysctl_conf_odd=bool(values.get("sysctl_conf")),
         record=_record(values.get("record", "")),
+        key_holders=holders.read(values.get("holders", "")),
         hub=tuple(many["hub_line"]),
         consent_modes=values.get("consent_modes", ""),
         consent=values.get("consent", ""),

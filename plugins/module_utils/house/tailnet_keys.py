@@ -9,12 +9,15 @@ no result holds one.
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.house.private_files import (
+    SecretFileError,
+    read_secret,
+)
 from ansible_collections.closet.inference.plugins.module_utils.house.tailnet import (
     KEY,
     SERVER,
@@ -48,26 +51,13 @@ def find(node: Node, said: Mapping[str, Any], folder: Path) -> tuple[Found, list
         return Found(place), _complaints(place, str(said[KEY]), node)
     for path in files(folder, node):
         try:
-            mode = path.stat().st_mode
-            key = path.read_text(errors="replace").strip()
+            key = read_secret(path)
         except FileNotFoundError:
             continue
-        except OSError as error:
-            return Found(), [
-                f"{path} cannot be read ({error.strerror}), and a key is expected in it"
-            ]
-        return Found(str(path), str(path)), [
-            *_complaints(str(path), key, node),
-            *private(path, mode),
-        ]
+        except SecretFileError as error:
+            return Found(), [str(error)]
+        return Found(str(path), str(path)), _complaints(str(path), key, node)
     return Found(), []
-
-
-def private(path: Path, mode: int) -> list[str]:
-    """What is wrong with the mode of a file that holds a key."""
-    if stat.S_IMODE(mode) & 0o077:
-        return [f"{path} is readable by others than you: run `chmod 600 {path}`"]
-    return []
 
 
 def missing(node: Node, folder: str) -> str:

@@ -93,9 +93,6 @@ def _described(
             "needs_key": inventory.said[host].get(tailnet.VARIANT) != "app",
             "no_key": tailnet_keys.missing(node, str(inventory.secrets)),
         }
-    api_key = inventory.secrets / tailnet_keys.API_KEY_FILE
-    if nodes and api_key.is_file():
-        problems += tailnet_keys.private(api_key, api_key.stat().st_mode)
     # one file is the key of many machines
     return described, list(dict.fromkeys(problems))
 

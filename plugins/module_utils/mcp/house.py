@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.house.names import suggestion
+from ansible_collections.closet.inference.plugins.module_utils.house.private_files import (
+    SecretFileError,
+    read_secret,
+)
 from ansible_collections.closet.inference.plugins.module_utils.mcp.servers import (
     Server,
     read_each,
@@ -39,10 +43,8 @@ class Secrets:
         path = self.folder / FOLDER / name
         if name in self.given:
             value, place = str(self.given[name]), f"mcp_secrets.{name}"
-        elif path.is_file():
-            if path.stat().st_mode & 0o077:
-                raise SecretRefusedError(f"{path} can be read by others: chmod 600 it")
-            value, place = path.read_text(errors="replace").strip(), str(path)
+        elif (found := _read(path)) is not None:
+            value, place = found, str(path)
         else:
             raise SecretRefusedError(
                 f"there is no secret {name}{suggestion(name, self.names())}: put it into {path} "
@@ -57,6 +59,15 @@ class Secrets:
         beside = self.folder / FOLDER
         files = [path.name for path in beside.iterdir()] if beside.is_dir() else []
         return sorted({*self.given, *files})
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return read_secret(path)
+    except FileNotFoundError:
+        return None
+    except SecretFileError as error:
+        raise SecretRefusedError(str(error)) from error
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +48,8 @@ def check(folder: Path, closets: tuple[str, ...], *words: str) -> tuple[dict[str
     done = subprocess.run(
         [Path(sys.executable).parent / "ansible-playbook", "-i", home, folder / "play.yml",
          "-e", f"@{lineup}", "-e", f"out={out}", *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+        check=False,
         env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
     )  # fmt: skip
     offers: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
@@ -96,3 +98,79 @@ def test_one_of_two_closets_is_switched(tmp_path: Path) -> None:
         "attic": "default",
         "cellar": "lean",
     }
+
+
+def secrets(folder: Path) -> tuple[Path, Path]:
+    """A folder of keys that is open to others, and a key in it that is too."""
+    home = folder / "home/.secrets"
+    (home / "attic").mkdir(parents=True)
+    key = home / "attic.key"
+    key.write_text("0123456789abcdef\n")
+    for path, mode in ((home, 0o755), (home / "attic", 0o700), (key, 0o644)):
+        path.chmod(mode)
+    return home, key
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_keys_that_are_open_to_others_are_closed_once_and_in_check_mode_not(
+    tmp_path: Path,
+) -> None:
+    home, key = secrets(tmp_path)
+    _offers, text = check(tmp_path, ("attic",), "--check")
+    assert f"A real run sets the mode of {home} from 0755 to 0700, {key} from 0644" in text
+    assert "changed=2" in text  # the copy of the offers is the other one
+    assert (mode(home), mode(key)) == (0o755, 0o644)
+    offers, text = check(tmp_path, ("attic",))
+    assert offers, text
+    assert f"Set the mode of {home} from 0755 to 0700, {key} from 0644 to 0600" in text
+    assert f"-i {tmp_path}/home site.yml -e rotate=main" in text
+    assert (mode(home), mode(key)) == (0o700, 0o600)
+    _offers, text = check(tmp_path, ("attic",), "--check")
+    assert "WARNING" not in text
+    assert "changed=1" in text
+
+
+def test_a_run_that_is_refused_mends_nothing_and_names_every_file(tmp_path: Path) -> None:
+    home, key = secrets(tmp_path)
+    (home / "attic/air.key").mkdir()
+    offers, text = check(tmp_path, ("attic",))
+    assert not offers
+    assert f"Nothing was changed. {home}/attic/air.key is a folder, and a file is expected" in text
+    assert "Errno" not in text
+    assert (mode(home), mode(key)) == (0o755, 0o644)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is empty; remove it (rm "),
+        (b" \n\n", "is empty; remove it (rm "),
+        (b"0123456789abcdef\n0123456789abcdef\n", "has more than one line; remove it"),
+        (bytes(range(256)), "has more than one line; remove it"),
+        (b"0123456789abcdef\xff\x00", "has characters other than"),
+    ],
+)
+def test_a_file_that_holds_no_key_is_refused_by_its_path(
+    content: bytes, sentence: str, tmp_path: Path
+) -> None:
+    _home, key = secrets(tmp_path)
+    key.write_bytes(content)
+    # on loopback too: it is the server's own key
+    offers, text = check(tmp_path, ("attic",))
+    assert not offers
+    assert f"{key} {sentence}" in text
+
+
+@pytest.mark.parametrize("broken", ["", "not JSON", "[]", '{"profile": "lean"}'])
+def test_a_choice_that_cannot_be_read_is_not_passed_over(broken: str, tmp_path: Path) -> None:
+    kept = tmp_path / "home/.closet/attic.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(broken)
+    offers, text = check(tmp_path, ("attic",))
+    assert not offers
+    assert f"{kept} holds the profile that was chosen with playbooks/profile.yml, and" in text
+    offers, _text = check(tmp_path, ("attic",), "-e", "profile=lean")
+    assert offers["attic"]["profile"] == "lean"

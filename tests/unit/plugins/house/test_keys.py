@@ -72,7 +72,10 @@ def test_a_rotation_that_cannot_be_is_refused(wanted: str, sentence: str) -> Non
         (GOOD, None),
         (GOOD + "._~+/-==", None),
         (GOOD[:15], "too short"),
-        ("", "too short"),
+        ("", "is empty"),
+        (" \n", "is empty"),
+        (f"{GOOD}\n{GOOD}", "more than one line"),
+        (GOOD + "\ufffd", "characters"),
         (GOOD + " x", "characters"),
         (GOOD + '"', "characters"),
         (GOOD + "\n", "characters"),
@@ -154,3 +157,41 @@ def test_a_cut_off_change_leaves_each_key_somewhere(
     store.apply(Step(verb, "air"))
     assert old in store.revoked().values()
     assert old not in store.stored().values()
+
+
+@pytest.mark.parametrize("place", ["", "attic", "attic/revoked"])
+def test_no_key_is_written_through_a_link_that_leads_out(
+    store: KeyStore, place: str, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o755)
+    store.apply(Step("create", "air"))
+    link = store.folder / place if place else store.folder
+    if not place:
+        # the whole may be kept on another volume by its owner
+        store.folder.rename(tmp_path / "vault")
+        link.symlink_to(tmp_path / "vault")
+        store.apply(Step("rotate", "air"))
+        assert (tmp_path / "vault/attic/air.key").exists()
+        return
+    if link.exists():
+        link.rename(tmp_path / "aside")
+    link.symlink_to(elsewhere)
+    with pytest.raises(KeysRefusedError, match="is a link, and a folder of keys is expected"):
+        store.apply(Step("create" if place == "attic" else "rotate", "air"))
+    assert list(elsewhere.iterdir()) == []
+    assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o755
+
+
+def test_a_folder_in_place_of_a_key_is_a_sentence(store: KeyStore) -> None:
+    (store.folder / "attic.key").mkdir(parents=True)
+    with pytest.raises(KeysRefusedError, match=r"attic.key is not a file.*move it away \(mv "):
+        store.stored()
+
+
+def test_a_bad_key_of_ours_needs_no_other_from_its_owner() -> None:
+    place = "/home/.secrets/attic.key"
+    assert problems({place: ""}, [place]) == [
+        f"{place} is empty; remove it (rm {place}) and run this again, which makes another"
+    ]
+    assert problems({place: ""}) == [f"{place} is empty; openssl rand -hex 20 makes a good one"]

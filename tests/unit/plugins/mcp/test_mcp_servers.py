@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +127,10 @@ def test_what_is_said_is_read() -> None:
 @pytest.fixture
 def secrets(tmp_path: Path) -> Secrets:
     (tmp_path / "mcp").mkdir()
-    for name, text, mode in (("TOKEN", "s1\n", 0o600), ("OPEN", "s2", 0o644), ("NONE", "", 0o600)):
-        (tmp_path / "mcp" / name).touch(mode=mode)
+    for name, text in (("TOKEN", "s1\n"), ("NONE", "")):
         (tmp_path / "mcp" / name).write_text(text)
-        (tmp_path / "mcp" / name).chmod(mode)
+    (tmp_path / "mcp/FOLDER").mkdir()
+    os.mkfifo(tmp_path / "mcp/PIPE")
     return Secrets({"GIVEN": "s3", "LINES": "a\nb"}, tmp_path)
 
 
@@ -141,7 +142,8 @@ def test_a_secret_is_given_or_beside_the_inventory(secrets: Secrets) -> None:
     ("name", "words"),
     [
         ("TOKN", "there is no secret TOKN, do you mean TOKEN?"),
-        ("OPEN", "can be read by others: chmod 600 it"),
+        ("FOLDER", "is not a file, and a secret is expected there"),
+        ("PIPE", "is not a file, and a secret is expected there"),
         ("NONE", "is empty"),
         ("LINES", "more than one line"),
     ],
