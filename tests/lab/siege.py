@@ -67,10 +67,12 @@ class Siege:
                 account.heal(chosen)
         lost = self.losses()
         self.mend()
-        assert lost + wrong == []
+        found = lost + wrong
+        assert not found, "\n".join(found)
         if self.done[-1].code != 0:
             provisioned(self.play(book))
-            assert self.losses() == []
+            lost = self.losses()
+            assert not lost, "\n".join(lost)
 
     def _refused(
         self, done: Done, standing: Mapping[Account, Sequence[Attack]], wrong: list[str]
