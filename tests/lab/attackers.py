@@ -228,9 +228,17 @@ def hung(done: Done) -> bool:
 
 
 def messages(done: Done, host: str) -> str:
-    """What tasks of a failed run say about one host, on one line: it may be broken anywhere."""
-    fatal = rf"(?s)(?:fatal|failed): \[{re.escape(host)}\].*?(?=\n\n|\nPLAY|\nTASK|\nfatal|\nok)"
-    return " ".join(" ".join(re.findall(fatal, done.output)).split())
+    """What a failed run says about one host, on one line, since it may be broken anywhere.
+
+    A task that runs once speaks for all hosts: then its lines that name the host count.
+    """
+    fatal = r"(?s)(?:fatal|failed): \[([^\]]+)\](.*?)(?=\n\n|\nPLAY|\nTASK|\nfatal|\nfailed|\nok)"
+    found: list[str] = []
+    for who, text in re.findall(fatal, done.output):
+        lines = text.splitlines()
+        about = rf"\b{re.escape(host)}\b"
+        found += lines if who == host else [line for line in lines if re.search(about, line)]
+    return " ".join(" ".join(found).split())
 
 
 REMEDY = re.compile(r"(?<![\w/.])(rm|mv|chown|chmod|chflags|mkdir|ls|move|remove)\b")

@@ -152,14 +152,14 @@ def swap(pairs: list[list[str]], grabs: list[str], trap: str, hold: bool) -> dic
         pair.settle()
     for folder in won:
         fill(Path(folder), trap)
-    while won and not told_to_stop():
+    while won and not told_to_stop() and time.monotonic() - began < LIMIT_S:
         time.sleep(0.01)
     return {"swaps": count, "won": won}
 
 
 def fill(folder: Path, trap: str) -> None:
     """Put a trap over each program of a folder that was never ours."""
-    for path in list(folder.iterdir())[:50]:
+    for path in list(folder.iterdir())[:50] if folder.is_dir() else ():
         with contextlib.suppress(OSError):
             new = folder / ".new"
             new.write_text(trap)

@@ -67,18 +67,19 @@ class Siege:
                 account.heal(chosen)
         lost = self.losses()
         self.mend()
-        assert lost + wrong == []
+        found = lost + wrong
+        assert not found, "\n".join(found)
         if self.done[-1].code != 0:
             provisioned(self.play(book))
-            assert self.losses() == []
+            lost = self.losses()
+            assert not lost, "\n".join(lost)
 
     def _refused(
         self, done: Done, standing: Mapping[Account, Sequence[Attack]], wrong: list[str]
     ) -> Iterator[tuple[Account, Attack]]:
         """The attacks that a refusal names, by the host that it is about."""
-        recap = done.recap()
         for account, chosen in standing.items():
-            if recap.get(account.host, {}).get("failed"):
+            said = messages(done, account.host)
+            if said and chosen:
                 wrong += unexplained(done, account, chosen)
-                said = messages(done, account.host)
                 yield from ((account, attack) for attack in chosen if attack.path in said)
