@@ -140,12 +140,12 @@ def test_a_cut_off_change_leaves_each_key_somewhere(
     old = store.stored()["air"]
     count, real = 0, write_atomic
 
-    def until_the_cut(path: Path, data: bytes, *more: object) -> None:
+    def until_the_cut(path: Path, data: bytes, *more: object, **named: object) -> None:
         nonlocal count
         if count == cut:
             raise KeyboardInterrupt
         count += 1
-        real(path, data, *more)  # type: ignore[arg-type]
+        real(path, data, *more, **named)  # type: ignore[arg-type]
 
     with monkeypatch.context() as power:
         power.setattr(keystore, "write_atomic", until_the_cut)
