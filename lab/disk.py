@@ -16,7 +16,7 @@ from lab.image import MACOS_TREE, SUPPORT
 from lab.inventory import Lan, Mac, Machine
 from lab.paths import HOSTS, KEY, KNOWN_HOSTS
 
-USER_ID, STAFF_ID = 501, 20
+USER_ID, STAFF_ID, ADMIN_ID = 501, 20, 80
 """The first account of every Mac, and its group."""
 
 SSHD_CONFIG = """\
@@ -78,6 +78,8 @@ def write_disk(mac: Mac, lan: Lan) -> None:
     (upper / "etc/shadow").chmod(0o600)
     (upper / "etc/sudoers.d/lab").chmod(0o440)
     give_home(upper / "Users" / user, USER_ID, STAFF_ID)
+    os.chown(upper / "Users", 0, ADMIN_ID)
+    _give_homebrew(upper / "opt/homebrew", USER_ID)
     make_host_key(mac.name)
 
 
@@ -136,6 +138,14 @@ def _homebrew(folder: Path) -> None:
         program = shutil.which(name)
         if program is not None:
             (folder / name).symlink_to(program)
+
+
+def _give_homebrew(folder: Path, uid: int) -> None:
+    """Homebrew belongs to who installed it, and the group admin may write there."""
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, uid, ADMIN_ID, follow_symlinks=False)
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o775)
 
 
 def make_host_key(name: str) -> None:

@@ -67,6 +67,7 @@ def _build(layer: Path, python: Path | None) -> None:
         (layer / folder).mkdir(parents=True, exist_ok=True)
     # opencode's Linux program looks here for what the Mac's looks for in Application Support
     (layer / "Library/Application Support").mkdir(parents=True)
+    os.chown(layer / "Library/Application Support", 0, 80)  # root:admin
     (layer / "etc/opencode").symlink_to("../Library/Application Support/opencode")
     shim = sorted((support / "shim").iterdir())
     if python is None:
