@@ -82,6 +82,12 @@ say tailscale "$(
 """
 LOOK = LOOK.replace("CONSENT", consent.FOLDER).replace("THEIRS", " ".join(files.THEIRS))
 LOOK = LOOK.replace("OURS", files.OURS).replace("MARK", files.MARK)
+# The process of a job: the first state and the last pid that stand one tab deep. Between the two are
+# arguments and variables, whose lines can look like either.
+PID = r"""
+/^\tstate = / && state == "" { state = $0 }
+/^\tpid = [0-9]+$/ { pid = $3 }
+END { if (state != "\tstate = not running") print pid }"""
 # What launchd has of ours, loaded or with a plist; only root is told of those that are loaded.
 # Who listens on the port, and which processes launchd runs for us: pid, parent, grandparent.
 CLOSET = r"""
@@ -121,8 +127,7 @@ done
 for job in /Library/LaunchDaemons/inference.closet.*.plist; do
   [ -f "$job" ] || continue
   job=${job##*/}
-  say ours "$(launchctl print "system/${job%.plist}" 2>/dev/null |
-    sed -n 's/^[[:space:]]*pid = \([0-9]*\)$/\1/p')"
+  say ours "$(launchctl print "system/${job%.plist}" 2>/dev/null | awk 'PID')"
 done
 if sudo -n true >/dev/null 2>&1; then
   told=$(sudo -n visudo -c 2>&1 >/dev/null) || say sudoers "$(printf '%s' "$told" | head -n 1)"
@@ -159,7 +164,7 @@ def text(
     end = (TAILNET if in_tailnet else "") + END
     if not offer:
         return LOOK + end
-    closet = CLOSET.replace("RECORD", RECORD).replace("PORT", str(int(offer["port"])))
+    closet = CLOSET.replace("RECORD", RECORD).replace("PID", PID).replace("PORT", str(int(offer["port"])))
     asks = [
         f"ask {shlex.quote(source)} {shlex.quote(url)}"
         for source, url in questions(offer["models"], endpoint)
