@@ -20,11 +20,13 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     choice,
     consent,
     holders,
+    homes,
     linux,
     look,
     mac,
     memory,
     memory_plan,
+    space,
     tailnet,
     tailnet_keys,
 )
@@ -119,11 +121,18 @@ class ActionModule(ActionBase):
         self, name: str, facts: mac.Mac, has_password: bool, serves: bool, in_tailnet: bool
     ) -> list[str]:
         """Why nothing can be done on this host, whatever it shall be."""
-        if facts.complete and facts.kernel == "Linux":
-            return linux.problems(name, facts, has_password, serves, in_tailnet)
+        is_client = bool(self._task.args.get("needs_npm", False))
+        offer = self._task.args.get("offer") or {}
+        programs = space.wanted_programs(str(offer.get("backend", "")), is_client)
+        is_linux = facts.kernel == "Linux"
+        found = homes.problems(name, facts.places, is_linux, is_linux and facts.user == facts.group)
+        found += space.problems(
+            name, facts.disks, space.missing_programs(facts.installed, programs)
+        )
+        if facts.complete and is_linux:
+            return linux.problems(name, facts, has_password, serves, in_tailnet) + found
         minimum_macos = str(self._task.args.get("minimum_macos", "14"))
-        needs_npm = bool(self._task.args.get("needs_npm", False))
-        return mac.problems(name, facts, minimum_macos, has_password, needs_npm)
+        return mac.problems(name, facts, minimum_macos, has_password, is_client) + found
 
     def _closet(
         self, name: str, facts: mac.Mac, offer: Mapping[str, Any], told: Mapping[str, float]

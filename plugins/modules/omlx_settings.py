@@ -24,8 +24,9 @@ description:
   - It is asked with each new and each old key whether it does as told. A model that is newly pinned
     is loaded. Only what differs is sent.
   - A server of other models than O(models) is not told their settings; it reads the file when it is
-    started. A server without a main key takes nothing live, so that RV(digest) is about O(models)
-    too.
+    started. When its folders hold these models, or more of one than it counted at its start, it is
+    one to restart, RV(restart_needed).
+  - A server without a main key takes nothing live, so that RV(digest) is about O(models) too.
 author:
   - closet.inference contributors (@closet-inference)
 attributes:
@@ -131,10 +132,16 @@ digest:
   type: str
   sample: 9b0c2c1c3d2f5e3f0f4f1c6f1b1d0a7f7f1e2d3c4b5a69788796a5b4c3d2e1f0
 restart_needed:
-  description: An omlx runs that takes none of our main keys, or shall have none, so only a restart
-    brings it what is wanted.
+  description: An omlx runs that takes none of our main keys, or shall have none, or lists other
+    models than its folders hold, so only a restart brings it what is wanted.
   returned: success
   type: bool
+outdated:
+  description: In what its list of models differs from its folders.
+  returned: success
+  type: list
+  elements: str
+  sample: [qwen3-coder came after it was started]
 """
 
 from ansible.module_utils.basic import AnsibleModule

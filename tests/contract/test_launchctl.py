@@ -62,6 +62,15 @@ def test_print_of_a_running_job(launchctl: Launchctl) -> None:
     os.kill(int(launchctl.value(target, "pid") or 0), 0)
 
 
+@pytest.mark.source("1.7", "1; blanks inferred from the format strings")
+def test_print_keeps_blanks_and_empty_values(launchctl: Launchctl) -> None:
+    keys = {"EnvironmentVariables": {"EMPTY": "", "BLANK": "x "}}
+    text = launchctl.text(launchctl.load("blanks", *SLEEP, "", "y ", **keys))
+    assert "\t\tEMPTY => \n" in text
+    assert "\t\tBLANK => x \n" in text
+    assert "\targuments = {\n\t\t/bin/sleep\n\t\t1000\n\t\t\n\t\ty \n\t}\n" in text
+
+
 @pytest.mark.source("1.7", "2+")
 def test_print_of_an_idle_job_has_no_pid(launchctl: Launchctl) -> None:
     target = launchctl.load("idle", *SLEEP)

@@ -331,6 +331,8 @@ def test_an_account_of_its_own_serves_and_nobody_else_reads_its_files() -> None:
     ]
     assert on("attic", f"ls {base}").code != 0
     assert provisioned(site(*OWN)).changed()["attic"] == 0
+    held = provisioned(play("playbooks/models.yml", *ATTIC, *OWN, "--tags", "list"))
+    assert f"path: {base}/store/" in held.output, "it lists the models of another account"
     lab("reboot", "attic")
     assert eventually(answers)
 

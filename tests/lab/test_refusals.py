@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.conftest import HOSTS, ROOT, as_root, site
+from tests.lab.conftest import HOSTS, ROOT, as_root, run, site
 from tests.lab.test_site import disk
 
 pytestmark = pytest.mark.usefixtures("fresh_lab")
@@ -169,6 +169,100 @@ def test_one_laptop_that_is_unfit_stops_the_run_before_the_closet_changes(case: 
     for sentence in [*sentences, "Nothing was changed"]:
         assert sentence in text
     assert after == before
+
+
+HOME = "/Users/admin"
+REAL = "/Users/elsewhere"
+MOVED = f"mv {HOME} {REAL} && ln -s {REAL} {HOME}"
+BACK = f"rm {HOME} && mv {REAL} {HOME}"
+SMALL = (
+    "mount -t tmpfs -o size={size} tmpfs {at} && dd if=/dev/zero of={at}/fill bs=1M count={count}"
+)
+#: what is done to book, how it is undone, and what is said of it
+TROUBLE = {
+    "a home that is a link of its user's": (
+        f"{MOVED} && chown -h 501 {HOME}",
+        BACK,
+        ["book: the home of admin, /Users/admin,", "the user 501 and not to root", "chown -h root"],
+    ),
+    "a home that cannot be written": (
+        f"chmod 0555 {HOME}",
+        f"chmod 0755 {HOME}",
+        ["book: the home of admin, /Users/admin,", "sudo chmod u+rwx /Users/admin"],
+    ),
+    "a home that was mounted read-only": (
+        f"mount --bind {HOME} {HOME} && mount -o remount,bind,ro {HOME}",
+        f"umount {HOME}",
+        ["book: the home of admin, /Users/admin, cannot be written", "its volume is read-only"],
+    ),
+    "a full /tmp": (
+        f"{SMALL.format(size='40m', at='/tmp', count=20)}",
+        "umount /tmp",
+        ["book: the disk of /tmp (/tmp) has 20 MiB free", "needs 32 MiB", "sudo du -xhd 2 /tmp"],
+    ),
+    "a full /opt": (
+        f"{SMALL.format(size='420m', at='/opt', count=10)}",
+        "umount /opt",
+        ["book: the disk of /opt (/opt) has 410 MiB free", "opencode will be installed there"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TROUBLE)
+def test_a_home_or_a_disk_that_would_stop_a_run_is_refused_before_it(case: str) -> None:
+    make, mend, sentences = TROUBLE[case]
+    as_root("book", make)
+    before = {host: disk(host) for host in HOSTS}
+    done = site()
+    after = {host: disk(host) for host in HOSTS}
+    as_root("book", mend)
+    assert done.code != 0
+    text = " ".join(done.output.split())
+    for sentence in [*sentences, "Nothing was changed"]:
+        assert sentence in text
+    assert after == before
+
+
+def test_a_home_on_another_volume_is_fine_when_root_made_the_link() -> None:
+    as_root("book", MOVED)
+    done = run("ansible-playbook", "playbooks/preflight.yml")
+    as_root("book", BACK)
+    assert done.code == 0, done.output[-3000:]
+
+
+#: of the account that serves
+ACCOUNTS_HOME = {
+    "everybody may write it": (
+        "mkdir -m 0777 {home}; chown 250:20 {home}",
+        ["can be changed by other users", "sudo chmod go-w /Users/_closet"],
+    ),
+    "it is another user's": (
+        "mkdir {home}; chown 501:20 {home}",
+        ["belongs to the user 501 and not to _closet (250)", "sudo chown 250 /Users/_closet"],
+    ),
+    "it is a file": ("touch {home}", ["is not a folder", "sudo mv /Users/_closet"]),
+    "its volume is not there": (
+        "ln -s /Volumes/Big/_closet {home}",
+        ["is a link to /Volumes/Big/_closet, which is not there", "mount the volume"],
+    ),
+    "it is not there": ("true", ["is not there: on attic run `sudo install -d -o 250 -g 20"]),
+}
+
+
+@pytest.mark.parametrize("case", ACCOUNTS_HOME)
+def test_the_home_of_the_account_that_serves_is_looked_at_too(case: str) -> None:
+    make, sentences = ACCOUNTS_HOME[case]
+    home = "/Users/_closet"
+    entry = f"_closet:*:250:20::{home}:/usr/bin/false"
+    as_root("attic", f"grep -q ^_closet: /etc/passwd || echo '{entry}' >> /etc/passwd")
+    as_root("attic", make.format(home=home))
+    done = site("-e", "closet_service_account=_closet")
+    as_root("attic", f"rm -rf {home}")
+    assert done.code != 0
+    text = " ".join(done.output.split())
+    for sentence in ["attic: the home of _closet, /Users/_closet,", *sentences]:
+        assert sentence in text
+    assert {done.changed()[host] for host in HOSTS} == {0}
 
 
 def test_a_laptop_that_sleeps_is_named_and_the_others_go_on(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import shutil
 
 import pytest
 
-from tests.lab.conftest import CLIENTS, HOSTS, ROOT, UPPER, lab, on, provisioned, site
+from tests.lab.conftest import CLIENTS, HOSTS, ROOT, UPPER, Done, lab, on, provisioned, run, site
+from tests.lab.pulling import served_folder, wait_until
 
 pytestmark = pytest.mark.usefixtures("fresh_lab")
 
@@ -149,3 +150,96 @@ def test_an_edit_for_one_laptop_reaches_that_laptop_and_restarts_nothing() -> No
     now = on("attic", "sudo launchctl print system/inference.closet.omlx | grep -w pid").output
     assert now == pid
     assert provisioned(site()).changed()["air"] == 1
+
+
+# --- the models of the running server, and those on the disk --------------------------------------
+
+CLOSET_ALONE = ("--limit", "attic,localhost")
+RERANKER = "mlx-community/Qwen3-Reranker-0.6B-mxfp8"
+EMBEDDER = "mlx-community/Qwen3-Embedding-8B-4bit-DWQ"
+STORE = "~/.omlx/store"
+
+
+def models(*words: str) -> Done:
+    """Run models.yml as an owner does."""
+    return run("ansible-playbook", "playbooks/models.yml", *CLOSET_ALONE, *words, limit_s=300)
+
+
+def listed() -> set[str]:
+    """What /v1 lists; nothing while it does not answer."""
+    header = f"Authorization: Bearer {KEY.read_text().strip()}"
+    asked = on("attic", f"curl -sf -m 5 -H '{header}' http://127.0.0.1:8000/v1/models")
+    return {model["id"] for model in json.loads(asked.output)["data"]} if not asked.code else set()
+
+
+def life() -> tuple[str, str]:
+    """The process of omlx, and how often it has unloaded something."""
+    pid = on("attic", "sudo launchctl print system/inference.closet.omlx | grep -w pid").output
+    unloaded = on("attic", "sudo grep -c 'Unloading model' /var/log/closet/omlx/omlx.log").output
+    return pid, unloaded
+
+
+def test_models_yml_leaves_a_healthy_closet_alone() -> None:
+    before = life()
+    done = provisioned(models())
+    assert done.changed()["attic"] == 0
+    assert life() == before, "the pinned model was unloaded"
+    assert on("attic", "ls ~/.omlx/models").code != 0, "a folder that omlx does not read"
+    told = provisioned(models("--tags", "list")).output
+    assert {name for name in SERVED if f"{name}: " in told} == SERVED
+
+
+def test_a_model_that_is_removed_leaves_no_link_and_comes_back() -> None:
+    gone = json.dumps({"models_remove": [RERANKER]})
+    assert RERANKER in provisioned(models("-e", gone)).output
+    assert listed() == SERVED, "it was only asked what would go"
+    provisioned(models("-e", gone, "-e", "models_removal_confirmed=true"))
+    assert on("attic", f"ls -d {STORE}/{RERANKER}").code != 0
+    assert on("attic", f"find {served_folder()} -xtype l").output == "", "dangling links"
+    assert listed() == SERVED - {"qwen3-reranker"}
+    assert provisioned(models()).changed()["attic"] == 1
+    assert listed() == SERVED
+    assert provisioned(site(*CLOSET_ALONE)).changed()["attic"] == 0
+
+
+# Each takes models away; the second brings them back by itself, so that nothing is left to pull.
+# omlx lists a model of which the index alone is there, and refuses it once a load of it has failed.
+MISSING = {
+    "one is gone and one is incomplete": (
+        f"rm -r {STORE}/{RERANKER} {{served}}/qwen3-reranker {STORE}/{EMBEDDER}/*.safetensors",
+        "true",
+        SERVED - {"qwen3-reranker"},
+    ),
+    "the disk came later": (
+        f"mv {STORE}/{RERANKER} {STORE}/{EMBEDDER} ~/",
+        f"cd && mv $(basename {RERANKER}) $(basename {EMBEDDER}) {STORE}/mlx-community/",
+        SERVED - {"qwen3-reranker", "qwen3-embedding"},
+    ),
+}
+
+
+def embeds() -> bool:
+    """Whether the embedder answers."""
+    header = (
+        f"-H 'Authorization: Bearer {KEY.read_text().strip()}' -H 'Content-Type: application/json'"
+    )
+    body = json.dumps({"model": "qwen3-embedding", "input": "closet"})
+    url = "http://127.0.0.1:8000/v1/embeddings"
+    return on("attic", f"curl -sf -m 60 {header} -d '{body}' {url}", limit_s=90).code == 0
+
+
+@pytest.mark.parametrize("case", MISSING)
+def test_a_model_that_was_missing_when_omlx_started_is_served(case: str) -> None:
+    take, bring, left = MISSING[case]
+    assert on("attic", take.format(served=served_folder())).code == 0
+    assert on("attic", "sudo launchctl kickstart -k system/inference.closet.omlx").code == 0
+    wait_until(lambda: listed() == left, 120)
+    assert not embeds()
+    assert on("attic", bring).code == 0
+    foretold = provisioned(site(*CLOSET_ALONE, "--check")).changed()
+    done = provisioned(site(*CLOSET_ALONE))
+    assert listed() == SERVED
+    assert embeds()
+    assert done.changed() == foretold
+    again = provisioned(site(*CLOSET_ALONE))
+    assert again.changed()["attic"] == 0

@@ -32,12 +32,37 @@ say sysctl "$(sysctl -n hw.memsize hw.model iogpu.wired_limit_mb 2>/dev/null | t
 say user "$(id -un)"
 say group "$(id -gn)"
 say home "$HOME"
+# A home: each link on the way to it, the folder that it lies in, and whether its user can write it.
+# Mode and numbers of owner and group as ls has them; stat is another program on each system.
+seen() { set -- $(ls "$@" 2>/dev/null); echo "${1:--} ${3:--} ${4:--}"; }
+way_to() {
+  at=$5
+  for hop in 1 2 3 4 5; do
+    folder=$(seen -ldnL "${at%/*}/")
+    say place "$1 $2 $3 $4 ${folder% *} $(seen -ldn "$at") $at"
+    [ -L "$at" ] || break
+    next=$(readlink "$at")
+    case $next in /*) at=$next ;; *) at=${at%/*}/$next ;; esac
+  done
+}
+way_to "$(id -un)" "$(id -u)" "$(id -g)" "$([ -w "$HOME" ] && echo yes || echo no)" "$HOME"
+# Room where modules are unpacked, logs are kept, programs are installed and settings lie
+[ -d /opt ] && opt=/opt || opt=/
+[ -d "$HOME" ] && at=$HOME || at=/
+df -Pk /tmp /var $opt "$at" 2>/dev/null | awk '
+  BEGIN { split("/tmp /var /opt home", kept, " ") }
+  NR > 1 && match($0, /[0-9]+% +/) {
+    count = split(substr($0, 1, RSTART - 1), field, " ")
+    printf "room=%s %s %s\n", kept[NR - 1], field[count], substr($0, RSTART + RLENGTH) }'
 # the account that serves, when it is another one; text() says which
 if [ -n "${account:-}" ]; then
   home=$(dscl . -read "/Users/$account" NFSHomeDirectory 2>/dev/null)
   home=${home#NFSHomeDirectory: }
   say account "$(id -u "$account" 2>/dev/null) $(id -gn "$account" 2>/dev/null)"
   [ -d "$home" ] && say account_home "$home"
+  [ -z "$home" ] || way_to "$account" "$(id -u "$account" 2>/dev/null)" \
+    "$(id -g "$account" 2>/dev/null)" "$(sudo -n true 2>/dev/null || { echo unknown; exit; }
+      sudo -n test -w "$home" && echo yes || echo no)" "$home"
 fi
 say sudo "$(sudo -n true >/dev/null 2>&1 && echo yes || echo no)"
 say tools "$(xcode-select -p 2>/dev/null)"
@@ -82,6 +107,12 @@ say tailscale "$(
 """
 LOOK = LOOK.replace("CONSENT", consent.FOLDER).replace("THEIRS", " ".join(files.THEIRS))
 LOOK = LOOK.replace("OURS", files.OURS).replace("MARK", files.MARK)
+# The process of a job: the first state and the last pid that stand one tab deep. Between them are
+# arguments and variables, whose lines can look like either.
+PID = r"""
+/^\tstate = / && state == "" { state = $0 }
+/^\tpid = [0-9]+$/ { pid = $3 }
+END { if (state != "\tstate = not running") print pid }"""
 # What launchd has of ours, loaded or with a plist; only root is told of those that are loaded.
 # Who listens on the port, and which processes launchd runs for us: pid, parent, grandparent.
 CLOSET = r"""
@@ -122,8 +153,7 @@ done
 for job in /Library/LaunchDaemons/inference.closet.*.plist; do
   [ -f "$job" ] || continue
   job=${job##*/}
-  say ours "$(launchctl print "system/${job%.plist}" 2>/dev/null |
-    sed -n 's/^[[:space:]]*pid = \([0-9]*\)$/\1/p')"
+  say ours "$(launchctl print "system/${job%.plist}" 2>/dev/null | awk 'PID')"
 done
 if sudo -n true >/dev/null 2>&1; then
   told=$(sudo -n visudo -c 2>&1 >/dev/null) || say sudoers "$(printf '%s' "$told" | head -n 1)"
@@ -160,8 +190,12 @@ def text(
     end = (TAILNET if in_tailnet else "") + END
     if not offer:
         return LOOK + end
-    files = CLOSET.replace("RECORD", RECORD).replace("HOLDERS", holders.PATH)
-    closet = files.replace("PORT", str(int(offer["port"])))
+    closet = (
+        CLOSET.replace("RECORD", RECORD)
+        .replace("HOLDERS", holders.PATH)
+        .replace("PID", PID)
+        .replace("PORT", str(int(offer["port"])))
+    )
     asks = [
         f"ask {shlex.quote(source)} {shlex.quote(url)}"
         for source, url in questions(offer["models"], endpoint)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.house import holders
+from ansible_collections.closet.inference.plugins.module_utils.house import holders, homes, space
 
 # The one file of sudo rules that is ours.
 SUDOERS = "closet-wired-memory"
@@ -37,6 +37,9 @@ class Mac:
     """Of the account that serves, when another one than `user` was asked for."""
     account_group: str | None = None
     account_home: str | None = None
+    places: tuple[homes.Place, ...] = ()
+    """The steps on the way to each home."""
+    disks: tuple[space.Disk, ...] = ()
     sudo: bool | None = None
     tools: str | None = None
     distribution: str | None = None
@@ -109,6 +112,8 @@ def parse(text: str) -> Mac:
         "version": [],
         "served_from": [],
         "opencode": [],
+        "place": [],
+        "room": [],
     }
     for line in text.splitlines():
         key, _sign, value = line.strip().partition("=")
@@ -137,6 +142,8 @@ def parse(text: str) -> Mac:
         account_uid=int(uid) if uid.isdigit() else None,
         account_group=account_group or None,
         account_home=values.get("account_home") or None,
+        places=homes.places(many["place"]),
+        disks=space.disks(many["room"]),
         sudo={"yes": True, "no": False}.get(values.get("sudo", "")),
         tools=values.get("tools") or None,
         distribution=values.get("distribution") or None,
@@ -188,7 +195,8 @@ def plain(facts: Mac) -> dict[str, Any]:
         "root_group": "root" if facts.kernel == "Linux" else "wheel",
         "served_from": dict(facts.served_from),
     }
-    del values["hub"]  # long, and said in sizes
+    for long in ("hub", "places", "disks"):  # judged here, and nobody's business after it
+        del values[long]
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
     }
@@ -277,7 +285,8 @@ def no_account(name: str, facts: Mac, account: str) -> str | None:
         )
     if facts.account_uid == 0:
         return f"{told}; what answers the LAN must not be root. Name another account"
-    if facts.account_home is None:
+    # one that is there and not right has a sentence of its own, from homes.py
+    if facts.account_home is None and not any(step.who == account for step in facts.places):
         return f"{told}, which has no home folder there: log in as it once, or make the folder"
     return None
 
@@ -323,6 +332,12 @@ def remarks(name: str, facts: Mac, on_battery: str) -> list[str]:
 def unreachable(name: str, address: str, message: str) -> str:
     """Return the sentence for a host that ssh does not reach."""
     reason = message.strip().splitlines()[-1] if message.strip() else "no answer"
+    if "Permission denied" in reason:
+        return (
+            f"{name} lets nobody in by ssh at {address} ({reason}): try `ssh {address}`. When your "
+            "key is in ~/.ssh/authorized_keys there, sshd ignores it as long as others may write "
+            "the home or ~/.ssh: run `chmod go-w ~ ~/.ssh ~/.ssh/authorized_keys` at the machine"
+        )
     return (
         f"{name} does not answer by ssh at {address} ({reason}): wake it, look at System Settings "
         "> General > Sharing > Remote Login (on Linux: sudo apt-get install openssh-server), then "

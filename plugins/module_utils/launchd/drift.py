@@ -81,22 +81,31 @@ def _program_drift(plist: Mapping[str, Any], job: Printout) -> list[str]:
         if job.arguments is not None and len(job.arguments) > 1:
             found.append("arguments")
     elif job.arguments is not None:
-        if not _same_arguments(list(wanted), list(job.arguments)):
+        if not _same_arguments(list(wanted), list(job.arguments), job.indent * 2):
             found.append("arguments")
     elif job.complete:
         found.append("arguments")
     return found
 
 
-def _same_arguments(wanted: list[str], shown: list[str]) -> bool:
+def _same_arguments(wanted: list[str], shown: list[str], indent: str) -> bool:
     if not any("\n" in argument for argument in wanted):
         return wanted == shown
-    # Arguments are printed raw: one of several lines cannot be told from several arguments, and
-    # a line in it that is only a brace ends the block early.
-    wanted_lines = [line.strip() for line in "\n".join(wanted).split("\n")]
-    shown_lines = [line.strip() for line in "\n".join(shown).split("\n")]
-    length = len(shown_lines) if "}" in wanted_lines else len(wanted_lines)
+    # Arguments are printed raw: a later line of one that begins like an argument is read as one,
+    # and a line that is only a brace ends the block early.
+    wanted_lines = [
+        _without(indent, line) if number else line
+        for argument in wanted
+        for number, line in enumerate(argument.split("\n"))
+    ]
+    shown_lines = "\n".join(shown).split("\n")
+    brace = any(line.strip() == "}" for line in wanted_lines)
+    length = len(shown_lines) if brace else len(wanted_lines)
     return bool(shown_lines) and wanted_lines[:length] == shown_lines
+
+
+def _without(indent: str, line: str) -> str:
+    return line[len(indent) :] if line.startswith(indent) else line
 
 
 def _environment_drift(plist: Mapping[str, Any], job: Printout) -> list[str]:

@@ -45,7 +45,12 @@ class Printout:
 
     @property
     def pid(self) -> int | None:
-        return _whole(self.values.get("pid"))
+        """The process; a line `pid = …` beside `state = not running` is not launchd's.
+
+        The state stands before the arguments, the pid behind them, where the lines of an argument
+        can look like any key.
+        """
+        return None if self.state == "not running" else _whole(self.values.get("pid"))
 
     @property
     def running(self) -> bool | None:
@@ -122,12 +127,17 @@ class Printout:
 
     @property
     def environment(self) -> Mapping[str, str] | None:
-        """The job's own variables, with the few that launchd adds."""
+        """The job's own variables, with the few that launchd adds.
+
+        A value is taken as it stands: an empty one leaves `NAME => `, and blanks at its end count.
+        Of a value with several lines it is the first.
+        """
         lines = self.blocks.get("environment")
         if lines is None:
             return {} if self.complete else None
-        pairs = (line.strip().partition(" => ") for line in lines)
-        return {name: value for name, arrow, value in pairs if arrow}
+        begin = self.indent * 2
+        pairs = (line[len(begin) :].partition(" =>") for line in lines if line.startswith(begin))
+        return {name: value[1:] for name, arrow, value in pairs if arrow}
 
 
 def parse_job(text: str, target: str) -> Printout | None:
@@ -135,7 +145,7 @@ def parse_job(text: str, target: str) -> Printout | None:
 
     OS X 10.10 prints the bare label in the first line; both are taken.
     """
-    lines = [line.rstrip("\r") for line in text.split("\n")]
+    lines = _lines(text)
     while lines and not lines[0].strip():
         lines.pop(0)
     while lines and not lines[-1].strip():
@@ -173,7 +183,7 @@ def parse_disabled(text: str) -> Mapping[str, bool] | None:
 
 def parse_domain_services(text: str) -> list[str] | None:
     """Labels in the `services` block of `launchctl print <domain>`; None when there is none."""
-    lines = [line.rstrip() for line in text.split("\n")]
+    lines = _lines(text)
     start = next((n for n, line in enumerate(lines) if line.strip() == "services = {"), None)
     if start is None:
         return None
@@ -222,6 +232,12 @@ def _end_of_block(lines: Sequence[str], start: int, indent: str) -> int:
         if lines[position].rstrip() == f"{indent}}}":
             return position
     return len(lines)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines with the blanks at their ends; a carriage return goes when all of them have it."""
+    translated = text.count("\r\n") == text.count("\n")
+    return (text.replace("\r\n", "\n") if translated else text).split("\n")
 
 
 def _white_space(line: str) -> str:

@@ -25,7 +25,10 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.key
     Keys,
     KeyStep,
 )
-from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.models import Change
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.models import (
+    Change,
+    Listed,
+)
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import Want
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.server import Running
 
@@ -42,7 +45,7 @@ class Seen:
     """
 
     keys: Keys | None = None
-    models: Mapping[str, Any] | None = None
+    models: Mapping[str, Listed] | None = None
     deaf: bool = False
 
 
@@ -50,13 +53,15 @@ class Seen:
 class Told:
     """What was changed in the running server, and whether only a restart can do the rest.
 
-    `ignored` names what this omlx did not take, of the settings of its models.
+    `ignored` names what this omlx did not take, of the settings of its models. `outdated` says in
+    what its list of models differs from the disk.
     """
 
     steps: tuple[KeyStep, ...] = ()
     changes: tuple[Change, ...] = ()
     ignored: tuple[str, ...] = ()
     restart: bool = False
+    outdated: tuple[str, ...] = ()
 
     @property
     def changed_keys(self) -> list[str]:
@@ -75,7 +80,9 @@ def settle(
     """Bring the server that was started with `document` to `want`, if one runs.
 
     Keys are proved by asking: each wanted one opens, each old one is refused. A server that none
-    of our main keys opens, and one that shall have no main key, needs a restart.
+    of our main keys opens, and one that shall have no main key, needs a restart. So does one whose
+    list of models is not what the disk holds: a reload would unload them all just the same, and a
+    restart lets requests end first.
 
     `differs` says whether the files are not as wanted, so that silence is an error.
     """
@@ -85,17 +92,20 @@ def settle(
     seen = look(server, [in_file, want.api_key or ""], bool(want.models), differs)
     if seen.deaf:
         return Told(restart=True)
+    outdated = _outdated(seen.models, document, want, check_mode)
     if seen.keys is None:
-        return Told()
+        return Told(restart=bool(outdated), outdated=outdated)
     goal = wanted(want.api_key, want.client_keys, seen.keys)
     steps = keys.plan(goal, seen.keys)
     if any(step.verb == "main" and not step.key for step in steps):
         return Told(restart=True)
-    changes = models.plan(want.models, seen.models or {})
+    # one that is restarted reads the settings of its models from the file
+    changes = () if outdated else models.plan(want.models, _settings(seen.models or {}))
     if check_mode:
-        return Told(tuple(steps), changes)
+        return Told(tuple(steps), changes, (), bool(outdated), outdated)
     _tell_keys(server, steps, goal, keys.closed(steps, seen.keys, goal))
-    return Told(tuple(steps), changes, _tell_models(server, changes, want, goal.main))
+    ignored = _tell_models(server, changes, want, goal.main)
+    return Told(tuple(steps), changes, ignored, bool(outdated), outdated)
 
 
 def wanted(api_key: str | None, client_keys: Mapping[str, str] | None, now: Keys) -> Keys:
@@ -121,12 +131,43 @@ def look(server: Running, candidates: list[str], with_models: bool, differs: boo
             if server.login(key):
                 return Seen(server.keys(), server.models() if with_models else None)
         # without a key, as wanted, it takes nothing live and lacks nothing
-        return Seen(deaf=any(candidates) or not server.is_open())
+        deaf = any(candidates) or not server.is_open()
+        return Seen(None, None if deaf or not with_models else server.models_without_key(), deaf)
     except OmlxError as error:
         refused = isinstance(error, ServerDownError) and error.refused
         if differs and not refused and not isinstance(error, ForeignError):
             raise NotToldError(_sentence("keys and settings", str(error))) from error
         return Seen()
+
+
+def _settings(have: Mapping[str, Listed]) -> dict[str, Mapping[str, Any]]:
+    return {model: row.settings for model, row in have.items()}
+
+
+def _outdated(
+    have: Mapping[str, Listed] | None,
+    document: Mapping[str, Any] | None,
+    want: Want,
+    check_mode: bool,
+) -> tuple[str, ...]:
+    """In what the server's list differs from the folders that it was started with.
+
+    Nothing when it shall have other folders: then it is restarted for those. A check knows only
+    what is not listed, since what the run would pull before this is not there yet.
+    """
+    in_file = _folders((document or {}).get("model"))
+    wanted = _folders(want.settings.get("model"))
+    if have is None or (wanted and wanted != in_file):
+        return ()
+    disk = models.weights_on_disk(want.models, in_file)
+    if check_mode and in_file:
+        disk = {model: 0 if weights is None else weights for model, weights in disk.items()}
+    return tuple(models.outdated(have, disk, models.vanished(have)))
+
+
+def _folders(section: Any) -> list[str]:
+    folders = section.get("model_dirs") if isinstance(section, Mapping) else None
+    return [str(folder) for folder in folders] if isinstance(folders, list) else []
 
 
 def _tell_keys(server: Running, steps: list[KeyStep], goal: Keys, gone: list[str]) -> None:
@@ -152,7 +193,7 @@ def _tell_models(
     try:
         for change in changes:
             server.tell(change, main_key)
-        return tuple(models.names(models.plan(want.models, server.models())))
+        return tuple(models.names(models.plan(want.models, _settings(server.models()))))
     except OmlxError as error:
         raise NotToldError(_sentence("settings of models", str(error))) from error
 

@@ -1,13 +1,31 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which settings of its models a running omlx has to be told; a pure function."""
+"""Which settings of its models a running omlx has to be told, and whether it has these models.
+
+omlx looks for models when it starts, and again only when it is told to. What was pulled, repaired
+or taken away since is not what it has.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Optional
+
+INDEX = "model.safetensors.index.json"
+WeightsOf = Mapping[str, Optional[int]]
+"""Bytes of weights on the disk by model; None for a model that is not there."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A model as the running server lists it: its folder, and bytes of weights (0: not told)."""
+
+    settings: Mapping[str, Any]
+    path: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,3 +70,69 @@ def _same(now: Any, wanted: Any) -> bool:
     if isinstance(wanted, bool):
         return bool(now) == wanted
     return bool(now == wanted)
+
+
+def listed(row: Mapping[str, Any]) -> Listed:
+    """From a row of /admin/api/models or /v1/models/status."""
+    size = row.get("estimated_size")
+    return Listed(
+        row.get("settings") or {},
+        str(row.get("model_path") or ""),
+        int(size) if isinstance(size, (int, float)) else 0,
+    )
+
+
+def outdated(have: Mapping[str, Listed], disk: WeightsOf, gone: Iterable[str]) -> list[str]:
+    """In what the list that the server made at its start differs from the disk, as words.
+
+    `disk` holds the wanted models, `gone` the listed ones whose folders are no longer there. A
+    wanted model that is on no disk is no reason: to read it anew would not bring it.
+    """
+    found = []
+    for model, weights in sorted(disk.items()):
+        if weights is None:
+            continue
+        if model not in have:
+            found.append(f"{model} came after it was started")
+        elif 0 < have[model].size < weights:
+            found.append(f"{model} was not complete when it was started")
+    return found + [f"{model} went after it was started" for model in sorted(gone)]
+
+
+def weights_on_disk(wanted: Iterable[str], folders: Sequence[str]) -> dict[str, int | None]:
+    """What omlx would count at a start, of models that are directly in its folders."""
+    return {model: _weights(model, folders) for model in wanted}
+
+
+def vanished(have: Mapping[str, Listed]) -> list[str]:
+    """The listed models whose folders are gone; one that may not be looked at is not."""
+    return [model for model, row in have.items() if row.path and not _is_there(Path(row.path))]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _weights(model: str, folders: Sequence[str]) -> int | None:
+    """The safetensors; 0 for a model whose size is not judged, since omlx counts it otherwise.
+
+    Some versions take the sum from the index of the shards, whatever is there, and an index may
+    leave out files (model_discovery.py of flyto-mlx 0.7.0).
+    """
+    for folder in folders:
+        home = Path(folder, model)
+        try:
+            (home / "config.json").stat()
+            files = list(home.iterdir())
+            if any(one.name == INDEX for one in files):
+                return 0
+            return sum(one.stat().st_size for one in files if one.suffix == ".safetensors")
+        except OSError:
+            continue
+    return None

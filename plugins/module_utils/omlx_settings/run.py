@@ -100,6 +100,7 @@ def execute(
         "changed_keys": list(dict.fromkeys(names)),
         "digest": made.want.digest(planned.settings),
         "restart_needed": told.restart,
+        "outdated": list(told.outdated),
         "diff": shown + live_diffs(told.changes),
     }
     return result, warnings

@@ -23,7 +23,11 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.key
     KeyStep,
     from_auth,
 )
-from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.models import Change
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.models import (
+    Change,
+    Listed,
+    listed,
+)
 
 GLOBAL = "/admin/api/global-settings"
 SUB_KEYS = "/admin/api/sub-keys"
@@ -70,13 +74,13 @@ class Running:
             return reply.status == http.client.OK
         raise OmlxError(f"/v1/models answers {reply.status}")
 
-    def models(self) -> dict[str, Any]:
-        """Settings by model; only after a login."""
-        listed = self._admin.admin_json(Request("GET", MODELS))
-        rows = listed.get("models") if isinstance(listed, dict) else None
-        if not isinstance(rows, list):
-            raise OmlxError("it does not say which models it serves")
-        return {row["id"]: row.get("settings") or {} for row in rows if "id" in row}
+    def models(self) -> dict[str, Listed]:
+        """What it serves, with settings; only after a login."""
+        return _rows(self._admin.admin_json(Request("GET", MODELS)))
+
+    def models_without_key(self) -> dict[str, Listed]:
+        """The same without settings, of a server that asks for no key."""
+        return _rows(self._admin.public("/v1/models/status"))
 
     def tell(self, change: Change, main_key: str) -> None:
         """Send one change; a model that is pinned now is loaded now."""
@@ -89,6 +93,13 @@ class Running:
             reply = self._admin.ask(load, main_key)
             if reply.status != http.client.OK:
                 raise OmlxError(f"it answered {_detail(reply)} when told to load {change.model}")
+
+
+def _rows(answer: Any) -> dict[str, Listed]:
+    rows = answer.get("models") if isinstance(answer, dict) else None
+    if not isinstance(rows, list):
+        raise OmlxError("it does not say which models it serves")
+    return {row["id"]: listed(row) for row in rows if "id" in row}
 
 
 def _request(step: KeyStep) -> Request:

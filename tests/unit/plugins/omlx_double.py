@@ -42,6 +42,7 @@ class OmlxDouble:
     memory: dict[str, Any] = field(default_factory=dict)
     models: dict[str, int] = field(default_factory=dict)
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    paths: dict[str, Path] = field(default_factory=dict)
     on_disk: dict[str, int] = field(default_factory=dict)
     script: dict[str, list[Steps]] = field(default_factory=dict)
     tasks: list[dict[str, Any]] = field(default_factory=list)
@@ -141,13 +142,20 @@ class OmlxDouble:
 
     def _settings_of_models(self, path: str, body: Any) -> Answer:
         if path == "/models":
-            rows = [{"id": name, "settings": kept or None} for name, kept in self.settings.items()]
-            return 200, {"models": rows}
+            return 200, {"models": [self._row(name) for name in self.settings]}
         name = path.split("/")[2]
         self.changes.append(f"tell {name} {json.dumps(body, sort_keys=True)}")
         kept = {key: value for key, value in body.items() if key not in self.deaf_to}
         self.settings[name].update(kept)
         return 200, {"success": True}
+
+    def _row(self, name: str) -> dict[str, Any]:
+        row: dict[str, Any] = {"id": name, "settings": self.settings[name] or None}
+        if name in self.paths:
+            row["model_path"] = str(self.paths[name])
+        if name in self.models:
+            row["estimated_size"] = self.models[name]
+        return row
 
     def _download(self, repo: str) -> Answer:
         if any(task["repo_id"] == repo and task["status"] in LIVE for task in self.tasks):

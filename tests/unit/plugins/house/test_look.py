@@ -12,6 +12,7 @@ import yaml
 
 from ansible_collections.closet.inference.plugins.module_utils.house import look, mac
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
+from tests.unit.plugins.launchd.launchd_mac import fixture
 
 MODEL = {"repo": "o/m", "revision": "main"}
 OFFER: dict[str, Any] = {"port": 8000, "models": [MODEL, {"repo": "", "revision": "main"}]}
@@ -103,6 +104,31 @@ def test_a_file_of_the_persons_own_is_seen(tmp_path: Path, name: str) -> None:
 def test_what_the_role_mcp_left_is_seen(tmp_path: Path, name: str) -> None:
     write(tmp_path, f".config/closet/{name}", "")
     assert seen_at(tmp_path).mcp == (Path(name).name,)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "pid"),
+    [
+        ("f1_daemon_running.txt", ("", ""), "10526"),
+        ("f1_daemon_stopped.txt", ("", ""), ""),
+        ("f10_daemon_crash_loop.txt", ("", ""), ""),
+        # a variable, an argument of several lines, and what looks like a nested one
+        ("f1_daemon_running.txt", ("\t\tSUDO_GID", "\t\tpid = 7\n\t\tSUDO_GID"), "10526"),
+        ("f1_daemon_running.txt", ("\targuments = {", "\targuments = {\n\tpid = 7"), "10526"),
+        ("f1_daemon_stopped.txt", ("\targuments = {", "\targuments = {\n\tpid = 7"), ""),
+        ("f1_daemon_stopped.txt", ("\targuments = {", "\tstate = x\n\tpid = 7"), ""),
+    ],
+)
+def test_the_process_of_a_job_is_told_from_words_that_look_like_it(
+    name: str, change: tuple[str, str], pid: str
+) -> None:
+    text = fixture(name).replace(*change)
+    assert change[1] in text
+    done = subprocess.run(
+        ["awk", look.PID], input=text, text=True, capture_output=True, check=True, timeout=30
+    )
+    assert (done.stdout.strip(), done.stderr) == (pid, "")
+    assert look.PID in look.text(OFFER)
 
 
 def test_the_look_knows_every_file_that_the_role_mcp_keeps() -> None:

@@ -283,3 +283,52 @@ def test_a_power_cut_between_bootout_and_bootstrap_is_mended(mac: Mac) -> None:
     result = mac.job(plist=mac.server(Nice=1))
     assert result["state_after"] == "running"
     assert mac.launchd.jobs[TARGET].definition["Nice"] == 1
+
+
+# --- ours: values were read after strip() ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", "ends in a blank ", " begins with one", "tab\t", "arrow => ", "first \nlast"],
+)
+def test_blanks_of_a_variable_are_no_drift(mac: Mac, value: str) -> None:
+    plist = mac.server(EnvironmentVariables={"BEFORE": "1", "FOO": value, "LAST": ""})
+    assert mac.job(plist=plist)["changed"]
+    again = mac.job(plist=plist)
+    assert (again["changed"], again["drift"]) == (False, [])
+
+
+@pytest.mark.parametrize("arguments", [[""], ["x ", "y"], ["a \n\t\tb ", "\t\tc"], ["\n", "x"]])
+def test_blanks_of_an_argument_are_no_drift(mac: Mac, arguments: list[str]) -> None:
+    plist = mac.server()
+    plist["ProgramArguments"] += arguments
+    assert mac.job(plist=plist)["changed"]
+    assert mac.job(plist=plist)["drift"] == []
+
+
+def test_blanks_of_a_path_are_no_drift(mac: Mac) -> None:
+    folder = mac.folder / "blank at the end "
+    folder.mkdir()
+    keys = {"WorkingDirectory": str(folder), "StandardOutPath": f"{folder}/log "}
+    # a definition without our stamp: every line of it is compared
+    mac.launchd.load(LABEL, mac.server(**keys), str(mac.path))
+    mac.path.write_bytes(plistlib.dumps({"Label": LABEL, **mac.server(**keys)}))
+    assert mac.job()["drift"] == []
+    mac.launchd.jobs[TARGET].definition["StandardOutPath"] = f"{folder}/log"
+    assert mac.job()["drift"] == ["stdout_path"]
+
+
+@pytest.mark.parametrize(
+    ("loaded", "wanted"),
+    [("x", "x "), ("", " ")],
+)
+def test_a_blank_that_differs_is_drift(mac: Mac, loaded: str, wanted: str) -> None:
+    for name, keys in (
+        ("environment", lambda value: {"EnvironmentVariables": {"FOO": value}}),
+        ("arguments", lambda value: {"ProgramArguments": ["/bin/sh", "a\nb", value]}),
+    ):
+        mac.launchd.load(LABEL, mac.server(**keys(loaded)), str(mac.path))
+        mac.path.write_bytes(plistlib.dumps({"Label": LABEL, **mac.server(**keys(wanted))}))
+        assert mac.job()["drift"] == [name]
+        mac.launchd.jobs.clear()

@@ -172,6 +172,31 @@ def test_a_brace_in_an_argument_does_not_shift_what_comes_after() -> None:
     assert (found.state, found.pid, found.runs) == ("running", 10526, 1)
 
 
+def test_a_pid_beside_not_running_is_not_believed() -> None:
+    """Lines of an argument that look like what stands behind the arguments."""
+    text = fixture("f1_daemon_stopped.txt").replace(
+        "\t\t/usr/local/bin/iron-link-daemon\n\t}",
+        "\t\t/bin/sh\n\t\tf() {\n\t}\n\tpid = 7\n\t}",
+    )
+    assert "\tpid = 7\n" in text
+    found = parse_job(text, IRON)
+    assert found is not None
+    assert (found.state, found.running, found.pid) == ("not running", False, None)
+
+
+def test_values_are_read_as_they_stand() -> None:
+    text = fixture(RUNNING).replace(
+        "\t\tSUDO_GID => 20\n",
+        "\t\tEMPTY => \n\t\tBLANK => x \n\t\tBARE =>\n\t\tLINES => one\ntwo => 2\n",
+    )
+    found = parse_job(text, IRON)
+    assert found is not None
+    assert found.environment is not None
+    seen = {name: found.environment.get(name) for name in ("EMPTY", "BLANK", "BARE", "LINES")}
+    assert seen == {"EMPTY": "", "BLANK": "x ", "BARE": "", "LINES": "one"}
+    assert "two" not in found.environment
+
+
 @pytest.mark.parametrize("length", range(0, 1320, 37))
 def test_truncated_output_is_unknown_and_never_absent(length: int) -> None:
     found = parse_job(fixture("f1_daemon_stopped.txt")[:length], IRON)

@@ -16,7 +16,13 @@ from ansible_collections.closet.inference.plugins.module_utils.house import cons
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import (
     NotToldError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.models import plan
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.models import (
+    Listed,
+    listed,
+    outdated,
+    plan,
+    vanished,
+)
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.run import execute
 from tests.unit.plugins.omlx_double import OmlxDouble, running_omlx
 
@@ -151,3 +157,123 @@ def test_an_error_of_the_server_is_a_sentence_without_the_key_and_no_file_is_wri
     assert KEY not in str(caught.value)
     with pytest.raises(FileNotFoundError):
         in_file(omlx)
+
+
+# --- what it found at its start, and what its folder holds ----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("have", "disk", "gone", "words"),
+    [
+        ({"a": 105, "b": 0}, {"a": 100, "b": 50}, [], []),
+        ({"a": 105}, {"a": 100, "b": 50}, [], ["b came after it was started"]),
+        ({"a": 105}, {"a": 100, "b": None}, [], []),
+        ({"a": 52}, {"a": 100}, [], ["a was not complete when it was started"]),
+        ({"a": 105, "c": 9}, {"a": 100}, ["c"], ["c went after it was started"]),
+        # what somebody fetched in omlx's own pages is none of ours
+        ({"a": 105, "theirs": 9}, {"a": 100}, [], []),
+        ({}, {}, [], []),
+    ],
+)
+def test_a_list_differs_from_the_disk(
+    have: dict[str, int], disk: dict[str, int | None], gone: list[str], words: list[str]
+) -> None:
+    assert (
+        outdated({name: Listed({}, "", size) for name, size in have.items()}, disk, gone) == words
+    )
+
+
+def test_a_row_without_numbers_is_not_judged() -> None:
+    assert listed({"id": "a", "estimated_size": "big", "model_path": None}) == Listed({})
+    assert vanished({"a": Listed({}), "b": Listed({}, "/"), "c": Listed({}, "/no/where")}) == ["c"]
+
+
+@pytest.fixture
+def folder(omlx: OmlxDouble, tmp_path: Path) -> Path:
+    """Where a and b lie, as the server found them; the file says that it is its folder."""
+    served = tmp_path / "served"
+    for name in ("a", "b"):
+        put(omlx, served, name, 1000)
+    omlx.memory["model"] = {"model_dirs": [str(served)]}
+    omlx.save()
+    return served
+
+
+def put(omlx: OmlxDouble, served: Path, name: str, size: int) -> None:
+    store = served.parent / "store" / name
+    store.mkdir(parents=True)
+    (store / "config.json").write_text("{}")
+    (store / "model.safetensors").write_bytes(b"x" * size)
+    served.mkdir(exist_ok=True)
+    (served / name).symlink_to(store)
+    omlx.settings.setdefault(name, {})
+    omlx.paths[name] = served / name
+    omlx.models[name] = size + size // 20
+
+
+def needs_restart(omlx: OmlxDouble, models: dict[str, Any]) -> list[str]:
+    """In what it differs, foretold and then said; the restart goes with it."""
+    foretold, _ = bring(omlx, models, check_mode=True)
+    told, _ = bring(omlx, models)
+    assert told == foretold
+    assert told["restart_needed"] is bool(told["outdated"])
+    outdated_now: list[str] = told["outdated"]
+    return outdated_now
+
+
+def test_a_server_whose_list_is_right_is_not_restarted(omlx: OmlxDouble, folder: Path) -> None:
+    before = len(omlx.requests)
+    assert needs_restart(omlx, {"a": {}, "b": {}}) == []
+    asked = [path for _method, path, _body in omlx.requests[before:]]
+    assert asked.count("/admin/api/models") == 2, "one look in each run"
+    assert [path for path in asked if "status" in path] == []
+
+
+def test_a_model_that_was_pulled_since_it_started_needs_a_restart(
+    omlx: OmlxDouble, folder: Path
+) -> None:
+    put(omlx, folder, "c", 500)
+    for memory in (omlx.settings, omlx.paths, omlx.models):
+        del memory["c"]
+    assert needs_restart(omlx, {"a": {}, "c": {}}) == ["c came after it was started"]
+    assert omlx.reloads == 0
+
+
+def test_a_shard_that_came_since_it_started_needs_a_restart_and_no_load(
+    omlx: OmlxDouble, folder: Path
+) -> None:
+    (folder / "b" / "model-2.safetensors").write_bytes(b"x" * 1000)
+    wanted = {"a": {}, "b": {"is_pinned": True}}
+    assert needs_restart(omlx, wanted) == ["b was not complete when it was started"]
+    assert omlx.changes == [], "it was told to load what it cannot load"
+    assert in_file(omlx)["b"] == {"is_pinned": True}, "it reads that when it starts"
+
+
+def test_the_size_of_a_model_with_an_index_is_not_judged(omlx: OmlxDouble, folder: Path) -> None:
+    """Some versions count what the index says, and a repository may hold its weights twice."""
+    (folder / "b" / "consolidated.safetensors").write_bytes(b"x" * 1000)
+    (folder / "b" / "model.safetensors.index.json").write_text("{}")
+    assert needs_restart(omlx, {"a": {}, "b": {}}) == []
+
+
+def test_a_model_that_was_taken_away_needs_a_restart(omlx: OmlxDouble, folder: Path) -> None:
+    put(omlx, folder, "old", 10)
+    (folder / "old").unlink()
+    assert needs_restart(omlx, {"a": {}, "b": {}}) == ["old went after it was started"]
+
+
+def test_what_is_on_no_disk_is_no_reason_for_a_restart_after_the_pull(
+    omlx: OmlxDouble, folder: Path
+) -> None:
+    """A check does not know what the run would have pulled before."""
+    wanted: dict[str, Any] = {"a": {}, "b": {}, "c": {}}
+    assert bring(omlx, wanted, check_mode=True)[0]["restart_needed"] is True
+    assert bring(omlx, wanted)[0]["restart_needed"] is False
+
+
+def test_a_server_that_asks_for_no_key_is_compared_too(omlx: OmlxDouble, folder: Path) -> None:
+    omlx.key = None
+    omlx.save()
+    assert bring(omlx, {"a": {}, "b": {}}, key=None)[0]["restart_needed"] is False
+    del omlx.models["b"]
+    assert bring(omlx, {"a": {}, "b": {}}, key=None)[0]["restart_needed"] is True
