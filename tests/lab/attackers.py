@@ -232,7 +232,8 @@ def messages(done: Done, host: str) -> str:
 
     A task that runs once speaks for all hosts: then its lines that name the host count.
     """
-    fatal = r"(?s)(?:fatal|failed): \[([^\]]+)\](.*?)(?=\n\n|\nPLAY|\nTASK|\nfatal|\nfailed|\nok)"
+    ends = r"\n\n|\nPLAY|\nTASK|\n[a-z]+: \[|\n<|\Z"
+    fatal = rf"(?s)(?:fatal|failed): \[([^\]]+)\](.*?)(?={ends})"
     found: list[str] = []
     for who, text in re.findall(fatal, done.output):
         lines = text.splitlines()

@@ -159,7 +159,8 @@ def swap(pairs: list[list[str]], grabs: list[str], trap: str, hold: bool) -> dic
 
 def fill(folder: Path, trap: str) -> None:
     """Put a trap over each program of a folder that was never ours."""
-    for path in list(folder.iterdir())[:50] if folder.is_dir() else ():
+    found = list(folder.iterdir())[:50] if folder.is_dir() else []
+    for path in [one for one in found if os.access(one, os.X_OK) and not one.is_dir()]:
         with contextlib.suppress(OSError):
             new = folder / ".new"
             new.write_text(trap)

@@ -127,9 +127,14 @@ def changes(before: Disk, after: Disk, account: Account) -> Iterator[str]:
 def _newly_theirs(name: str, was: Entry | None, now: Entry, account: Account) -> bool:
     if was is not None and (was.uid, was.mode) == (now.uid, now.mode):
         return False
-    own_scratch = re.match(r"(var/)?tmp/", name) and now.uid == account.uid
     writable = now.kind != "l" and now.mode & 0o002 and not now.mode & stat.S_ISVTX
-    return bool((now.uid == account.uid and not own_scratch) or writable)
+    return bool((now.uid == account.uid and not _own(name, now, account)) or writable)
+
+
+def _own(name: str, now: Entry, account: Account) -> bool:
+    """What an account may have made itself: in its home, or in a folder for everybody."""
+    scratch = re.match(r"(var/)?tmp/", name) and now.uid == account.uid
+    return theirs(name, account) or bool(scratch)
 
 
 def leaks(account: Account) -> Iterator[str]:
@@ -169,5 +174,8 @@ def mend(before: Disk, account: Account) -> None:
         same = (was.uid, was.gid, was.mode) == (now.uid, now.gid, now.mode)
         if not same and not theirs(name, account) and was.kind == now.kind != "l":
             words.append(f"chown {was.uid}:{was.gid} '/{name}'; chmod {was.mode:o} '/{name}'")
+    for name, now in after.entries.items():
+        if name not in before.entries and now.uid == account.uid and not _own(name, now, account):
+            words.append(f"rm -rf '/{name}'")
     words.append(account.bait())
     as_root(account.host, "; ".join(words))

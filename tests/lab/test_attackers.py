@@ -216,9 +216,7 @@ SWAPPED = {
 
 
 @pytest.mark.parametrize("name", SWAPPED)
-def test_swapped_thousands_of_times_during(
-    siege: Siege, closet: Done, dies: str, name: str
-) -> None:
+def test_swapped_while_it_runs(siege: Siege, closet: Done, dies: str, name: str) -> None:
     book, words, part = SWAPPED[name]
     if name == "upgrade":
         words = ("-e", f"omlx_requirements={dies}")
