@@ -34,6 +34,9 @@ class Runner:
     Tests replace it by a double with the same three methods.
     """
 
+    keep_open: tuple[int, ...] = ()
+    """Open files that commands inherit: locks that have to outlive us while a command works."""
+
     def run(
         self,
         argv: Sequence[str],
@@ -56,6 +59,7 @@ class Runner:
                 encoding="utf-8",
                 errors="replace",
                 env={**os.environ, **(env or {}), "LC_ALL": "C"},
+                pass_fds=self.keep_open,
                 start_new_session=True,  # so that the children of a killed command die with it
             )
         except FileNotFoundError as error:
