@@ -143,7 +143,11 @@ def observe(path: str) -> Have:
         return Have("complete", (folder / COMPLETE).read_text(encoding="utf-8").strip())
     if not folder.is_dir():
         return Have("foreign")
-    names = {entry.name for entry in folder.iterdir()}
+    try:
+        # another builder may be about to write the mark
+        names = {one.name for one in folder.iterdir() if not one.name.startswith(f".{OURS}.")}
+    except FileNotFoundError:
+        return Have("absent")
     ours = not names or OURS in names
     return Have("incomplete" if ours else "foreign")
 

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 RC_TIMED_OUT = 124  # as timeout(1) says it
 RC_NOT_EXECUTABLE = 126  # as a shell says it
@@ -58,8 +59,8 @@ class Runner:
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
-                env={**os.environ, **(env or {}), "LC_ALL": "C"},
                 pass_fds=self.keep_open,
+                **self.surroundings(env or {}),
                 start_new_session=True,  # so that the children of a killed command die with it
             )
         except FileNotFoundError as error:
@@ -73,6 +74,10 @@ class Runner:
             _kill_group(process)
             stdout, stderr = process.communicate()
             return Completed(words, RC_TIMED_OUT, stdout, stderr, timed_out=True)
+
+    def surroundings(self, env: Mapping[str, str]) -> dict[str, Any]:
+        """Environment, and whatever else of subprocess.Popen a command is started with."""
+        return {"env": {**os.environ, **env, "LC_ALL": "C"}}
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

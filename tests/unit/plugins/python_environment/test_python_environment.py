@@ -240,6 +240,16 @@ def test_refused(params: dict[str, Any], changed: dict[str, Any], words: str) ->
 
 
 @pytest.mark.parametrize("which", ["path", "uv_path"])
+def test_a_folder_whose_mark_is_just_being_written_is_not_somebody_elses(
+    params: dict[str, Any], which: str
+) -> None:
+    folder = Path(params[which])
+    folder.mkdir(parents=True)
+    (folder / "..closet.inference.k3j2").touch()
+    assert execute(params, Pretender())["changed"] is True
+
+
+@pytest.mark.parametrize("which", ["path", "uv_path"])
 def test_what_others_made_is_never_removed(params: dict[str, Any], which: str) -> None:
     folder = Path(params[which])
     folder.mkdir(parents=True)
