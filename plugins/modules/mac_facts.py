@@ -232,6 +232,12 @@ sizes_gb:
   returned: when the host was reached
   type: dict
   sample: {"mlx-community/Qwen3-Coder-Next-4bit@main": 44.8}
+run:
+  description: Which run of a playbook holds this closet, or held it last, as
+    M(closet.inference.run_lock) takes it.
+  returned: success
+  type: str
+  sample: '{"controller": "studio", "user": "ada", "playbook": "site.yml", "held": false}'
 record:
   description: What the closet was last seen to serve, C({}) when nothing is recorded.
   returned: when the host was reached

@@ -18,6 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import cons
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
 
 RECORD = "/opt/closet/state/serving.json"
+RUN = "/opt/closet/lock/run.json"
 # Weights as servers load them; what a repository holds besides is not memory.
 WEIGHTS = (".safetensors", ".bin", ".gguf")
 
@@ -110,6 +111,7 @@ listed=$(sudo -n launchctl list 2>/dev/null) && say jobs "told $(
   { printf '%s\n' "$listed" | awk '{ print $3 }'
     ls /Library/LaunchDaemons | sed -n 's/[.]plist$//p'
   } | grep '^inference[.]closet[.]' | sort -u | tr '\n' ' ')"
+say run "$(cat RUN 2>/dev/null)"
 say record "$(tr -d '\n' <RECORD 2>/dev/null)"
 parent() { ps -o ppid= -p "$1" 2>/dev/null | tr -d ' '; }
 pids=$(sudo -n lsof -nP -t -iTCP:PORT -sTCP:LISTEN 2>/dev/null ||
@@ -159,7 +161,8 @@ def text(
     end = (TAILNET if in_tailnet else "") + END
     if not offer:
         return LOOK + end
-    closet = CLOSET.replace("RECORD", RECORD).replace("PORT", str(int(offer["port"])))
+    closet = CLOSET.replace("RECORD", RECORD).replace("RUN", RUN)
+    closet = closet.replace("PORT", str(int(offer["port"])))
     asks = [
         f"ask {shlex.quote(source)} {shlex.quote(url)}"
         for source, url in questions(offer["models"], endpoint)

@@ -63,6 +63,8 @@ class Mac:
     sysctl_conf_odd: bool = False
     record: Mapping[str, Any] = field(default_factory=dict)
     """What the closet last was seen to serve; empty when nothing readable is there."""
+    run: str = ""
+    """What the lock file of runs says: who holds this closet, or held it last."""
     hub: tuple[str, ...] = ()
     consent_modes: str = ""
     consent: str = ""
@@ -159,6 +161,7 @@ def parse(text: str) -> Mac:
         sudoers=values.get("sudoers") or None,
         sysctl_conf_odd=bool(values.get("sysctl_conf")),
         record=_record(values.get("record", "")),
+        run=values.get("run", ""),
         hub=tuple(many["hub_line"]),
         consent_modes=values.get("consent_modes", ""),
         consent=values.get("consent", ""),
