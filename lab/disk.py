@@ -16,8 +16,8 @@ from lab.image import MACOS_TREE, SUPPORT
 from lab.inventory import Lan, Mac, Machine
 from lab.paths import HOSTS, KEY, KNOWN_HOSTS
 
-USER_ID, STAFF_ID = 501, 20
-"""The first account of every Mac, and its group."""
+USER_ID, STAFF_ID, ADMIN_ID = 501, 20, 80
+"""The first account of every Mac, its group, and the group of administrators."""
 
 SSHD_CONFIG = """\
 HostKey /etc/ssh/ssh_host_ed25519_key
@@ -54,7 +54,7 @@ def write_disk(mac: Mac, lan: Lan) -> None:
         (upper / absent).parent.mkdir(parents=True, exist_ok=True)
         os.mknod(upper / absent, 0o600 | stat.S_IFCHR, os.makedev(0, 0))  # overlayfs: a whiteout
     shutil.copytree(MACOS_TREE / "opt", upper / "opt", symlinks=True, dirs_exist_ok=True)
-    _homebrew(upper / "opt/homebrew/bin")
+    _give_homebrew(upper / "opt/homebrew")
     user = mac.user
     files = {
         "etc/hostname": f"{mac.name}\n",
@@ -130,12 +130,10 @@ def write_known_hosts(machines: Iterable[Machine]) -> None:
     KNOWN_HOSTS.write_text("".join(lines))
 
 
-def _homebrew(folder: Path) -> None:
-    """Put Node where Homebrew has it on a Mac: the laptops install opencode with npm."""
-    for name in ("node", "npm"):
-        program = shutil.which(name)
-        if program is not None:
-            (folder / name).symlink_to(program)
+def _give_homebrew(folder: Path) -> None:
+    """Make Homebrew its administrator's, as its installer does on a Mac."""
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, USER_ID, ADMIN_ID, follow_symlinks=False)
 
 
 def make_host_key(name: str) -> None:

@@ -40,7 +40,6 @@ class ActionModule(ActionBase):
             "candidates",
             "wired",
             "hub",
-            "needs_npm",
             "shape",
             "on_battery",
             "account",
@@ -118,8 +117,7 @@ class ActionModule(ActionBase):
         if facts.complete and facts.kernel == "Linux":
             return linux.problems(name, facts, has_password, serves, in_tailnet)
         minimum_macos = str(self._task.args.get("minimum_macos", "14"))
-        needs_npm = bool(self._task.args.get("needs_npm", False))
-        return mac.problems(name, facts, minimum_macos, has_password, needs_npm)
+        return mac.problems(name, facts, minimum_macos, has_password)
 
     def _closet(
         self, name: str, facts: mac.Mac, offer: Mapping[str, Any], told: Mapping[str, float]

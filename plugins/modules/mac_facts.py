@@ -22,12 +22,6 @@ options:
     description: The oldest macOS that is accepted.
     type: str
     default: "14"
-  needs_npm:
-    description:
-      - Whether a Mac without npm is a problem, unless opencode is there already. A Linux machine
-        can only be a laptop, so it always needs it.
-    type: bool
-    default: false
   offer:
     description:
       - What this host shall serve, from RV(closet.inference.inventory_check#module:offers). A Mac
@@ -217,11 +211,6 @@ address:
   returned: when the host was reached
   type: str
   sample: 10.77.31.10
-npm:
-  description: Path of npm, if there is one.
-  returned: when the host was reached
-  type: str
-  sample: /opt/homebrew/bin/npm
 memory:
   description: The sums of the memory that the offer needs, as lines of a table.
   returned: for a closet

@@ -45,7 +45,6 @@ say tools "$(xcode-select -p 2>/dev/null)"
 say power "$(pmset -g batt 2>/dev/null | tr '\n\t' '  ')"
 link=$(route -n get default 2>/dev/null | sed -n 's/.*interface: //p')
 say address "$(ipconfig getifaddr "$link" 2>/dev/null)"
-say npm "$(PATH=/opt/homebrew/bin:/usr/local/bin:$PATH command -v npm)"
 for mark in $(ls -t /opt/closet/*/*/.complete 2>/dev/null); do
   mark=${mark#/opt/closet/} && say installed "${mark%/.complete}"
 done

@@ -45,7 +45,6 @@ class Mac:
     python: str | None = None
     has_sudo: bool | None = None
     address: str | None = None
-    npm: str | None = None
     battery: bool | None = None
     """Whether it is a laptop; a battery backup does not count."""
     on_battery: bool | None = None
@@ -89,11 +88,6 @@ class Mac:
     """Nothing without Tailscale, `found`, or `found` and the state of the node, as it says it."""
     complete: bool = False
     """Whether the look came to its end; without it nothing above is to be trusted."""
-
-    @property
-    def has_opencode(self) -> bool:
-        """Whether some version of opencode is installed completely."""
-        return any(entry.startswith("opencode/") for entry in self.installed)
 
 
 def parse(text: str) -> Mac:
@@ -144,7 +138,6 @@ def parse(text: str) -> Mac:
         python=values.get("python") or None,
         has_sudo={"yes": True, "no": False}.get(values.get("has_sudo", "")),
         address=values.get("address") or None,
-        npm=values.get("npm") or None,
         battery="InternalBattery" in power if power else None,
         on_battery="'Battery Power'" in power if power else None,
         filevault={"FileVault is On.": True, "FileVault is Off.": False}.get(
@@ -192,9 +185,7 @@ def plain(facts: Mac) -> dict[str, Any]:
     }
 
 
-def problems(
-    name: str, facts: Mac, minimum_macos: str, has_sudo_password: bool, needs_npm: bool = False
-) -> list[str]:
+def problems(name: str, facts: Mac, minimum_macos: str, has_sudo_password: bool) -> list[str]:
     """Return a sentence for each reason why the host `name` cannot be worked with."""
     if not facts.complete:
         return [f"{name}: the login shell ended before the look did: run `ssh {name}` and see"]
@@ -216,11 +207,6 @@ def problems(
             f"{name} has no Command Line Tools, so no Python: run `xcode-select --install` on it"
         )
     found += filter(None, [may_not_sudo(name, facts, has_sudo_password)])
-    if needs_npm and facts.npm is None and not facts.has_opencode:
-        found.append(
-            f"{name} has no npm, which fetches opencode: run `brew install node` on it "
-            "(Homebrew is at brew.sh)"
-        )
     return found
 
 
