@@ -17,7 +17,7 @@ from lab.inventory import Lan, Mac, Machine
 from lab.paths import HOSTS, KEY, KNOWN_HOSTS
 
 USER_ID, STAFF_ID, ADMIN_ID = 501, 20, 80
-"""The first account of every Mac, and its group."""
+"""The first account of every Mac, its group, and the group of administrators."""
 
 SSHD_CONFIG = """\
 HostKey /etc/ssh/ssh_host_ed25519_key
@@ -54,7 +54,6 @@ def write_disk(mac: Mac, lan: Lan) -> None:
         (upper / absent).parent.mkdir(parents=True, exist_ok=True)
         os.mknod(upper / absent, 0o600 | stat.S_IFCHR, os.makedev(0, 0))  # overlayfs: a whiteout
     shutil.copytree(MACOS_TREE / "opt", upper / "opt", symlinks=True, dirs_exist_ok=True)
-    _homebrew(upper / "opt/homebrew/bin")
     user = mac.user
     files = {
         "etc/hostname": f"{mac.name}\n",
@@ -130,14 +129,6 @@ def write_known_hosts(machines: Iterable[Machine]) -> None:
         kind, key = public.read_text().split()[:2]
         lines.append(f"{machine.address},{machine.name},{machine.name}.local {kind} {key}\n")
     KNOWN_HOSTS.write_text("".join(lines))
-
-
-def _homebrew(folder: Path) -> None:
-    """Put Node where Homebrew has it on a Mac: the laptops install opencode with npm."""
-    for name in ("node", "npm"):
-        program = shutil.which(name)
-        if program is not None:
-            (folder / name).symlink_to(program)
 
 
 def _give_homebrew(folder: Path, uid: int) -> None:

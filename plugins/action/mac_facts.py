@@ -39,11 +39,11 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset(
         (
             "minimum_macos",
+            "is_client",
             "offer",
             "candidates",
             "wired",
             "hub",
-            "needs_npm",
             "shape",
             "on_battery",
             "account",
@@ -121,7 +121,7 @@ class ActionModule(ActionBase):
         self, name: str, facts: mac.Mac, has_password: bool, serves: bool, in_tailnet: bool
     ) -> list[str]:
         """Why nothing can be done on this host, whatever it shall be."""
-        is_client = bool(self._task.args.get("needs_npm", False))
+        is_client = bool(self._task.args.get("is_client", False))
         offer = self._task.args.get("offer") or {}
         programs = space.wanted_programs(str(offer.get("backend", "")), is_client)
         is_linux = facts.kernel == "Linux"
@@ -132,7 +132,7 @@ class ActionModule(ActionBase):
         if facts.complete and is_linux:
             return linux.problems(name, facts, has_password, serves, in_tailnet) + found
         minimum_macos = str(self._task.args.get("minimum_macos", "14"))
-        return mac.problems(name, facts, minimum_macos, has_password, is_client) + found
+        return mac.problems(name, facts, minimum_macos, has_password) + found
 
     def _closet(
         self, name: str, facts: mac.Mac, offer: Mapping[str, Any], told: Mapping[str, float]

@@ -129,6 +129,18 @@ def crew() -> Iterator[Crew]:
         made.close()
 
 
+class NoAccountError(ValueError):
+    """This host has no account of that name."""
+
+
+def account_named(name: str) -> Account:
+    """The account of a name; raises NoAccountError."""
+    try:
+        return account_of(pwd.getpwnam(name).pw_uid)
+    except KeyError:
+        raise NoAccountError(f"this host has no account {name}") from None
+
+
 def account_of(uid: int, path: str = "") -> Account:
     """The account of a number; raises UntrustedPathError when this host has none for it."""
     try:

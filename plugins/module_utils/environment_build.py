@@ -23,11 +23,15 @@ from ansible_collections.closet.inference.plugins.module_utils.files import (
     write_atomic,
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed, Runner
+from ansible_collections.closet.inference.plugins.module_utils.trusted import unsafe_for_root
 
 REQUIREMENTS = "requirements.txt"
 SYSTEM_PYTHON = "/usr/bin/python3"
 # ssh gives a Mac no more than /usr/bin:/bin:/usr/sbin:/sbin, and Homebrew's Python is elsewhere
-SEARCHED = "/opt/homebrew/bin:/usr/local/bin:/usr/bin:/bin"
+SEARCHED = ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin")
+# what uv starts from there, as root
+STARTED = ("python", "git")
+UV_STEPS = ("remove uv", "install uv")
 TAIL_LINES = 20
 BOOTSTRAP_TIMEOUT_S = 600
 VENV_TIMEOUT_S = 600
@@ -73,6 +77,7 @@ def apply(want: Want, steps: Sequence[str], runner: Runner) -> None:
     }
     before = os.umask(0o022)  # another user than the one who builds will run it
     try:
+        _one("begin", lambda: _make_scratch(want), want)
         for step in steps:
             _one(step, do[step], want)
     except BuildFailedError:
@@ -80,6 +85,17 @@ def apply(want: Want, steps: Sequence[str], runner: Runner) -> None:
         raise
     finally:
         os.umask(before)
+        shutil.rmtree(_scratch(want), ignore_errors=True)
+
+
+def _scratch(want: Want) -> str:
+    """Where commands leave what they forget: ensurepip's pip leaves a cacert.pem at every venv."""
+    return f"{want.path}.scratch"
+
+
+def _make_scratch(want: Want) -> None:
+    shutil.rmtree(_scratch(want), ignore_errors=True)  # of a build that was cut off
+    Path(_scratch(want)).mkdir(mode=0o700, parents=True)
 
 
 def _one(step: str, do: Callable[[], None], want: Want) -> None:
@@ -105,10 +121,24 @@ def _install_uv(want: Want, runner: Runner) -> None:
 
 def _resolve(want: Want, runner: Runner) -> None:
     """Find every pin at its source, before there is anything to clean up."""
+    _refuse_unsafe_python(want)
     argv = [_uv(want), "pip", "compile", "--quiet", "--python", want.python]
     argv += [*(["--no-deps"] if want.hashes else []), "-"]
     next_step = f"correct the pin that it names; or {_reach(want)}"
     _do("find the pins", argv, want, runner, RESOLVE_TIMEOUT_S, next_step, want.requirements)
+
+
+def _refuse_unsafe_python(want: Want) -> None:
+    """A Python that another account can change would be run by root, now and by the server."""
+    if not want.python.startswith("/"):
+        return  # uv looks for it in folders that are safe, or fetches one
+    reason = unsafe_for_root(want.python)
+    if reason:
+        raise BuildFailedError(
+            f"{want.path} could not be built: its Python is {want.python}, and root does not run "
+            f"what another account can change: {reason}.\nNext: give a version, such as 3.11, "
+            "instead of the path; uv fetches it when this host has no safe one"
+        )
 
 
 def _create(want: Want, runner: Runner) -> None:
@@ -178,7 +208,8 @@ def _environment(want: Want) -> dict[str, str]:
     """What uv and pip are told; nothing of it lands in somebody's home, root's least of all."""
     shared = Path(want.uv_path).parent
     told = {
-        "PATH": SEARCHED,
+        "PATH": ":".join(safe_folders(SEARCHED, STARTED)),
+        "TMPDIR": _scratch(want),
         "UV_CACHE_DIR": str(shared / "cache"),
         "UV_PYTHON_INSTALL_DIR": str(shared / "python"),
         "UV_NO_PROGRESS": "1",
@@ -197,3 +228,13 @@ def _environment(want: Want) -> dict[str, str]:
 def _tail(done: Completed) -> str:
     lines = f"{done.stdout}\n{done.stderr}".strip().splitlines()
     return "\n".join(lines[-TAIL_LINES:]) or "(it said nothing)"
+
+
+def safe_folders(folders: Sequence[str], programs: Sequence[str]) -> list[str]:
+    """Those of a PATH that exist and in which only root decides what `programs` are."""
+    return [folder for folder in folders if Path(folder).is_dir() and _is_safe(folder, programs)]
+
+
+def _is_safe(folder: str, programs: Sequence[str]) -> bool:
+    found = [path for path in Path(folder).iterdir() if path.name.startswith(tuple(programs))]
+    return not any(unsafe_for_root(str(path)) for path in (Path(folder), *found))

@@ -12,12 +12,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils import build_lock
 from ansible_collections.closet.inference.plugins.module_utils.files import remove_file
+from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 OURS = ".closet.inference"
 COMPLETE = ".complete"
@@ -58,11 +60,41 @@ def plan_absent(path: str, shelf: Sequence[Standing]) -> tuple[str, ...]:
     return tuple(one.path for one in shelf if one.path == path)
 
 
-def remove(paths: Sequence[str]) -> None:
-    """Remove them, each in a way that the next run can finish."""
-    for path in paths:
-        remove_file(Path(path, COMPLETE))
-        shutil.rmtree(path)
+def tidy(params: Mapping[str, Any], runner: Runner, check_mode: bool) -> dict[str, Any]:
+    """Remove what `state` (absent, pruned) and `keep` leave no room for; what a task says of it."""
+    path = str(params["path"])
+
+    def plan() -> tuple[str, ...]:
+        if params["state"] == "absent":
+            return plan_absent(path, look(path))
+        first = params.get("keep_first") or ""
+        return plan_prune(path, look(path), int(params["keep"]), first)
+
+    planned = plan()
+    if check_mode:
+        return result(path, planned)
+    gone: list[str] = []
+    warnings: list[str] = []
+    # the old ones of a shelf are not waited for: who builds one has a use for it
+    wait_s = build_lock.WAIT_S if params["state"] == "absent" else 0.0
+    for one in planned:
+        try:
+            with build_lock.held(one, "remove it", runner, wait_s) as lock:
+                warnings += lock.warnings
+                if one in plan():  # it may have become complete, or be gone
+                    _remove(one)
+                    gone.append(one)
+        except build_lock.LockedError as error:
+            if params["state"] == "absent":
+                raise
+            warnings.append(f"{one} stays: {error}")
+    return {**result(path, gone), **({"warnings": warnings} if warnings else {})}
+
+
+def _remove(path: str) -> None:
+    """Remove one whose lock we hold, in a way that the next run can finish."""
+    remove_file(Path(path, COMPLETE))
+    shutil.rmtree(path)
 
 
 def result(path: str, gone: Sequence[str]) -> dict[str, Any]:

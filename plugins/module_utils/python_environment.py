@@ -5,7 +5,8 @@
 
 An environment cannot be built elsewhere and renamed (its scripts hold its path), so it is built in
 place between two marks: `.closet.inference` (this folder is ours) is written first, `.complete`
-last. Taking `.complete` away asks for a new build.
+last. Taking `.complete` away asks for a new build. A lock beside it keeps a second builder waiting,
+who then finds it complete.
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils import environment_shelf
+from ansible_collections.closet.inference.plugins.module_utils import (
+    build_lock,
+    environment_shelf,
+)
 from ansible_collections.closet.inference.plugins.module_utils.environment_build import (
+    UV_STEPS,
     BuildFailedError,
     Want,
     apply,
@@ -42,17 +47,24 @@ class Have:
 
 
 def execute(params: Mapping[str, Any], runner: Runner, check_mode: bool = False) -> dict[str, Any]:
-    """The result; raises EnvironmentRefusedError or BuildFailedError."""
+    """The result; raises EnvironmentRefusedError, BuildFailedError or LockedError."""
     if params.get("state", "present") != "present":
-        return _tidy(params, check_mode)
+        return _tidy(params, runner, check_mode)
     want = parse_want(params)
     have = observe(want.path)
     steps = plan(want, have, observe(want.uv_path))
-    if not check_mode:
-        apply(want, steps, runner)
+    warnings: list[str] = []
+    if steps and not check_mode:
+        try:
+            steps = _build(want, runner, warnings)
+        except OSError as error:
+            raise BuildFailedError(
+                f"{want.path} could not be built: {error.filename or want.path}: {error.strerror}"
+            ) from error
     lines = [line for line in want.requirements.splitlines() if _names_a_package(line)]
     after = f"python {want.python}, {len(lines)} requirements, uv {want.uv_version}\n"
     return {
+        **({"warnings": warnings} if warnings else {}),
         "changed": bool(steps),
         "steps": list(steps),
         "digest": want.digest(),
@@ -67,24 +79,32 @@ def execute(params: Mapping[str, Any], runner: Runner, check_mode: bool = False)
     }
 
 
-def _tidy(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+def _build(want: Want, runner: Runner, warnings: list[str]) -> tuple[str, ...]:
+    """Do what is left to do once nobody else builds it; returns that."""
+    with build_lock.held(want.path, "build it", runner) as lock:
+        warnings += lock.warnings
+        steps = plan(want, observe(want.path), observe(want.uv_path))
+        if any(step in UV_STEPS for step in steps):
+            # a uv is shared by environments; who needs its lock already holds its own
+            with build_lock.held(want.uv_path, "install uv", runner) as shared:
+                warnings += shared.warnings
+                steps = plan(want, observe(want.path), observe(want.uv_path))
+                apply(want, [step for step in steps if step in UV_STEPS], runner)
+        rest = [step for step in steps if step not in UV_STEPS]
+        if rest:
+            apply(want, rest, runner)
+    return steps
+
+
+def _tidy(params: Mapping[str, Any], runner: Runner, check_mode: bool) -> dict[str, Any]:
     """Remove the environment, or the old ones beside it."""
     path = _checked_path("path", params["path"])
-    shelf = environment_shelf.look(path)
-    if params["state"] == "absent":
-        if observe(path).state == "foreign":
-            raise EnvironmentRefusedError(f"{path} was not built here, so it is not removed")
-        gone = environment_shelf.plan_absent(path, shelf)
-    else:
-        gone = environment_shelf.plan_prune(
-            path, shelf, int(params["keep"]), params.get("keep_first") or ""
-        )
-    if not check_mode:
-        try:
-            environment_shelf.remove(gone)
-        except OSError as error:
-            raise BuildFailedError(f"{error.filename} stays: {error.strerror}") from error
-    return environment_shelf.result(path, gone)
+    if params["state"] == "absent" and observe(path).state == "foreign":
+        raise EnvironmentRefusedError(f"{path} was not built here, so it is not removed")
+    try:
+        return environment_shelf.tidy({**params, "path": path}, runner, check_mode)
+    except OSError as error:
+        raise BuildFailedError(f"{error.filename} stays: {error.strerror}") from error
 
 
 def parse_want(params: Mapping[str, Any]) -> Want:
@@ -123,7 +143,11 @@ def observe(path: str) -> Have:
         return Have("complete", (folder / COMPLETE).read_text(encoding="utf-8").strip())
     if not folder.is_dir():
         return Have("foreign")
-    names = {entry.name for entry in folder.iterdir()}
+    try:
+        # another builder may be about to write the mark
+        names = {one.name for one in folder.iterdir() if not one.name.startswith(f".{OURS}.")}
+    except FileNotFoundError:
+        return Have("absent")
     ours = not names or OURS in names
     return Have("incomplete" if ours else "foreign")
 

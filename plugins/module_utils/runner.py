@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.acting import Account
-from ansible_collections.closet.inference.plugins.module_utils.trusted import border_of_program
+from ansible_collections.closet.inference.plugins.module_utils.trusted import unsafe_for_root
 
 RC_TIMED_OUT = 124  # as timeout(1) says it
 RC_NOT_EXECUTABLE = 126  # as a shell says it
@@ -131,13 +131,8 @@ class AccountRunner(Runner):
 def _unsafe_for_root(program: str, path: str | None) -> str | None:
     """Why root does not run a program: another account can change it or a folder above it."""
     found = program if "/" in program else shutil.which(program, path=path)
-    try:
-        border = found and border_of_program(os.path.abspath(found))  # noqa: PTH100
-    except OSError:
-        return None  # not there, and the system says so itself
-    if not border:
-        return None
-    return f"root does not run {found}: {border.who} can change {border.path}; {border.remedy}"
+    reason = found and unsafe_for_root(found)
+    return f"root does not run {found}: {reason}" if reason else None
 
 
 def _kill_group(process: subprocess.Popen[str]) -> None:

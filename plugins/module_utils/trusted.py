@@ -113,6 +113,25 @@ def border_of_program(path: str, trusted: Collection[int] = ()) -> Border | None
     return border
 
 
+def administrators() -> frozenset[int]:
+    """Root, and the account that became root by sudo: nothing keeps that one from being root."""
+    given = os.environ.get("SUDO_UID", "")
+    return frozenset({0, int(given)} if given.isdigit() else {0})
+
+
+def unsafe_for_root(program: str) -> str | None:
+    """Why root does not run what a path leads to, links included; None when it may, or is gone."""
+    try:
+        border = border_of_program(os.path.abspath(program), administrators())  # noqa: PTH100
+    except FileNotFoundError:
+        return None  # the system says so itself
+    except OSError as error:
+        return f"{program}: {error.strerror}"
+    if border is None:
+        return None
+    return f"{border.who} can change {border.path}; {border.remedy}"
+
+
 def user_name(uid: int) -> str:
     """The name of an account, or its number."""
     try:

@@ -22,10 +22,8 @@ options:
     description: The oldest macOS that is accepted.
     type: str
     default: "14"
-  needs_npm:
-    description:
-      - Whether a Mac without npm is a problem, unless opencode is there already. A Linux machine
-        can only be a laptop, so it always needs it.
+  is_client:
+    description: Whether the host gets opencode, so that there has to be space for it.
     type: bool
     default: false
   offer:
@@ -217,11 +215,6 @@ address:
   returned: when the host was reached
   type: str
   sample: 10.77.31.10
-npm:
-  description: Path of npm, if there is one.
-  returned: when the host was reached
-  type: str
-  sample: /opt/homebrew/bin/npm
 memory:
   description: The sums of the memory that the offer needs, as lines of a table.
   returned: for a closet
@@ -232,6 +225,12 @@ sizes_gb:
   returned: when the host was reached
   type: dict
   sample: {"mlx-community/Qwen3-Coder-Next-4bit@main": 44.8}
+run:
+  description: Which run of a playbook holds this closet, or held it last, as
+    M(closet.inference.run_lock) takes it.
+  returned: success
+  type: str
+  sample: '{"controller": "studio", "user": "ada", "playbook": "site.yml", "held": false}'
 record:
   description: What the closet was last seen to serve, C({}) when nothing is recorded.
   returned: when the host was reached

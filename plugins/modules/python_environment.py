@@ -17,6 +17,11 @@ description:
     costs no network.
   - Every pin is looked for at its source before anything is made. A build that fails leaves
     nothing behind.
+  - One builder works on a path at a time. A second one waits up to 15 minutes, says for whom, and
+    has nothing left to do when the first one has completed it. The lock ends with the module and
+    the commands that it started, also after C(kill -9).
+  - Uses a Python of the host only when no account but root and the administrator who ran sudo can
+    change it; otherwise uv downloads one.
   - Brings its own uv, installed with C(/usr/bin/python3) and pip when it is missing.
   - uv keeps its cache, and a Python it had to download, beside O(uv_path), where the user of a
     service can read them.
@@ -133,6 +138,7 @@ digest:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.closet.inference.plugins.module_utils.build_lock import LockedError
 from ansible_collections.closet.inference.plugins.module_utils.environment_build import (
     BuildFailedError,
 )
@@ -169,7 +175,7 @@ def main() -> None:
     )
     try:
         result = execute(module.params, Runner(), module.check_mode)
-    except (EnvironmentRefusedError, BuildFailedError) as error:
+    except (EnvironmentRefusedError, BuildFailedError, LockedError) as error:
         module.fail_json(msg=str(error))
     if not module._diff:
         del result["diff"]

@@ -65,9 +65,9 @@ UNFIT = {
         "printf 'ID=fedora\\nPRETTY_NAME=\"Fedora Linux 43\"\\n' >/etc/os-release",
         ["tux runs Fedora Linux 43, and a laptop has macOS, Debian or Ubuntu"],
     ),
-    "no sudo and no npm": (
-        "chmod -x /usr/bin/sudo; rm /usr/bin/npm",
-        ["tux has no sudo: as root on it, run `apt-get install sudo`", "tux has no npm"],
+    "no sudo": (
+        "chmod -x /usr/bin/sudo",
+        ["tux has no sudo: as root on it, run `apt-get install sudo`"],
     ),
 }
 
@@ -75,7 +75,7 @@ UNFIT = {
 @pytest.mark.parametrize("case", UNFIT)
 def test_a_laptop_that_is_unfit_stops_the_run_before_the_closet_changes(case: str) -> None:
     spoil, sentences = UNFIT[case]
-    files = "/usr/lib/os-release /usr/bin/sudo /usr/bin/npm"
+    files = "/usr/lib/os-release /usr/bin/sudo"
     as_root("tux", f"tar -cpf /run/kept.tar {files}")
     as_root("tux", spoil)
     text = refused(*HERE)

@@ -40,11 +40,6 @@ def problems(
             f"is built for {' and '.join(ARCHITECTURES)}: take it out of the inventory"
         ]
     found = [_no_sudo(name, facts, has_sudo_password), _no_python(name, facts, system)]
-    if facts.npm is None and not facts.has_opencode:
-        found.append(
-            f"{name} has no npm, which fetches opencode: run "
-            "`sudo apt-get install --no-install-recommends npm` on it"
-        )
     if in_tailnet:
         found.append(_no_tailnet(name, system))
     return [sentence for sentence in found if sentence]

@@ -18,6 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import cons
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
 
 RECORD = "/opt/closet/state/serving.json"
+RUN = "/opt/closet/lock/run.json"
 # Weights as servers load them; what a repository holds besides is not memory.
 WEIGHTS = (".safetensors", ".bin", ".gguf")
 
@@ -69,7 +70,6 @@ say tools "$(xcode-select -p 2>/dev/null)"
 say power "$(pmset -g batt 2>/dev/null | tr '\n\t' '  ')"
 link=$(route -n get default 2>/dev/null | sed -n 's/.*interface: //p')
 say address "$(ipconfig getifaddr "$link" 2>/dev/null)"
-say npm "$(PATH=/opt/homebrew/bin:/usr/local/bin:$PATH command -v npm)"
 for mark in $(ls -t /opt/closet/*/*/.complete 2>/dev/null); do
   mark=${mark#/opt/closet/} && say installed "${mark%/.complete}"
 done
@@ -141,6 +141,7 @@ listed=$(sudo -n launchctl list 2>/dev/null) && say jobs "told $(
   { printf '%s\n' "$listed" | awk '{ print $3 }'
     ls /Library/LaunchDaemons | sed -n 's/[.]plist$//p'
   } | grep '^inference[.]closet[.]' | sort -u | tr '\n' ' ')"
+say run "$(cat RUN 2>/dev/null)"
 say record "$(tr -d '\n' <RECORD 2>/dev/null)"
 say holders "$(tr -d '\n' <HOLDERS 2>/dev/null)"
 parent() { ps -o ppid= -p "$1" 2>/dev/null | tr -d ' '; }
@@ -192,6 +193,7 @@ def text(
         return LOOK + end
     closet = (
         CLOSET.replace("RECORD", RECORD)
+        .replace("RUN", RUN)
         .replace("HOLDERS", holders.PATH)
         .replace("PID", PID)
         .replace("PORT", str(int(offer["port"])))

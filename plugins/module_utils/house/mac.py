@@ -50,7 +50,6 @@ class Mac:
     python: str | None = None
     has_sudo: bool | None = None
     address: str | None = None
-    npm: str | None = None
     battery: bool | None = None
     """Whether it is a laptop; a battery backup does not count."""
     on_battery: bool | None = None
@@ -70,6 +69,8 @@ class Mac:
     """What the closet last was seen to serve; empty when nothing readable is there."""
     key_holders: tuple[holders.Holder, ...] = ()
     """Where the closet's server has found its keys so far."""
+    run: str = ""
+    """What the lock file of runs says: who holds this closet, or held it last."""
     hub: tuple[str, ...] = ()
     consent_modes: str = ""
     consent: str = ""
@@ -94,11 +95,6 @@ class Mac:
     """Nothing without Tailscale, `found`, or `found` and the state of the node, as it says it."""
     complete: bool = False
     """Whether the look came to its end; without it nothing above is to be trusted."""
-
-    @property
-    def has_opencode(self) -> bool:
-        """Whether some version of opencode is installed completely."""
-        return any(entry.startswith("opencode/") for entry in self.installed)
 
 
 def parse(text: str) -> Mac:
@@ -153,7 +149,6 @@ def parse(text: str) -> Mac:
         python=values.get("python") or None,
         has_sudo={"yes": True, "no": False}.get(values.get("has_sudo", "")),
         address=values.get("address") or None,
-        npm=values.get("npm") or None,
         battery="InternalBattery" in power if power else None,
         on_battery="'Battery Power'" in power if power else None,
         filevault={"FileVault is On.": True, "FileVault is Off.": False}.get(
@@ -171,6 +166,7 @@ def parse(text: str) -> Mac:
         sysctl_conf_odd=bool(values.get("sysctl_conf")),
         record=_record(values.get("record", "")),
         key_holders=holders.read(values.get("holders", "")),
+        run=values.get("run", ""),
         hub=tuple(many["hub_line"]),
         consent_modes=values.get("consent_modes", ""),
         consent=values.get("consent", ""),
@@ -202,9 +198,7 @@ def plain(facts: Mac) -> dict[str, Any]:
     }
 
 
-def problems(
-    name: str, facts: Mac, minimum_macos: str, has_sudo_password: bool, needs_npm: bool = False
-) -> list[str]:
+def problems(name: str, facts: Mac, minimum_macos: str, has_sudo_password: bool) -> list[str]:
     """Return a sentence for each reason why the host `name` cannot be worked with."""
     if not facts.complete:
         return [f"{name}: the login shell ended before the look did: run `ssh {name}` and see"]
@@ -226,11 +220,6 @@ def problems(
             f"{name} has no Command Line Tools, so no Python: run `xcode-select --install` on it"
         )
     found += filter(None, [may_not_sudo(name, facts, has_sudo_password)])
-    if needs_npm and facts.npm is None and not facts.has_opencode:
-        found.append(
-            f"{name} has no npm, which fetches opencode: run `brew install node` on it "
-            "(Homebrew is at brew.sh)"
-        )
     return found
 
 

@@ -30,6 +30,7 @@ MODULES = {
     "power_settings",
     "python_environment",
     "release",
+    "run_lock",
     "tailscale_node",
 }
 WRITES = {"content", "template", "block", "line", "link", "merge", "state", "owner", "mode"}

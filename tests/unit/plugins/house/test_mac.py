@@ -22,7 +22,6 @@ home=/Users/admin
 sudo=yes
 tools=/Library/Developer/CommandLineTools
 address=10.77.31.10
-npm=/opt/homebrew/bin/npm
 installed=omlx/0123456789ab
 installed=opencode/1.18.33
 look=end
@@ -45,7 +44,6 @@ def test_the_look_is_read_past_a_banner() -> None:
             sudo=True,
             tools="/Library/Developer/CommandLineTools",
             address="10.77.31.10",
-            npm="/opt/homebrew/bin/npm",
             installed=("omlx/0123456789ab", "opencode/1.18.33"),
             complete=True,
         )
@@ -80,19 +78,6 @@ def test_each_reason_has_its_sentence(change: dict[str, Any], words: list[str]) 
 
 def test_a_sudo_password_given_to_ansible_is_as_good_as_none_needed() -> None:
     assert mac.problems("attic", dataclasses.replace(GOOD, sudo=False), "14", True) == []
-
-
-@pytest.mark.parametrize(
-    ("installed", "found"), [((), 1), (("omlx/0123456789ab",), 1), (("opencode/1.18.33",), 0)]
-)
-def test_a_laptop_without_npm_needs_it_until_opencode_is_there(
-    installed: tuple[str, ...], found: int
-) -> None:
-    seen = dataclasses.replace(GOOD, npm=None, installed=installed)
-    answer = mac.problems("air", seen, "14", False, needs_npm=True)
-    assert len(answer) == found
-    assert all("brew install node" in sentence for sentence in answer)
-    assert mac.problems("attic", seen, "14", False) == []
 
 
 def test_macos_26_is_newer_than_macos_14() -> None:

@@ -20,11 +20,16 @@ from hypothesis import strategies as st
 
 from ansible_collections.closet.inference.plugins.module_utils import files, trusted
 from ansible_collections.closet.inference.plugins.module_utils.acting import Rights, account_of
+from ansible_collections.closet.inference.plugins.module_utils.environment_build import (
+    safe_folders,
+)
 from ansible_collections.closet.inference.plugins.module_utils.trusted import (
     UntrustedPathError,
+    administrators,
     border_above,
     border_of_program,
     open_folder,
+    unsafe_for_root,
 )
 
 NOBODY = 65534
@@ -234,3 +239,66 @@ def test_whatever_an_account_does_root_reads_its_own_file_or_refuses(
         # only a sticky folder above root's own ones lets it through
         assert set(owners) <= {"root", "sticky"}
         assert owners[-1] == "root"
+
+
+# --- interpreters: Homebrew's Python is its administrator's --------------------------------------
+
+
+@pytest.fixture
+def brewed(place: Path) -> Path:
+    """bin/python3.11 -> ../Cellar/3.11/bin/python3.11."""
+    (place / "bin").mkdir()
+    (place / "Cellar/3.11/bin").mkdir(parents=True)
+    (place / "Cellar/3.11/bin/python3.11").write_text("")
+    (place / "bin/python3.11").symlink_to("../Cellar/3.11/bin/python3.11")
+    return place / "bin/python3.11"
+
+
+@pytest.mark.parametrize(
+    "part", ["bin", "Cellar", "Cellar/3.11", "Cellar/3.11/bin", "Cellar/3.11/bin/python3.11"]
+)
+def test_every_step_to_an_interpreter_counts(
+    brewed: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    step = brewed.parent.parent / part
+    assert unsafe_for_root(str(brewed)) is None
+    os.chown(step, NOBODY, 0)
+    assert f"nobody can change {step}" in resolved(unsafe_for_root(str(brewed)))
+    # who ran sudo may be root anyway
+    monkeypatch.setenv("SUDO_UID", str(NOBODY))
+    assert unsafe_for_root(str(brewed)) is None
+    step.chmod(0o777)
+    assert f"nobody can change {step}" in resolved(unsafe_for_root(str(brewed)))
+
+
+def resolved(sentence: str | None) -> str:
+    return (sentence or "").replace("/bin/../", "/")
+
+
+def test_a_link_that_leads_to_nothing_counts_when_others_can_fill_it(
+    brewed: Path, place: Path
+) -> None:
+    (place / "open").mkdir()
+    (place / "open").chmod(0o777)
+    brewed.unlink()
+    brewed.symlink_to(place / "gone")
+    assert unsafe_for_root(str(brewed)) is None
+    brewed.unlink()
+    brewed.symlink_to(place / "open/gone")
+    assert f"every account can change {place}/open" in (unsafe_for_root(str(brewed)) or "")
+
+
+def test_a_folder_with_one_unsafe_python_is_not_searched(brewed: Path) -> None:
+    folder = str(brewed.parent)
+    assert safe_folders([folder, "/gone"], ["python", "git"]) == [folder]
+    os.chown(brewed.resolve(), NOBODY, 0)
+    assert safe_folders([folder], ["git"]) == [folder]
+    assert safe_folders([folder], ["python", "git"]) == []
+
+
+def test_the_administrator_who_ran_sudo_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_UID", "501")
+    assert administrators() == {0, 501}
+    monkeypatch.setenv("SUDO_UID", "none")
+    assert administrators() == {0}

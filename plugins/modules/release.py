@@ -1,0 +1,198 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release
+short_description: One complete release of a program, from an archive or from npm's registry
+version_added: "0.1.0"
+description:
+  - Fetches one archive, checks it, unpacks it beside O(path), tries it, and renames it to O(path).
+    So there is a complete release at O(path) or none. It is never changed afterwards, and costs no
+    network when it is there.
+  - One builder works on a path at a time. A second one waits up to 15 minutes, says for whom, and
+    has nothing left to do when the first one has completed it. The lock ends with the module, also
+    after C(kill -9); what such a module left is removed by the next one.
+  - Unpacks regular files, folders, and links that stay inside the release; an archive with anything
+    else is refused. Everything belongs to the user who runs the module, is readable for all and
+    writable for that user alone.
+  - A release is complete when it holds the file C(.complete).
+author:
+  - closet.inference contributors (@closet-inference)
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be installed, without any network.
+  diff_mode:
+    support: full
+    description: Says what is there and what would be.
+options:
+  path:
+    description: Folder of the release, such as V(/opt/closet/ollama/0.34.4).
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) installs it where it is not there.
+      - V(pruned) leaves it alone and removes the other releases in its folder, but for the O(keep)
+        that were completed last. One that is being installed stays, with a warning.
+      - V(absent) removes it.
+      - Whether a process still runs from one that is removed is the caller's to know.
+    type: str
+    choices: [present, pruned, absent]
+    default: present
+  keep:
+    description: How many other releases O(state=pruned) leaves.
+    type: int
+    default: 1
+  keep_first:
+    description: One that O(state=pruned) keeps before the others, such as the one that a server
+      ran from until now.
+    type: str
+  kind:
+    description:
+      - V(archive) is a tar archive at O(url), compressed or not.
+      - V(npm) is a package of npm's registry. Its archive is checked against the integrity that the
+        registry has of it, no script of it runs, and what it depends on is not installed, so it is
+        for packages that hold a program. Neither npm nor Node is needed.
+    type: str
+    choices: [archive, npm]
+    default: archive
+  url:
+    description: Address of the archive. Needed for O(kind=archive), as is O(checksum).
+    type: str
+  checksum:
+    description: What the archive has to be, algorithm and digest, or algorithm and address of a
+      list of digests.
+    type: str
+  headers:
+    description: Headers for O(url), not sent to where it redirects.
+    type: dict
+    default: {}
+  strip_components:
+    description: Leading folders of the archive's names to drop.
+    type: int
+    default: 0
+  package:
+    description: Name of the package; its files are placed in C(node_modules/<package>). Needed for
+      O(kind=npm), as is O(version).
+    type: str
+  version:
+    description: Exact version of the package.
+    type: str
+  registry:
+    description: Address of a mirror of npm's registry.
+    type: str
+  check:
+    description: A program of the release, by its path in it, and its arguments; it has to end with
+      0 before the release is complete.
+    type: list
+    elements: str
+    default: []
+  check_says:
+    description: What O(check) has to print.
+    type: str
+  check_user:
+    description: Account that runs O(check), with nothing in its environment. The user who runs the
+      module unless given.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Install ollama
+  closet.inference.release:
+    path: /opt/closet/ollama/0.34.4
+    url: https://github.com/ollama/ollama/releases/download/v0.34.4/ollama-darwin.tgz
+    checksum: sha256:e9c8fddaab5f48f47f2c4ae3d23d0732f5182417125353faeed2188e34a22799
+    check: [ollama, --version]
+    check_user: admin
+  become: true
+
+- name: Install opencode
+  closet.inference.release:
+    path: /opt/closet/opencode/1.18.33
+    kind: npm
+    package: opencode-darwin-arm64
+    version: 1.18.33
+    check: [node_modules/opencode-darwin-arm64/bin/opencode, --version]
+    check_says: 1.18.33
+    check_user: admin
+  become: true
+"""
+
+RETURN = r"""
+steps:
+  description: What was done, or would be; empty for a complete release.
+  returned: success
+  type: list
+  elements: str
+  sample: [fetch, unpack, check, complete]
+path:
+  description: Folder of the release.
+  returned: with O(state=present)
+  type: str
+  sample: /opt/closet/ollama/0.34.4
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.closet.inference.plugins.module_utils.build_lock import LockedError
+from ansible_collections.closet.inference.plugins.module_utils.release.request import (
+    ReleaseFailedError,
+    ReleaseRefusedError,
+)
+from ansible_collections.closet.inference.plugins.module_utils.release.run import execute
+from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "str", "required": True},
+            "state": {
+                "type": "str",
+                "choices": ["present", "pruned", "absent"],
+                "default": "present",
+            },
+            "keep": {"type": "int", "default": 1},
+            "keep_first": {"type": "str"},
+            "kind": {"type": "str", "choices": ["archive", "npm"], "default": "archive"},
+            "url": {"type": "str"},
+            "checksum": {"type": "str"},
+            "headers": {"type": "dict", "default": {}},
+            "strip_components": {"type": "int", "default": 0},
+            "package": {"type": "str"},
+            "version": {"type": "str"},
+            "registry": {"type": "str"},
+            "check": {"type": "list", "elements": "str", "default": []},
+            "check_says": {"type": "str"},
+            "check_user": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    _require(module)
+    try:
+        result = execute(module.params, Runner(), module.check_mode)
+    except (ReleaseRefusedError, ReleaseFailedError, LockedError) as error:
+        module.fail_json(msg=str(error))
+    if not module._diff:
+        del result["diff"]
+    module.exit_json(**result)
+
+
+def _require(module: AnsibleModule) -> None:
+    """Options that state and kind make necessary together."""
+    if module.params["state"] != "present":
+        return
+    needed = ("url", "checksum") if module.params["kind"] == "archive" else ("package", "version")
+    missing = [name for name in needed if not module.params[name]]
+    if missing:
+        kind = module.params["kind"]
+        module.fail_json(msg=f"kind is {kind}, and {', '.join(missing)} is missing")
+
+
+if __name__ == "__main__":
+    main()
