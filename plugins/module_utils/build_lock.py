@@ -21,9 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
+from ansible_collections.closet.inference.plugins.module_utils.trusted import border_above
 
 WAIT_S = 900.0
 POLL_S = 0.5
+SOON_S = 0.05  # until a holder has written who it is
+UNKNOWN = "another builder, which has not said yet who it is"
 MAX_TEXT = 4096
 
 
@@ -47,6 +50,7 @@ def held(path: str, what: str, runner: Runner, wait_s: float = WAIT_S) -> Iterat
     `what` tells those who wait what we do. Raises LockedError after `wait_s` seconds. The commands
     that `runner` starts meanwhile keep the lock when we are killed.
     """
+    _refuse_strange_folders(path)
     _make_parent(path)
     lock = Held(path)
     descriptor = _acquire(path, runner, wait_s, lock)
@@ -65,6 +69,16 @@ def held(path: str, what: str, runner: Runner, wait_s: float = WAIT_S) -> Iterat
     finally:
         runner.keep_open = before
         os.close(descriptor)
+
+
+def _refuse_strange_folders(path: str) -> None:
+    """What root builds, root and others run: no other account may change a folder above it."""
+    border = border_above(path) if os.geteuid() == 0 else None
+    if border is not None:
+        raise LockedError(
+            f"{path}: root builds nothing where {border.who} can change it ({border.path}); "
+            f"{border.remedy}. Nothing was changed"
+        )
 
 
 def _make_parent(path: str) -> None:
@@ -94,7 +108,7 @@ def _acquire(path: str, runner: Runner, wait_s: float, lock: Held) -> int:
             lock.waited = holder
             if runner.now() >= deadline:
                 raise LockedError(_too_long(path, holder, wait_s)) from None
-            runner.sleep(POLL_S)
+            runner.sleep(POLL_S if holder != UNKNOWN else SOON_S)
             continue
         if _is_current(descriptor, path):
             if lock.waited:
@@ -136,7 +150,7 @@ def _describe(descriptor: int) -> str:
         pid, what = int(found["pid"]), str(found["what"])
         since = time.strftime("%H:%M:%S", time.localtime(int(found["since"])))
     except (ValueError, KeyError, TypeError):
-        return "another builder, which has not said yet who it is"
+        return UNKNOWN
     if _is_alive(pid):
         return f"process {pid}, which is to {what} since {since}"
     return f"what process {pid} started at {since} to {what}; that process itself has ended"
