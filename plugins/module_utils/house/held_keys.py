@@ -36,7 +36,7 @@ WHOLE = {
     GATEWAY: ("Caddyfile", ".Caddyfile.", "admin.sock", *CADDY),
 }
 EXACT = ("mcp.json", "Caddyfile", "admin.sock", *CADDY)
-FOLDERS = {OMLX: ("before-upgrade",), GATEWAY: ("caddy", "")}
+FOLDERS = {OMLX: ("before-upgrade",), GATEWAY: ("caddy/locks", "caddy", "")}
 AUTH = ("api_key", "sub_keys", "secret_key")
 
 

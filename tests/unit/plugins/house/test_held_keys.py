@@ -69,7 +69,7 @@ def test_the_keys_go_and_everything_else_stays(omlx: Path) -> None:
 
 def test_of_the_gateway_nothing_stays(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    (gate / "caddy").mkdir(parents=True)
+    (gate / "caddy/locks").mkdir(parents=True)
     for name in ("Caddyfile", ".Caddyfile.abc", "admin.sock", "caddy/instance.uuid"):
         (gate / name).write_text(KEY)
     assert run("gateway", gate, check_mode=False).left == ()
