@@ -41,7 +41,7 @@ class Busy:
     def __init__(self, argv: Sequence[str]) -> None:
         self.argv = argv
         self.process: subprocess.Popen[str] | None = None
-        self.outcome: dict[str, Any] = {}
+        self.outcome: dict[str, Any] = {"swaps": 0, "count": 0, "won": []}
 
     def start(self) -> None:
         pipe = subprocess.PIPE
@@ -195,14 +195,15 @@ class Account:
 
 def ansible(
     *words: str,
-    begin: Sequence[tuple[int, Callable[[], None]]] = (),
+    begin: Sequence[tuple[int | str, Callable[[], None]]] = (),
     limit_s: float = HANGS_AFTER_S,
 ) -> Done:
-    """Run a playbook with everything shown; `begin` is what to do when so many tasks have begun.
+    """Run a playbook with everything shown; `begin` is what to do when so many tasks
+    have begun, or when the one after a task whose name has this text in it does.
 
     One that does not end is ended, see `hung`.
     """
-    seen, tasks, waiting = [], 0, list(begin)
+    seen, tasks, waiting = [], [], list(begin)
     argv = ["timeout", "--kill-after=5", str(limit_s), "ansible-playbook", *words]
     with subprocess.Popen(
         [*argv, "--diff", "-vvv"],
@@ -216,10 +217,18 @@ def ansible(
         assert playing.stdout is not None
         for line in playing.stdout:
             seen.append(line)
-            tasks += line.startswith("TASK [")
-            while waiting and tasks >= waiting[0][0]:
+            if not line.startswith("TASK ["):
+                continue
+            tasks.append(line)
+            while waiting and _is_due(waiting[0][0], tasks):
                 waiting.pop(0)[1]()
     return Done(playing.returncode, "".join(seen))
+
+
+def _is_due(when: int | str, tasks: Sequence[str]) -> bool:
+    if isinstance(when, int):
+        return len(tasks) >= when
+    return any(when in line for line in tasks[:-1]) and when not in tasks[-1]
 
 
 def hung(done: Done) -> bool:

@@ -18,7 +18,7 @@ class Siege:
         self.done: list[Done] = []
 
     def play(
-        self, book: str, *words: str, begin: Sequence[tuple[int, Callable[[], None]]] = ()
+        self, book: str, *words: str, begin: Sequence[tuple[int | str, Callable[[], None]]] = ()
     ) -> Done:
         """Run a playbook and keep what it said."""
         done = ansible(book, *self.words, *words, begin=begin)
