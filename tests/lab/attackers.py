@@ -142,18 +142,21 @@ class Account:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def plant(self, attacks: Sequence[Attack]) -> None:
-        """Prepare attacks with the account's own rights.
+    def plant(self, attacks: Sequence[Attack]) -> list[Attack]:
+        """Prepare attacks with the account's own rights; returns those that it could.
 
         Hard links are made by root: Linux refuses to link what is not one's own
         (fs.protected_hardlinks). XNU does not: its vnode_authorize(KAUTH_VNODE_LINKTARGET) asks
-        for nothing but that the file is not immutable.
+        for nothing but that the file is not immutable. They only go where the account may write.
         """
+        failed: dict[str, str] = {}
         for hard in (False, True):
             chosen = [asdict(attack) for attack in attacks if (attack.kind == "hard") == hard]
+            uid = self.uid if hard else None
             if chosen:
-                done = self.act("plant", as_user=not hard, attacks=chosen)
-                assert done["failed"] == {}
+                done = self.act("plant", as_user=not hard, attacks=chosen, uid=uid)
+                failed.update(done["failed"])
+        return [attack for attack in attacks if attack.path not in failed]
 
     def heal(self, attacks: Sequence[Attack]) -> None:
         """Put the account's files right again."""
@@ -188,7 +191,7 @@ class Account:
         site = f"{self.home}/{libraries[0]}/sitecustomize.py"
         line = f"import os; exec(open({site!r}).read())"
         attacks += [Attack(f"{self.home}/{folder}/trap.pth", "text", line) for folder in libraries]
-        self.plant(attacks)
+        assert self.plant(attacks) == attacks
         programs = " ".join(f"{self.home}/{folder}/*" for folder in ("bin", ".local/bin"))
         as_root(self.host, f"chmod 755 {programs}")
 

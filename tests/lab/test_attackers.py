@@ -173,7 +173,7 @@ def test_its_folder_moves_to_where_programs_of_root_are(siege: Siege) -> None:
 def test_a_rotation_of_its_logs_touches_nothing_else(siege: Siege) -> None:
     """Newsyslog runs as root every hour, over a folder of the account's."""
     attacks = [Attack(f"{LOGS}/launchd.log", "link", f"{BAIT}/profile")]
-    ACCOUNT.plant(attacks)
+    attacks = ACCOUNT.plant(attacks)
     as_root(ACCOUNT.host, "/usr/sbin/newsyslog -F || true")
     lost = siege.losses()
     as_root(ACCOUNT.host, f"rm -f {LOGS}/launchd.log.*")
