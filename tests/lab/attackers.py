@@ -41,7 +41,7 @@ class Busy:
     def __init__(self, argv: Sequence[str]) -> None:
         self.argv = argv
         self.process: subprocess.Popen[str] | None = None
-        self.outcome: dict[str, Any] = {}
+        self.outcome: dict[str, Any] = {"swaps": 0, "count": 0, "won": []}
 
     def start(self) -> None:
         pipe = subprocess.PIPE
@@ -142,18 +142,21 @@ class Account:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def plant(self, attacks: Sequence[Attack]) -> None:
-        """Prepare attacks with the account's own rights.
+    def plant(self, attacks: Sequence[Attack]) -> list[Attack]:
+        """Prepare attacks with the account's own rights; returns those that it could.
 
         Hard links are made by root: Linux refuses to link what is not one's own
         (fs.protected_hardlinks). XNU does not: its vnode_authorize(KAUTH_VNODE_LINKTARGET) asks
-        for nothing but that the file is not immutable.
+        for nothing but that the file is not immutable. They only go where the account may write.
         """
+        failed: dict[str, str] = {}
         for hard in (False, True):
             chosen = [asdict(attack) for attack in attacks if (attack.kind == "hard") == hard]
+            uid = self.uid if hard else None
             if chosen:
-                done = self.act("plant", as_user=not hard, attacks=chosen)
-                assert done["failed"] == {}
+                done = self.act("plant", as_user=not hard, attacks=chosen, uid=uid)
+                failed.update(done["failed"])
+        return [attack for attack in attacks if attack.path not in failed]
 
     def heal(self, attacks: Sequence[Attack]) -> None:
         """Put the account's files right again."""
@@ -188,21 +191,22 @@ class Account:
         site = f"{self.home}/{libraries[0]}/sitecustomize.py"
         line = f"import os; exec(open({site!r}).read())"
         attacks += [Attack(f"{self.home}/{folder}/trap.pth", "text", line) for folder in libraries]
-        self.plant(attacks)
+        assert self.plant(attacks) == attacks
         programs = " ".join(f"{self.home}/{folder}/*" for folder in ("bin", ".local/bin"))
         as_root(self.host, f"chmod 755 {programs}")
 
 
 def ansible(
     *words: str,
-    begin: Sequence[tuple[int, Callable[[], None]]] = (),
+    begin: Sequence[tuple[int | str, Callable[[], None]]] = (),
     limit_s: float = HANGS_AFTER_S,
 ) -> Done:
-    """Run a playbook with everything shown; `begin` is what to do when so many tasks have begun.
+    """Run a playbook with everything shown; `begin` is what to do when so many tasks
+    have begun, or when the one after a task whose name has this text in it does.
 
     One that does not end is ended, see `hung`.
     """
-    seen, tasks, waiting = [], 0, list(begin)
+    seen, tasks, waiting = [], [], list(begin)
     argv = ["timeout", "--kill-after=5", str(limit_s), "ansible-playbook", *words]
     with subprocess.Popen(
         [*argv, "--diff", "-vvv"],
@@ -216,10 +220,18 @@ def ansible(
         assert playing.stdout is not None
         for line in playing.stdout:
             seen.append(line)
-            tasks += line.startswith("TASK [")
-            while waiting and tasks >= waiting[0][0]:
+            if not line.startswith("TASK ["):
+                continue
+            tasks.append(line)
+            while waiting and _is_due(waiting[0][0], tasks):
                 waiting.pop(0)[1]()
     return Done(playing.returncode, "".join(seen))
+
+
+def _is_due(when: int | str, tasks: Sequence[str]) -> bool:
+    if isinstance(when, int):
+        return len(tasks) >= when
+    return any(when in line for line in tasks[:-1]) and when not in tasks[-1]
 
 
 def hung(done: Done) -> bool:

@@ -28,12 +28,18 @@ ASIDE = ".honest"
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def plant(attacks: list[dict[str, str]]) -> dict[str, Any]:
-    """Put something else where a run expects a file or a folder; what was there stays beside it."""
+def plant(attacks: list[dict[str, str]], uid: int | None) -> dict[str, Any]:
+    """Put something else where a run expects a file or a folder; what was there stays beside it.
+
+    `uid` is for root, who does it only in folders of that account.
+    """
     failed = {}
     for attack in attacks:
+        path = Path(attack["path"])
         try:
-            _plant(Path(attack["path"]), attack["kind"], attack["target"])
+            if uid is not None and path.parent.stat().st_uid != uid:
+                raise PermissionError(f"{path.parent} is somebody else's")
+            _plant(path, attack["kind"], attack["target"])
         except OSError as error:
             failed[attack["path"]] = str(error)
     return {"failed": failed}
@@ -131,7 +137,10 @@ def swap(pairs: list[list[str]], grabs: list[str], trap: str, hold: bool) -> dic
     A folder of root's that we suddenly may write is filled with traps, and everything is honest
     again, so that the run goes on and walks into them.
     """
-    made = [Pair(path, target) for path, target in pairs]
+    made = []
+    for path, target in pairs:
+        with contextlib.suppress(OSError):  # a folder that is not there, or not ours
+            made.append(Pair(path, target))
     count, won, began = 0, [], time.monotonic()
     if hold:
         count = sum(pair.exchange() for pair in made)

@@ -7,6 +7,7 @@ writes.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -127,7 +128,10 @@ def changes(before: Disk, after: Disk, account: Account) -> Iterator[str]:
 def _newly_theirs(name: str, was: Entry | None, now: Entry, account: Account) -> bool:
     if was is not None and (was.uid, was.mode) == (now.uid, now.mode):
         return False
-    writable = now.kind != "l" and now.mode & 0o002 and not now.mode & stat.S_ISVTX
+    # uv locks an environment that it builds with an empty file which everybody may lock
+    lock = name.endswith("/.lock") and bool(ENVIRONMENTS.match(name)) and now.content[:2] == "0 "
+    open_to_all = now.mode & 0o002 and not now.mode & stat.S_ISVTX
+    writable = now.kind != "l" and open_to_all and not lock
     return bool((now.uid == account.uid and not _own(name, now, account)) or writable)
 
 
@@ -140,14 +144,7 @@ def _own(name: str, now: Entry, account: Account) -> bool:
 def leaks(account: Account) -> Iterator[str]:
     """Files that hold root's secret and that others may read; files of root's with our mark."""
     canary, mark = account.canary.encode(), account.mark.encode()
-    for name, path, found in paths(account.host):
-        regular = stat.S_ISREG(found.st_mode) and found.st_size <= READ_UP_TO
-        if not regular or ENVIRONMENTS.match(name):
-            continue
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            continue
+    for name, data, found in _texts(account.host):
         # another name of root's own file, which still is root's alone, is no copy
         open_to_others = found.st_uid != 0 or found.st_mode & 0o077
         if canary in data.lower() and open_to_others:
@@ -155,6 +152,14 @@ def leaks(account: Account) -> Iterator[str]:
             yield f"/{name} (uid {found.st_uid}, mode {mode}) holds root's secret"
         if mark in data and found.st_uid != account.uid:
             yield f"/{name} (uid {found.st_uid}) holds what {account.name} wrote"
+
+
+def _texts(host: str) -> Iterator[tuple[str, bytes, os.stat_result]]:
+    for name, path, found in paths(host):
+        regular = stat.S_ISREG(found.st_mode) and found.st_size <= READ_UP_TO
+        if regular and not ENVIRONMENTS.match(name):
+            with contextlib.suppress(FileNotFoundError):  # it went meanwhile
+                yield name, path.read_bytes(), found
 
 
 def ran(account: Account) -> Iterator[str]:
@@ -177,5 +182,11 @@ def mend(before: Disk, account: Account) -> None:
     for name, now in after.entries.items():
         if name not in before.entries and now.uid == account.uid and not _own(name, now, account):
             words.append(f"rm -rf '/{name}'")
+    # a copy that was made once would be found in every test after this one
+    words += [
+        f"rm -f '/{name}'"
+        for name, data, _ in _texts(account.host)
+        if account.canary.encode() in data.lower() and not name.startswith(BAIT.lstrip("/"))
+    ]
     words.append(account.bait())
     as_root(account.host, "; ".join(words))

@@ -18,7 +18,7 @@ class Siege:
         self.done: list[Done] = []
 
     def play(
-        self, book: str, *words: str, begin: Sequence[tuple[int, Callable[[], None]]] = ()
+        self, book: str, *words: str, begin: Sequence[tuple[int | str, Callable[[], None]]] = ()
     ) -> Done:
         """Run a playbook and keep what it said."""
         done = ansible(book, *self.words, *words, begin=begin)
@@ -46,10 +46,9 @@ class Siege:
         What is prepared hides behind what a run refuses first; so those come away one after the
         other. In the end everything is put right, and the run has to be green.
         """
-        standing = {account: list(chosen) for account, chosen in attacks.items()}
+        standing = {account: account.plant(chosen) for account, chosen in attacks.items()}
         wrong: list[str] = []
-        for account, chosen in standing.items():
-            account.plant(chosen)
+        assert any(standing.values()), "nothing could be planted"
         try:
             for _ in range(attempts):
                 done = self.play(book)

@@ -156,19 +156,24 @@ def test_a_file_that_cannot_be_changed_is_named(siege: Siege) -> None:
 
 def test_its_folder_moves_to_where_programs_of_root_are(siege: Siege) -> None:
     """~/.omlx is /opt/closet/bin for as long as it takes; then the drain of the job is a trap."""
-    with ACCOUNT.swapping([(OMLX, "/opt/closet/bin")], hold=True) as swapper:
-        # a change of the job stops it, and before that lets it drain
-        siege.play("site.yml", "-e", "omlx_exit_timeout_s=61")
+    swapper = ACCOUNT.swapping([(OMLX, "/opt/closet/bin")], hold=True)
+    try:
+        # its own pull of the models needs the honest one; a change of the job stops it, and before
+        # that lets it drain
+        begin = [("closet.inference.models :", swapper.start)]
+        siege.play("site.yml", "-e", "omlx_exit_timeout_s=61", begin=begin)
+    finally:
+        swapper.stop()
     assert swapper.outcome["swaps"] == 1
-    assert swapper.outcome["won"] == []
     assert siege.losses() == []
+    assert swapper.outcome["won"] == []
     provisioned(siege.play("site.yml"))
 
 
 def test_a_rotation_of_its_logs_touches_nothing_else(siege: Siege) -> None:
     """Newsyslog runs as root every hour, over a folder of the account's."""
     attacks = [Attack(f"{LOGS}/launchd.log", "link", f"{BAIT}/profile")]
-    ACCOUNT.plant(attacks)
+    attacks = ACCOUNT.plant(attacks)
     as_root(ACCOUNT.host, "/usr/sbin/newsyslog -F || true")
     lost = siege.losses()
     as_root(ACCOUNT.host, f"rm -f {LOGS}/launchd.log.*")
@@ -211,7 +216,7 @@ SWAPPED = {
     "switch-back": ("playbooks/profile.yml", ("-e", "profile=default"), 0.7),
     "hidden": ("playbooks/expose.yml", ("-e", "scope=local"), 0.4),
     "exposed": ("playbooks/expose.yml", ("-e", "scope=lan", "-e", "confirm=attic"), 0.4),
-    "upgrade": ("playbooks/upgrade.yml", (), 0.7),
+    "upgrade": ("playbooks/upgrade.yml", (), 0.5),
 }
 
 

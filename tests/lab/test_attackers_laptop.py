@@ -165,7 +165,8 @@ def test_a_link_of_theirs_to_what_is_roots(siege: Siege, path: str, target: str)
 
 def test_a_dotfile_in_a_repository_of_their_own_stays_a_link(siege: Siege) -> None:
     kept = f"{HOME}/dotfiles/zshenv"
-    AIR.plant([Attack(kept, "text", "# mine\n"), Attack(f"{HOME}/.zshenv", "link", kept)])
+    mine = [Attack(kept, "text", "# mine\n"), Attack(f"{HOME}/.zshenv", "link", kept)]
+    assert AIR.plant(mine) == mine
     as_root("air", f"chmod 640 {kept}")
     provisioned(siege.play("site.yml"))
     disk = UPPER / "air/upper"
@@ -184,7 +185,7 @@ def test_a_dotfile_in_a_repository_of_their_own_stays_a_link(siege: Siege) -> No
 def test_a_dotfile_that_they_cannot_write_is_left_alone_and_told(siege: Siege) -> None:
     """As of a configuration manager, whose store is root's."""
     attack = Attack(f"{HOME}/.zshenv", "link", f"{BAIT}/profile")
-    AIR.plant([attack])
+    assert AIR.plant([attack]) == [attack]
     done = siege.play("site.yml")
     AIR.heal([attack])
     assert siege.losses() == []
