@@ -29,7 +29,7 @@ from tests.lab.backends import (
     upgrade,
 )
 from tests.lab.conftest import ENVIRONMENT, ROOT, Done, lab, on, provisioned, run
-from tests.lab.pulling import wait_until
+from tests.lab.pulling import served_folder, wait_until
 
 pytestmark = pytest.mark.usefixtures("fresh_lab")
 
@@ -172,6 +172,18 @@ def test_mlx_lm_is_not_restarted_while_it_owes_an_answer(home: Path) -> None:
     after = pids("mlx_lm")
     assert after["inference.closet.gateway"] == before["inference.closet.gateway"]
     assert after["inference.closet.mlx-lm"] != before["inference.closet.mlx-lm"]
+
+
+def test_an_mlx_lm_that_was_started_without_its_model_serves_it_later(home: Path) -> None:
+    job = "system/inference.closet.mlx-lm"
+    assert on("attic", f"rm {served_folder()}/{MODEL}; sudo launchctl kill TERM {job}").code == 0
+    wait_until(lambda: "state = not running" in on("attic", f"launchctl print {job}").output)
+    assert on("attic", f"sudo launchctl kickstart {job}").code == 0
+    # it ends, instead of answering 503 for ever
+    wait_until(lambda: "last exit code = 1" in on("attic", f"launchctl print {job}").output, 150)
+    assert provisioned(play(home, "site.yml")).changed()["attic"] >= 1
+    serves("mlx_lm")
+    assert provisioned(play(home, "site.yml")).changed()["attic"] == 0
 
 
 def test_an_mlx_lm_that_does_not_answer_is_taken_back_and_one_that_does_stays(

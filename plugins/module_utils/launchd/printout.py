@@ -235,7 +235,7 @@ def _end_of_block(lines: Sequence[str], start: int, indent: str) -> int:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines, blanks at their ends and all; only a carriage return that all of them have goes."""
+    """The lines with the blanks at their ends; a carriage return goes when all of them have it."""
     translated = text.count("\r\n") == text.count("\n")
     return (text.replace("\r\n", "\n") if translated else text).split("\n")
 
