@@ -180,7 +180,7 @@ def test_an_mlx_lm_that_was_started_without_its_model_serves_it_later(home: Path
     wait_until(lambda: "state = not running" in on("attic", f"launchctl print {job}").output)
     assert on("attic", f"sudo launchctl kickstart {job}").code == 0
     # it ends, instead of answering 503 for ever
-    wait_until(lambda: "last exit code = 1" in on("attic", f"launchctl print {job}").output)
+    wait_until(lambda: "last exit code = 1" in on("attic", f"launchctl print {job}").output, 150)
     assert provisioned(play(home, "site.yml")).changed()["attic"] >= 1
     serves("mlx_lm")
     assert provisioned(play(home, "site.yml")).changed()["attic"] == 0
