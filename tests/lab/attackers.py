@@ -23,7 +23,7 @@ PYTHON = ("/usr/bin/python3", "-I", "-c", HOSTILE)
 #: the first run builds what serves; on a busy machine that takes minutes
 FIRST_RUN_S = 900
 #: one that waits for a FIFO's other end never ends; every other one does long before
-HANGS_AFTER_S = 240
+HANGS_AFTER_S = 400
 
 
 @dataclass(frozen=True)

@@ -202,6 +202,7 @@ def test_an_upgrade_that_is_taken_back_puts_nothing_of_its_into_files_of_root(
     with ACCOUNT.insisting(copy, attacks):
         done = siege.play("playbooks/upgrade.yml", "-e", f"omlx_requirements={dies}")
     assert done.code != 0
+    assert not hung(done)
     lost = siege.losses()
     as_root(ACCOUNT.host, f"rm -rf {OMLX}/before-upgrade {SETTINGS}")
     assert lost == []
