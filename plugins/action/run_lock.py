@@ -22,7 +22,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from ansible import context
 from ansible.errors import AnsibleActionFail
@@ -101,17 +101,16 @@ class ActionModule(ActionBase):
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # an interrupt at the terminal is for ansible-playbook
         )
-        assert keeper.stdin is not None
-        assert keeper.stdout is not None
-        keeper.stdin.write(json.dumps(order).encode() + b"\n")
-        keeper.stdin.close()
+        with cast(IO[bytes], keeper.stdin) as to_it:
+            to_it.write(json.dumps(order).encode() + b"\n")
+        from_it = cast(IO[bytes], keeper.stdout)
         try:
-            return _until_held(host, keeper.stdout.fileno(), wait_s)
+            return _until_held(host, from_it.fileno(), wait_s)
         except BaseException:
             keeper.terminate()
             raise
         finally:
-            keeper.stdout.close()
+            from_it.close()
 
     def _way(self, command: str) -> tuple[list[str], str] | None:
         """The command that runs `command` as root over there, and sudo's password; None: no way."""

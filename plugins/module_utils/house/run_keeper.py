@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import IO, cast
 
 BEAT_S = 15.0
 LOOK_S = 0.25
@@ -87,19 +88,18 @@ class Keeper:
                 _end(child)
 
     def _attend(self, child: subprocess.Popen[bytes], errors: int) -> bool:
-        assert child.stdin is not None
-        assert child.stdout is not None
+        ours, theirs = cast(IO[bytes], child.stdin).fileno(), cast(IO[bytes], child.stdout).fileno()
         if self.password:
-            _write(child.stdin.fileno(), self.password.encode() + b"\n")
+            _write(ours, self.password.encode() + b"\n")
         beat, rest = time.monotonic(), b""
         while not self._is_over():
             if time.monotonic() - beat > BEAT_S:
                 beat = time.monotonic()
-                _write(child.stdin.fileno(), b"\n")
-            ready, _, _ = select.select([child.stdout], [], [], LOOK_S)
+                _write(ours, b"\n")
+            ready, _, _ = select.select([theirs], [], [], LOOK_S)
             if not ready:
                 continue
-            got = os.read(child.stdout.fileno(), 65536)
+            got = os.read(theirs, 65536)
             if not got:
                 return self._ended(child, errors)
             *lines, rest = (rest + got).split(b"\n")
