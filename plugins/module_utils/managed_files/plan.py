@@ -277,7 +277,10 @@ def _merge_steps(
         first = _content_step(book, kept, data, *ids)
         steps.append(first and replace(first, bookkeeping=True))
         # what the last step finds and would take back to
-        kept = replace(kept, kind="file", data=data, mode=0o600)
+        uid, gid = (
+            given if given is not None else now for given, now in zip(ids, (kept.uid, kept.gid))
+        )
+        kept = replace(kept, kind="file", data=data, mode=0o600, uid=uid, gid=gid)
     if done.text is not None:
         data = done.text.encode("utf-8", "surrogateescape")
         steps.append(_content_step(want, have, data, *ids))

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.closet.inference.plugins.module_utils.acting import account_of
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
     FilesRefusedError,
@@ -196,6 +197,25 @@ def test_something_else_in_the_place_of_a_file(home: Path, what: str) -> None:
     words = "neither a file nor a folder" if what == "pipe" else "is a folder, not a file"
     with pytest.raises(FilesRefusedError, match=words):
         run({"path": str(path), **BLOCK})
+
+
+def test_entries_of_ours_come_and_go_with_the_account_s_rights(home: Path, nobody: int) -> None:
+    group = account_of(nobody).gid
+    entry = {
+        "path": f"{home}/app.json",
+        "record": f"{home}/record.json",
+        "owner": str(nobody),
+        "group": str(group),
+    }
+    assert run({**entry, **MERGE})[0]["changed"]
+    assert json.loads((home / "app.json").read_text()) == {"a": 1}
+    for name in ("app.json", "record.json"):
+        status = (home / name).stat()
+        assert (status.st_uid, status.st_gid) == (nobody, group)
+        assert stat.S_IMODE(status.st_mode) == 0o600
+    assert not run({**entry, **MERGE})[0]["changed"]
+    assert run({**entry, "merge": []})[0]["changed"]
+    assert list(home.iterdir()) == []
 
 
 def test_a_dangling_link_of_the_account_is_its_own_choice(home: Path) -> None:
