@@ -55,7 +55,7 @@ def with_rights(want: Want, step: Step, scene: Scene, made: Plan) -> list[Step]:
         )
     elif step.uid is not None and step.uid != acting:
         problem = _not_the_owner(want, step, account)
-    elif account and want.group and step.gid not in account.groups and step.gid != have.gid:
+    elif account and want.group and step.gid not in (None, have.gid, *account.groups):
         problem = (
             f"{want.path}: {account.name} is not in the group {want.group}, so it cannot give it "
             "the file; leave group out"
