@@ -157,6 +157,8 @@ def _install(want: Want, runner: Runner) -> None:
     if want.hashes:
         argv += ["--require-hashes", "--no-deps"]
     _do("install the requirements", argv, want, runner, INSTALL_TIMEOUT_S, _reach(want))
+    # uv's own, which everybody may write; nothing is installed here any more
+    Path(want.path, ".lock").unlink(missing_ok=True)
 
 
 def _check(want: Want, runner: Runner) -> None:
