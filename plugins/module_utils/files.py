@@ -97,6 +97,11 @@ def read_file(path: AnyPath, anywhere: bool = False) -> tuple[bytes, os.stat_res
             return stream.read(LARGEST_BYTES), status
 
 
+def read_linked(path: AnyPath) -> bytes:
+    """Content of a regular file, where an account's own links lead; not for root's files."""
+    return read_file(os.path.realpath(path))[0]
+
+
 def status_of(path: AnyPath) -> os.stat_result:
     """Status of what is at `path`, a link itself where it is one."""
     with folder_of(path) as (folder, name):

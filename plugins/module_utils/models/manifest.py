@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.files import write_atomic
+from ansible_collections.closet.inference.plugins.module_utils.files import (
+    read_linked,
+    write_atomic,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     MANIFEST_NAME,
     ModelError,
@@ -105,7 +108,7 @@ def _parse_entry(repo: str, item: Mapping[str, Any]) -> FileEntry:
 
 def read_manifest(folder: Path) -> Manifest | None:
     try:
-        return parse_manifest((folder / MANIFEST_NAME).read_bytes())
+        return parse_manifest(read_linked(folder / MANIFEST_NAME))
     except (FileNotFoundError, NotADirectoryError):
         return None
 

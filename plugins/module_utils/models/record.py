@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.files import read_linked
+
 VERSION = 1
 UNITS = ((1000**3, "GB"), (1000**2, "MB"), (1000, "kB"))
 
@@ -18,7 +20,7 @@ Record = Mapping[str, Any]
 
 def read_record(path: Path) -> Record | None:
     try:
-        return parse_record(path.read_text())
+        return parse_record(read_linked(path).decode())
     except (OSError, UnicodeDecodeError):
         return None
 

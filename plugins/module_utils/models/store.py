@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ansible_collections.closet.inference.plugins.module_utils.files import read_linked
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
     Journal,
     parse_journal,
@@ -102,7 +103,7 @@ def _unvouched(final: Path, entry: FileEntry, known_bad: bool) -> FileState:
 
 def read_journal(final: Path, entry: FileEntry) -> Journal | None:
     try:
-        return parse_journal(journal_path(final).read_bytes(), entry)
+        return parse_journal(read_linked(journal_path(final)), entry)
     except FileNotFoundError:
         return None
 
@@ -140,7 +141,7 @@ def models_in(store: Path) -> Iterator[tuple[str, Path]]:
 @contextlib.contextmanager
 def store_lock(store: Path, sleep: Sleep) -> Iterator[bool]:
     """Only one run works on a store. Yields whether the lock was free at once."""
-    descriptor = os.open(store / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = _open_lock(store)
     try:
         free_at_once = _take(descriptor, store, sleep)
         os.ftruncate(descriptor, 0)
@@ -150,10 +151,19 @@ def store_lock(store: Path, sleep: Sleep) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def _open_lock(store: Path) -> int:
+    path = store / LOCK_NAME
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise ModelError(f"{path} is the lock of the store, and no regular file: run rm {path}")
+
+
 def lock_is_held(store: Path) -> bool:
     """Whether a run works on the store right now."""
     try:
-        descriptor = os.open(store / LOCK_NAME, os.O_RDONLY)
+        descriptor = os.open(store / LOCK_NAME, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return False
     try:

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from ansible_collections.closet.inference.plugins.module_utils.files import read_file
+from ansible_collections.closet.inference.plugins.module_utils.files import read_linked
 from ansible_collections.closet.inference.plugins.module_utils.opencode.conflicts import (
     Closet,
     sentence,
@@ -58,7 +57,7 @@ def conflicts(home: str, closet: Closet, former: str = "") -> dict[str, str]:
 def _text(path: Path) -> str | None:
     """The text of a file, None where there is none that opencode could read."""
     try:
-        data, _status = read_file(os.path.realpath(path))
+        data = read_linked(path)
     except OSError:
         return None
     return data[:LARGEST].decode(errors="replace")
