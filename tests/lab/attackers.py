@@ -258,7 +258,10 @@ REMEDY = re.compile(r"(?<![\w/.])(rm|mv|chown|chmod|chflags|mkdir|ls|move|remove
 
 
 def unexplained(done: Done, account: Account, attacks: Sequence[Attack]) -> list[str]:
-    """What a refusal leaves out: it names the host, the path, whose it is and what to run."""
+    """What a refusal leaves out: it names the path, whose it is and what to run.
+
+    The host is in front of it, by Ansible, or in the line that speaks of it.
+    """
     said = messages(done, account.host)
     named = [attack.path for attack in attacks if attack.path in said]
     if not named:
@@ -268,7 +271,6 @@ def unexplained(done: Done, account: Account, attacks: Sequence[Attack]) -> list
     for path in named:
         words = words.replace(path, "")
     wanted = {
-        "the host": account.host in words,
         "the owner": account.name in words or f"uid {account.uid}" in words,
         "what to run": bool(REMEDY.search(words)),
         "a sentence in place of a traceback": "Traceback" not in done.output,

@@ -43,7 +43,9 @@ def apply(steps: Sequence[Step], rights: Mapping[str, Rights]) -> None:
         except (OSError, ActingError) as error:
             # the failed one goes first: it may have been half done (made, not yet its owner's)
             lost = _take_back([*done, step], rights)
-            raise FilesNotWrittenError(_failure(step, error, len(done), lost)) from error
+            who = _rights_for(step, rights).account
+            failure = _failure(step, error, who.name if who else "", len(done), lost)
+            raise FilesNotWrittenError(failure) from error
         except BaseException:
             _take_back([*done, step], rights)
             raise
@@ -55,9 +57,13 @@ def _rights_for(step: Step, rights: Mapping[str, Rights]) -> Rights:
     return rights.get(step.path) or rights[posixpath.dirname(step.path)]
 
 
-def _failure(step: Step, error: OSError | ActingError, before: int, lost: Sequence[str]) -> str:
+def _failure(
+    step: Step, error: OSError | ActingError, who: str, before: int, lost: Sequence[str]
+) -> str:
     why = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-    words = f"{step.path} could not be changed ({step.action}): {why}{_hint(step, error)}. "
+    rights = f" with the rights of {who}" if who else ""
+    words = f"{step.path} could not be changed ({step.action}){rights}: {why}"
+    words += f"{_hint(step, error)}. "
     if lost:
         return words + f"These could not be put back either: {', '.join(lost)}; look at them."
     if before:

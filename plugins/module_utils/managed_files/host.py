@@ -13,6 +13,7 @@ import grp
 import os
 import posixpath
 import pwd
+import shlex
 import shutil
 import stat
 import tempfile
@@ -112,17 +113,16 @@ def look(want: Want, path: str) -> Have:
     try:
         return have_at(real, list_names=want.kind == "absent" or want.only is not None)
     except OSError as error:
-        raise FilesRefusedError(_unreadable(path, error)) from error
+        raise FilesRefusedError(_unreadable(path, real, error)) from error
 
 
-def _unreadable(path: str, error: OSError) -> str:
+def _unreadable(path: str, real: str, error: OSError) -> str:
     if isinstance(error, UntrustedPathError):
         return f"{path}: {error.strerror}. Nothing was written"
-    if not isinstance(error, PermissionError):
-        return f"{path} cannot be read: {error.strerror}. Nothing was written"
+    leads = "" if real == path else f" (it leads to {real})"
     return (
-        f"{path} cannot be read with the rights of uid {os.geteuid()}: {error.strerror}; "
-        f"see who owns it and its folder: sudo ls -ld {path} {posixpath.dirname(path)}"
+        f"{path}{leads} cannot be read with the rights of uid {os.geteuid()}: {error.strerror}; "
+        f"see whose it is: sudo ls -ld {shlex.quote(path)}. Nothing was written"
     )
 
 

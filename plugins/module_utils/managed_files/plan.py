@@ -33,6 +33,7 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.mod
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.rights import (
     left_alone,
+    told,
     with_rights,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import Want
@@ -50,9 +51,12 @@ def plan(wants: Sequence[Want], scene: Scene) -> Plan:
     late: list[Step] = []
     for want in wants:
         have = scene.have[want.path]
-        problem = _in_the_way(want, have, gone)
+        problem = _in_the_way(want, have)
         if problem:
-            made.problems.append(f"{want.path} {problem}")
+            made.problems.append(told(want, have, scene, problem))
+            continue
+        if _still_holds(want, have, gone):
+            made.problems.append(f"{want.path} {_still_holds(want, have, gone)}")
             continue
         if want.kind == "absent":
             gone.add(have.real)
@@ -75,18 +79,23 @@ def plan(wants: Sequence[Want], scene: Scene) -> Plan:
     return made
 
 
-def _in_the_way(want: Want, have: Have, gone: set[str]) -> str | None:
+def _in_the_way(want: Want, have: Have) -> str | None:
     """Why what is there must not be replaced or removed; None when it may."""
     if have.kind == "other":
-        return "is neither a file nor a folder nor a link; look at it and remove it by hand"
+        return "is neither a file nor a folder nor a link"
     if have.kind == "link" and want.kind in ("directory", "edits", "merge"):
-        return f"is a symbolic link to {have.target}, which root does not follow; remove the link"
+        return f"is a symbolic link to {have.target}, which root does not follow"
     if want.kind == "directory":
         return None if have.kind in ("absent", "directory") else "is a file, not a folder"
     if want.kind == "link" and have.kind in ("file", "directory"):
-        return f"is a {_word(have.kind)}, and a link there would replace it; move it away first"
+        return f"is a {_word(have.kind)}, and a link there would replace it"
     if want.kind in ("file", "edits", "merge") and have.kind == "directory":
         return "is a folder, not a file"
+    return None
+
+
+def _still_holds(want: Want, have: Have, gone: set[str]) -> str | None:
+    """Why a folder must not be removed."""
     if want.kind == "absent" and have.kind == "directory":
         left = [name for name in have.names if posixpath.join(have.real, name) not in gone]
         if left:

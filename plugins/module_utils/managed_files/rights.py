@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 from ansible_collections.closet.inference.plugins.module_utils.acting import Account
@@ -40,6 +41,25 @@ def left_alone(want: Want, have: Have, scene: Scene) -> str:
     return words + f"Add this where it is made:\n{ours.rstrip()}"
 
 
+def told(want: Want, have: Have, scene: Scene, problem: str) -> str:
+    """A problem with what is at a path: whose it is, where it leads, how to move it away.
+
+    The command has the rights of the account that acts there: as root it would follow the links
+    that the account may plant meanwhile.
+    """
+    account = scene.accounts.get(want.path)
+    owner = account.name if account and have.uid == account.uid else f"uid {have.uid}"
+    leads = "" if have.real == want.path else f" (it leads to {have.real})"
+    as_who = "sudo " if scene.euid == 0 else ""
+    if account:
+        as_who = f"sudo -u {shlex.quote(account.name)} "
+    path = shlex.quote(want.path)
+    return (
+        f"{want.path}{leads} {problem}. It belongs to {owner}; move it away: "
+        f"{as_who}mv -n {path} {shlex.quote(want.path + '.aside')}"
+    )
+
+
 def with_rights(want: Want, step: Step, scene: Scene, made: Plan) -> list[Step]:
     """The step as who acts there may do it; a problem when that account may not."""
     account = scene.accounts.get(want.path)
@@ -49,10 +69,8 @@ def with_rights(want: Want, step: Step, scene: Scene, made: Plan) -> list[Step]:
     have = step.have
     problem = None
     if step.action == "attributes" and have.uid != acting:
-        problem = (
-            f"{want.path} belongs to uid {have.uid}, and who acts there is uid {acting}; give it "
-            f"back: sudo chown {account.name if account else acting} {have.real}"
-        )
+        who = account.name if account else f"uid {acting}"
+        problem = told(want, have, scene, f"cannot be changed with the rights of {who}")
     elif step.uid is not None and step.uid != acting:
         problem = _not_the_owner(want, step, account)
     elif account and want.group and step.gid not in (None, have.gid, *account.groups):
