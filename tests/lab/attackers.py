@@ -244,11 +244,12 @@ def messages(done: Done, host: str) -> str:
 
     A task that runs once speaks for all hosts: then its lines that name the host count.
     """
-    ends = r"\n\n|\nPLAY|\nTASK|\n[a-z]+: \[|\n<|\Z"
+    # the arguments of a module, in front of its message, may have empty lines in them
+    ends = r"\nPLAY|\nTASK|\n[a-z]+: \[|\n<|\Z"
     fatal = rf"(?s)(?:fatal|failed): \[([^\]]+)\](.*?)(?={ends})"
     found: list[str] = []
     for who, text in re.findall(fatal, done.output):
-        lines = text.splitlines()
+        lines = text.rpartition("\n    msg:")[2].splitlines()
         about = rf"\b{re.escape(host)}\b"
         found += lines if who == host else [line for line in lines if re.search(about, line)]
     return " ".join(" ".join(found).split())
@@ -267,7 +268,7 @@ def unexplained(done: Done, account: Account, attacks: Sequence[Attack]) -> list
     if not named:
         return [f"{account.host}: no path that was attacked is named: {said[-1500:]}"]
     # the path has the owner's name in it, and the command line has the host's
-    words = said.partition("msg:")[2] or said
+    words = said
     for path in named:
         words = words.replace(path, "")
     wanted = {

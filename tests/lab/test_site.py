@@ -17,8 +17,10 @@ SECRETS = ROOT / "inventories/lab/.secrets"
 KEY = SECRETS / "attic.key"
 SERVED = {"qwen3-coder-next", "qwen3.6-35b", "qwen3-embedding", "qwen3-reranker", "qwen3-vl-8b"}
 # Ansible's own scratch folder and what logging in or looking writes; not ours, and not provisioning
+# the lock's text says who held it last, and is written when that run has ended
 NOT_OURS = re.compile(
-    r"/\.ansible(/|$)|^var/log/|^var/lib/sudo|^var/db/(sudo|closet-lab)|/\.sudo_as_admin_successful$"
+    r"/\.ansible(/|$)|^var/log/|^var/lib/sudo|^var/db/(sudo|closet-lab)"
+    r"|/\.sudo_as_admin_successful$|^opt/closet/lock/run\.json$"
 )
 
 
