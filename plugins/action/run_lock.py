@@ -163,8 +163,7 @@ def _until_held(host: str, descriptor: int, wait_s: float) -> Mapping[str, Any]:
     began = time.monotonic()
     rest = b""
     while time.monotonic() - began < (wait_s if holder else wait_s + START_S):
-        ready, _, _ = select.select([descriptor], [], [], 1.0)
-        if not ready:
+        if not select.select([descriptor], [], [], 1.0)[0]:
             continue
         got = os.read(descriptor, 65536)
         if not got:

@@ -47,7 +47,7 @@ def identity(pid: int) -> str:
         return "" if words[0] in "ZX" else words[19]
     argv = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
-    state, _, started = done.stdout.strip().partition(" ")
+    state, _space, started = done.stdout.strip().partition(" ")
     return "" if state[:1] in ("", "Z") else started.strip()
 
 
@@ -96,8 +96,7 @@ class Keeper:
             if time.monotonic() - beat > BEAT_S:
                 beat = time.monotonic()
                 _write(ours, b"\n")
-            ready, _, _ = select.select([theirs], [], [], LOOK_S)
-            if not ready:
+            if not select.select([theirs], [], [], LOOK_S)[0]:
                 continue
             got = os.read(theirs, 65536)
             if not got:
