@@ -143,7 +143,9 @@ def have_at(real: str, list_names: bool = False) -> Have:
     try:
         found = status_of(real)
     except (FileNotFoundError, NotADirectoryError):
-        return Have(real, "absent", parent=parent, writable=_is_writable(real, None))
+        # a folder that is not there yet is made by the same run
+        writable = parent != "directory" or _is_writable(real, None)
+        return Have(real, "absent", parent=parent, writable=writable)
     mode, uid, gid = stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid
     if stat.S_ISLNK(found.st_mode):
         return Have(real, "link", target=link_target(real), mode=mode, uid=uid, gid=gid)

@@ -218,6 +218,22 @@ def test_entries_of_ours_come_and_go_with_the_account_s_rights(home: Path, nobod
     assert list(home.iterdir()) == []
 
 
+def test_files_come_with_their_folders_in_one_run(home: Path, nobody: int) -> None:
+    folder = {"path": f"{home}/app", "state": "directory", "owner": str(nobody)}
+    entries = (
+        folder,
+        {"path": f"{home}/app/a.json", "record": f"{home}/app/record", **MERGE},
+        {"path": f"{home}/app/b", **BLOCK},
+        {"path": f"{home}/app/c", "line": "ours"},
+    )
+    for check in (True, False):
+        result, warnings = run(*entries, check=check)
+        assert warnings == []
+        assert all(file["changed"] for file in result["files"])
+    assert sorted(path.name for path in (home / "app").iterdir()) == ["a.json", "b", "c", "record"]
+    assert not run(*entries)[0]["changed"]
+
+
 def test_a_dangling_link_of_the_account_is_its_own_choice(home: Path) -> None:
     (home / "file").symlink_to("made")
     run({"path": f"{home}/file", **BLOCK})
