@@ -26,6 +26,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     mac,
     memory,
     memory_plan,
+    obstacles,
     space,
     tailnet,
     tailnet_keys,
@@ -126,6 +127,9 @@ class ActionModule(ActionBase):
         programs = space.wanted_programs(str(offer.get("backend", "")), is_client)
         is_linux = facts.kernel == "Linux"
         found = homes.problems(name, facts.places, is_linux, is_linux and facts.user == facts.group)
+        user, account = facts.user or "", str(self._task.args.get("account") or "")
+        found += obstacles.problems(name, user, facts.in_the_way, is_linux)
+        found += obstacles.problems(name, account, facts.in_the_account_s_way, is_linux)
         found += space.problems(
             name, facts.disks, space.missing_programs(facts.installed, programs)
         )

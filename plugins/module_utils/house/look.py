@@ -14,7 +14,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.closet.inference.plugins.module_utils.house import consent, holders
+from ansible_collections.closet.inference.plugins.module_utils.house import (
+    consent,
+    holders,
+    obstacles,
+)
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
 
 RECORD = "/opt/closet/state/serving.json"
@@ -55,6 +59,7 @@ df -Pk /tmp /var $opt "$at" 2>/dev/null | awk '
   NR > 1 && match($0, /[0-9]+% +/) {
     count = split(substr($0, 1, RSTART - 1), field, " ")
     printf "room=%s %s %s\n", kept[NR - 1], field[count], substr($0, RSTART + RLENGTH) }'
+OBSTACLES
 # the account that serves, when it is another one; text() says which
 if [ -n "${account:-}" ]; then
   home=$(dscl . -read "/Users/$account" NFSHomeDirectory 2>/dev/null)
@@ -64,6 +69,8 @@ if [ -n "${account:-}" ]; then
   [ -z "$home" ] || way_to "$account" "$(id -u "$account" 2>/dev/null)" \
     "$(id -g "$account" 2>/dev/null)" "$(sudo -n true 2>/dev/null || { echo unknown; exit; }
       sudo -n test -w "$home" && echo yes || echo no)" "$home"
+  [ -z "$home" ] || (cd / && sudo -n -H -u "$account" /bin/sh -c QUOTED 2>/dev/null |
+    sed 's/^obstacle=/account_obstacle=/')
 fi
 say sudo "$(sudo -n true >/dev/null 2>&1 && echo yes || echo no)"
 say tools "$(xcode-select -p 2>/dev/null)"
@@ -105,6 +112,8 @@ say tailscale "$(
     [ -f "/Library/LaunchDaemons/$label.plist" ] && printf '%s ' "$label"
   done)"
 """
+LOOK = LOOK.replace("OBSTACLES", obstacles.SHELL.strip())
+LOOK = LOOK.replace("QUOTED", shlex.quote(obstacles.SHELL))
 LOOK = LOOK.replace("CONSENT", consent.FOLDER).replace("THEIRS", " ".join(files.THEIRS))
 LOOK = LOOK.replace("OURS", files.OURS).replace("MARK", files.MARK)
 # The process of a job: the first state and the last pid that stand one tab deep. Between them are

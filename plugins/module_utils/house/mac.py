@@ -14,7 +14,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.house import holders, homes, space
+from ansible_collections.closet.inference.plugins.module_utils.house import (
+    holders,
+    homes,
+    obstacles,
+    space,
+)
 
 # The one file of sudo rules that is ours.
 SUDOERS = "closet-wired-memory"
@@ -38,6 +43,10 @@ class Mac:
     account_group: str | None = None
     account_home: str | None = None
     places: tuple[homes.Place, ...] = ()
+    in_the_way: tuple[obstacles.Obstacle, ...] = ()
+    """What stands in the user's home where a run puts something."""
+    in_the_account_s_way: tuple[obstacles.Obstacle, ...] = ()
+    """The same of the account that serves."""
     """The steps on the way to each home."""
     disks: tuple[space.Disk, ...] = ()
     sudo: bool | None = None
@@ -102,6 +111,8 @@ def parse(text: str) -> Mac:
     values: dict[str, str] = {}
     many: dict[str, list[str]] = {
         "installed": [],
+        "obstacle": [],
+        "account_obstacle": [],
         "listener": [],
         "ours": [],
         "hub_line": [],
@@ -139,6 +150,8 @@ def parse(text: str) -> Mac:
         account_group=account_group or None,
         account_home=values.get("account_home") or None,
         places=homes.places(many["place"]),
+        in_the_way=obstacles.found(many["obstacle"]),
+        in_the_account_s_way=obstacles.found(many["account_obstacle"]),
         disks=space.disks(many["room"]),
         sudo={"yes": True, "no": False}.get(values.get("sudo", "")),
         tools=values.get("tools") or None,
@@ -191,7 +204,13 @@ def plain(facts: Mac) -> dict[str, Any]:
         "root_group": "root" if facts.kernel == "Linux" else "wheel",
         "served_from": dict(facts.served_from),
     }
-    for long in ("hub", "places", "disks"):  # judged here, and nobody's business after it
+    for long in (
+        "hub",
+        "places",
+        "disks",
+        "in_the_way",
+        "in_the_account_s_way",
+    ):  # judged here, and nobody's business after it
         del values[long]
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
