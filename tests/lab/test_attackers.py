@@ -121,22 +121,23 @@ def test_the_judge_sees_what_the_account_may_not_do(siege: Siege) -> None:
         assert words in found
 
 
-@pytest.mark.parametrize("turn", range(len(KINDS)))
+# Every path meets every second kind here; the unit tests have each kind for each way to write.
+@pytest.mark.parametrize("turn", range(0, len(KINDS), 2))
 def test_files_that_are_something_else_before_the_run(siege: Siege, turn: int) -> None:
     withstand(siege, *rounds(FILES, KINDS)[turn])
 
 
-@pytest.mark.parametrize("kind", FOLDER_KINDS, ids=["bin", "sudoers", "dangling", "file", "fifo"])
+@pytest.mark.parametrize("kind", FOLDER_KINDS[::2], ids=["bin", "dangling", "fifo"])
 def test_its_folder_is_something_else_before_the_run(siege: Siege, kind: tuple[str, str]) -> None:
     withstand(siege, Attack(OMLX, *kind))
 
 
-@pytest.mark.parametrize("kind", FOLDER_KINDS, ids=["bin", "sudoers", "dangling", "file", "fifo"])
+@pytest.mark.parametrize("kind", FOLDER_KINDS[1::2], ids=["sudoers", "file"])
 def test_folders_within_that_are_something_else(siege: Siege, kind: tuple[str, str]) -> None:
     withstand(siege, Attack(f"{OMLX}/served", *kind), Attack(f"{OMLX}/store", *kind))
 
 
-@pytest.mark.parametrize("kind", [KINDS[0], KINDS[4], KINDS[5]], ids=lambda kind: kind[0])
+@pytest.mark.parametrize("kind", [KINDS[0], KINDS[4]], ids=lambda kind: kind[0])
 def test_the_lock_of_the_models_is_something_else(siege: Siege, kind: tuple[str, str]) -> None:
     withstand(siege, Attack(f"{OMLX}/store/.closet.lock", *kind))
 
@@ -212,7 +213,6 @@ def test_an_upgrade_that_is_taken_back_puts_nothing_of_its_into_files_of_root(
 # book, words, and the part of the tasks after which the account begins to swap
 SWAPPED = {
     "rotation": ("site.yml", ("-e", "rotate=all"), 0.0),
-    "rotation-late": ("site.yml", ("-e", "rotate=all"), 0.6),
     "switch": ("playbooks/profile.yml", ("-e", "profile=lean"), 0.5),
     "switch-back": ("playbooks/profile.yml", ("-e", "profile=default"), 0.7),
     "hidden": ("playbooks/expose.yml", ("-e", "scope=local"), 0.4),

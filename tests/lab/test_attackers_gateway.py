@@ -82,7 +82,7 @@ def siege(inventory: tuple[str, ...]) -> Iterator[Siege]:
     begun.mend()
 
 
-@pytest.mark.parametrize("turn", range(len(KINDS)))
+@pytest.mark.parametrize("turn", range(0, len(KINDS), 2))
 def test_files_that_are_something_else_before_the_run(siege: Siege, turn: int) -> None:
     siege.withstand({ACCOUNT: rounds(FILES, KINDS)[turn]}, attempts=2)
 
@@ -101,7 +101,7 @@ def test_a_configuration_that_imports_a_file_of_root(siege: Siege) -> None:
     provisioned(siege.play("site.yml"))
 
 
-@pytest.mark.parametrize("part", [0.3, 0.6, 0.8])
+@pytest.mark.parametrize("part", [0.3, 0.7])
 def test_swapped_while_keys_rotate(siege: Siege, closet: Done, part: float) -> None:
     tasks = closet.output.count("\nTASK [")
     swapper = ACCOUNT.swapping(PAIRS)

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 # Of every role that keeps something in a home; what is not there is no obstacle.
 FOLDERS = (
     ".config .config/closet .config/closet/merged .config/closet/secrets .config/opencode "
-    ".omlx .closet-gateway .ollama"
+    ".omlx .omlx/store .omlx/served .closet-gateway .ollama"
 )
 FILES = (
     ".config/closet/key .config/closet/env.sh .config/closet/closet.sh "
     ".config/opencode/config.json .zshenv .bashrc .claude.json "
-    ".omlx/settings.json .omlx/model_settings.json .closet-gateway/Caddyfile"
+    ".omlx/settings.json .omlx/model_settings.json .omlx/mcp.json .omlx/store/.closet.lock "
+    ".closet-gateway/Caddyfile"
 )
 # A mode that lets the owner write what the system does not let it write is a lock or a volume that
 # is read-only; a file that its owner has closed itself is replaced all the same.
@@ -38,6 +39,7 @@ done
 for path in FILES; do
   path=$HOME/$path
   if [ -e "$path" ] && [ ! -f "$path" ]; then obstacle file "$path"
+  elif [ -f "$path" ] && [ ! -r "$path" ]; then obstacle closed "$path"
   elif locked "$path"; then obstacle locked "$path"; fi
 done
 """

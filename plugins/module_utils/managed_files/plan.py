@@ -241,7 +241,7 @@ def _plan_merge(
     try:
         record = read_record(kept.data) if kept.kind == "file" else Record()
     except MergeRefusedError as error:
-        made.problems.append(f"{want.record} {error}")
+        made.problems.append(told(book, kept, scene, str(error)))
         return
     if kept.kind == "absent" and not want.entries:
         return  # nothing of ours is in it, or was

@@ -39,8 +39,8 @@ def conflicts(home: str, closet: Closet, former: str = "") -> dict[str, str]:
     text = _text(ours)
     if text is not None and text.strip() and not text.startswith(MARK):
         raise NotOursError(
-            f"{ours} holds settings of yours, and the closet's belong there. opencode reads "
-            f"opencode.json and opencode.jsonc just the same, and lets them win: run "
+            f"{ours} (of uid {ours.stat().st_uid}) holds settings of yours, and the closet's "
+            f"belong there. opencode reads opencode.json and opencode.jsonc just the same, and lets them win: run "
             f"'mv {ours} {ours.with_name('opencode.json')}' (or bring the two together), then run "
             "this again. Nothing was changed."
         )

@@ -52,6 +52,7 @@ def test_a_home_in_order_has_none(home: Path, nobody: int) -> None:
         (".zshenv", "file"),
         (".omlx/settings.json", "file"),
         (".config/closet", "closed"),
+        (".omlx/model_settings.json", "closed"),
         (".claude.json", "locked"),
         (".config/opencode", "locked"),
     ],
@@ -68,6 +69,9 @@ def test_each_obstacle_is_found_with_mode_and_owner(
         place.write_text("a file")
     elif kind == "file":
         os.mkfifo(place)
+    elif kind == "closed" and path.endswith(".json"):
+        place.write_text("root's")  # as a hard link to a file of root's is
+        place.chmod(0o600)
     elif kind == "closed":
         place.mkdir()  # root's
     elif path.endswith(".json"):
