@@ -153,7 +153,13 @@ def store_lock(store: Path, sleep: Sleep) -> Iterator[bool]:
 
 def _open_lock(store: Path) -> int:
     path = store / LOCK_NAME
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
+    except OSError as error:
+        raise ModelError(
+            f"{path}, the lock of the store, cannot be opened with the rights of uid "
+            f"{os.geteuid()}: {error.strerror}; see whose it is: ls -ld {path}"
+        ) from error
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
@@ -204,7 +210,10 @@ def explain_os_error(error: OSError, doing: str, store: Path) -> ModelError:
             f"{where} may not be written by user id {os.geteuid()} while {doing}: "
             f"{error.strerror}. Look at it with: ls -lde {where}"
         )
-    return ModelError(f"{doing} failed at {where}: {error.strerror or error}.")
+    words = f"{doing} failed at {where}: {error.strerror or error}"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        words += f" (with the rights of uid {os.geteuid()}); see whose it is: ls -ld {where}"
+    return ModelError(f"{words}.")
 
 
 def _looks_right(folder: Path, entry: FileEntry, verify: str) -> bool:

@@ -40,9 +40,9 @@ def conflicts(home: str, closet: Closet, former: str = "") -> dict[str, str]:
     if text is not None and text.strip() and not text.startswith(MARK):
         raise NotOursError(
             f"{ours} (of uid {ours.stat().st_uid}) holds settings of yours, and the closet's "
-            f"belong there. opencode reads opencode.json and opencode.jsonc just the same, and lets them win: run "
-            f"'mv {ours} {ours.with_name('opencode.json')}' (or bring the two together), then run "
-            "this again. Nothing was changed."
+            "belong there. opencode reads opencode.json and opencode.jsonc just the same, and lets "
+            f"them win: run 'mv {ours} {ours.with_name('opencode.json')}' (or bring the two "
+            "together), then run this again. Nothing was changed."
         )
     found = {}
     for name in THEIRS:
