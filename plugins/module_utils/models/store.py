@@ -207,13 +207,10 @@ def explain_os_error(error: OSError, doing: str, store: Path) -> ModelError:
         )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return ModelError(
-            f"{where} may not be written by user id {os.geteuid()} while {doing}: "
+            f"{where} may not be written by uid {os.geteuid()} while {doing}: "
             f"{error.strerror}. Look at it with: ls -lde {where}"
         )
-    words = f"{doing} failed at {where}: {error.strerror or error}"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        words += f" (with the rights of uid {os.geteuid()}); see whose it is: ls -ld {where}"
-    return ModelError(f"{words}.")
+    return ModelError(f"{doing} failed at {where}: {error.strerror or error}.")
 
 
 def _looks_right(folder: Path, entry: FileEntry, verify: str) -> bool:

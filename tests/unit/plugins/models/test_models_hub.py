@@ -207,4 +207,4 @@ def test_a_folder_that_cannot_be_written(bench: Bench, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     text = sentence(bench)
-    assert text.startswith(f"{bench.store} may not be written by user id {os.geteuid()}")
+    assert text.startswith(f"{bench.store} may not be written by uid {os.geteuid()}")
