@@ -138,7 +138,9 @@ def _newly_theirs(name: str, was: Entry | None, now: Entry, account: Account) ->
 def _own(name: str, now: Entry, account: Account) -> bool:
     """What an account may have made itself: in its home, or in a folder for everybody."""
     scratch = re.match(r"(var/)?tmp/", name) and now.uid == account.uid
-    return theirs(name, account) or bool(scratch)
+    # root makes it for the account in a folder of its own, and so does newsyslog after a rotation
+    log = re.fullmatch(rf"var/log/closet/\w+-{account.name}\.launchd\.log(\.\d+)?", name)
+    return theirs(name, account) or bool(scratch or log)
 
 
 def leaks(account: Account) -> Iterator[str]:

@@ -72,7 +72,7 @@ def _sentence(name: str, user: str, one: Obstacle, is_linux: bool) -> str:
     # with the user's rights: as root it would follow what that user plants meanwhile
     aside = f"sudo -u {shlex.quote(user)} mv -n {path} {shlex.quote(one.path + '.aside')}"
     unlock = f"sudo chattr -i {path}" if is_linux else f"sudo chflags nouchg,noschg {path}"
-    whose = f"(mode {one.mode}, owner {one.owner})"
+    whose = f"(mode {one.mode}, owner uid {one.owner})"
     words, command = {
         "dangling": ("is a link that leads nowhere", aside),
         "folder": ("is no folder, and a folder belongs there", aside),

@@ -51,12 +51,9 @@ def plan(wants: Sequence[Want], scene: Scene) -> Plan:
     late: list[Step] = []
     for want in wants:
         have = scene.have[want.path]
-        problem = _in_the_way(want, have)
+        problem = _in_the_way(want, have) or _still_holds(want, have, gone)
         if problem:
             made.problems.append(told(want, have, scene, problem))
-            continue
-        if _still_holds(want, have, gone):
-            made.problems.append(f"{want.path} {_still_holds(want, have, gone)}")
             continue
         if want.kind == "absent":
             gone.add(have.real)

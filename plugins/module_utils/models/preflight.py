@@ -28,7 +28,7 @@ def check_writable(folders: Iterable[Path]) -> None:
             raise ModelError(f"{place} is not a folder; {folder} cannot be made there.")
         if not os.access(place, os.W_OK | os.X_OK, effective_ids=effective):
             raise ModelError(
-                f"user id {os.geteuid()} may not write into {place}, where the models go. Look "
+                f"uid {os.geteuid()} may not write into {place}, where the models go. Look "
                 f"at it with: ls -lde {place}"
             )
 

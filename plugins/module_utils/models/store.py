@@ -163,7 +163,9 @@ def _open_lock(store: Path) -> int:
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
-    raise ModelError(f"{path} is the lock of the store, and no regular file: run rm {path}")
+    raise ModelError(
+        f"{path} is the lock of the store, and no regular file; as uid {os.geteuid()} run rm {path}"
+    )
 
 
 def lock_is_held(store: Path) -> bool:

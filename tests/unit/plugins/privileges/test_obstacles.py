@@ -106,7 +106,7 @@ def test_a_sentence_names_host_path_owner_and_command(
 ) -> None:
     (one,) = found([f"{kind} drwxr-xr-x 502 /Users/a b/.omlx"])
     (sentence,) = problems("attic", "kid", [one], is_linux)
-    assert sentence.startswith("attic: /Users/a b/.omlx (mode drwxr-xr-x, owner 502) is ")
+    assert sentence.startswith("attic: /Users/a b/.omlx (mode drwxr-xr-x, owner uid 502) is ")
     assert sentence.endswith(f"on attic run `{command}`")
 
 
