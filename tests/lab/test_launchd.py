@@ -127,14 +127,14 @@ def test_it_starts_is_left_alone_and_says_all_that_before() -> None:
 def test_drift_is_named_and_mended() -> None:
     good(plist=server())
     sudo(
-        f"sed 's/lab-test\\/server</&\\/string><string>--old</' {PLIST} > /tmp/old.plist; "
+        f"sed 's/lab-test\\/server</&\\/string><string>--old</' {PLIST} > /opt/old.plist; "
         f"launchctl bootout {TARGET}; while launchctl print {TARGET} >/dev/null; do :; done; "
-        "launchctl bootstrap system /tmp/old.plist"
+        "launchctl bootstrap system /opt/old.plist"
     )
     assert "--old" in on("attic", f"sudo launchctl print {TARGET}").output
     [described] = ask("launchd_job_info", label=LABEL)["jobs"]
     assert described["drift"] == ["definition"], "its file carries the stamp of another one"
-    assert described["path"] == "/tmp/old.plist"
+    assert described["path"] == "/opt/old.plist"
     result = good(plist=server())
     assert {"path", "arguments"} <= set(result["drift"])
     assert "--old" not in on("attic", f"sudo launchctl print {TARGET}").output
