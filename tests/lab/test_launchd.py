@@ -391,7 +391,10 @@ def test_a_date_of_yaml_is_a_date_of_the_plist() -> None:
         ({"plist": {"ProgramArguments": ["server"]}}, "is not an absolute path"),
         ({"plist": server(ExitTimeout=60)}, "did you mean 'ExitTimeOut'?"),
         ({"plist": {"Program": "/opt/none"}}, "its program /opt/none does not exist"),
-        ({"plist": server(UserName="admin")}, "the user 'admin' cannot write StandardOutPath"),
+        (
+            {"plist": server(UserName="admin", StandardOutPath="/etc/passwd")},
+            "the user 'admin' cannot write StandardOutPath",
+        ),
         ({"plist": server(UserName="nobody-here")}, "the user 'nobody-here' that the job runs as"),
         ({}, f"there is no {PLIST}, and no `plist` is given"),
         ({"path": "/etc/passwd"}, "/etc/passwd is not a property list"),
