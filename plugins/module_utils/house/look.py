@@ -21,7 +21,8 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
 )
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
 
-RECORD = "/opt/closet/state/serving.json"
+STATE = "/opt/closet/state"
+RECORD = f"{STATE}/serving.json"
 RUN = "/opt/closet/lock/run.json"
 # Weights as servers load them; what a repository holds besides is not memory.
 WEIGHTS = (".safetensors", ".bin", ".gguf")
@@ -153,6 +154,8 @@ listed=$(sudo -n launchctl list 2>/dev/null) && say jobs "told $(
 say run "$(cat RUN 2>/dev/null)"
 say record "$(tr -d '\n' <RECORD 2>/dev/null)"
 say holders "$(tr -d '\n' <HOLDERS 2>/dev/null)"
+say state_modes "$(ls -ldn /opt/closet STATE RECORD HOLDERS 2>/dev/null |
+  awk '{ print substr($1, 1, 10), $3, $4 }' | sort | tr '\n' ' ')"
 parent() { ps -o ppid= -p "$1" 2>/dev/null | tr -d ' '; }
 pids=$(sudo -n lsof -nP -t -iTCP:PORT -sTCP:LISTEN 2>/dev/null ||
        lsof -nP -t -iTCP:PORT -sTCP:LISTEN 2>/dev/null)
@@ -204,6 +207,7 @@ def text(
         CLOSET.replace("RECORD", RECORD)
         .replace("RUN", RUN)
         .replace("HOLDERS", holders.PATH)
+        .replace("STATE", STATE)
         .replace("PID", PID)
         .replace("PORT", str(int(offer["port"])))
     )

@@ -23,6 +23,8 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
 
 # The one file of sudo rules that is ours.
 SUDOERS = "closet-wired-memory"
+# Of /opt/closet, the folder of its state, and the two files in it, sorted.
+STATE_MODES = [*("-rw-r--r--", "0", "0") * 2, *("drwxr-xr-x", "0", "0") * 2]
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Mac:
     sysctl_conf_odd: bool = False
     record: Mapping[str, Any] = field(default_factory=dict)
     """What the closet last was seen to serve; empty when nothing readable is there."""
+    state_is_roots: bool = False
+    """Whether the two files above and below, and their folders, are root's with the right modes."""
     key_holders: tuple[holders.Holder, ...] = ()
     """Where the closet's server has found its keys so far."""
     run: str = ""
@@ -178,6 +182,7 @@ def parse(text: str) -> Mac:
         sudoers=values.get("sudoers") or None,
         sysctl_conf_odd=bool(values.get("sysctl_conf")),
         record=_record(values.get("record", "")),
+        state_is_roots=values.get("state_modes", "").split() == STATE_MODES,
         key_holders=holders.read(values.get("holders", "")),
         run=values.get("run", ""),
         hub=tuple(many["hub_line"]),

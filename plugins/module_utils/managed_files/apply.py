@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import posixpath
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -73,13 +74,20 @@ def _failure(
 
 def _hint(step: Step, error: OSError | ActingError) -> str:
     """What to look at for the errors whose own words do not say it."""
-    number = error.errno if isinstance(error, OSError) else None
-    if isinstance(error, UntrustedPathError) or number not in (errno.EPERM, errno.EACCES):
+    if isinstance(error, (UntrustedPathError, ActingError)):
         return ""
     folder = posixpath.dirname(step.have.real)
+    paths = shlex.join([folder, step.have.real])
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"; see what is free: df -h {shlex.quote(folder)}"
+    flags = (
+        " (on a Mac, chflags nouchg takes an immutable one away)"
+        if error.errno in (errno.EPERM, errno.EACCES)
+        else ""
+    )
     return (
-        f"; see owners, modes and flags (on a Mac, chflags nouchg takes an immutable one away): "
-        f"sudo ls -ld{'O' if os.uname().sysname == 'Darwin' else ''} {folder} {step.have.real}"
+        f"; see owners, modes and flags{flags}: "
+        f"sudo ls -ld{'O' if os.uname().sysname == 'Darwin' else ''} {paths}"
     )
 
 

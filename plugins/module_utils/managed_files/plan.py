@@ -235,6 +235,10 @@ def _plan_merge(
     """Three steps: the record of all that was and will be ours, the file, the record again."""
     have, kept = scene.have[want.path], scene.have[want.record]
     book = Want(path=want.record, kind="file", owner=want.owner, group=want.group, mode=0o600)
+    problem = _in_the_way(book, kept)
+    if problem:
+        made.problems.append(told(book, kept, scene, problem))
+        return
     try:
         record = read_record(kept.data) if kept.kind == "file" else Record()
     except MergeRefusedError as error:

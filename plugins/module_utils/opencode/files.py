@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import shlex
 from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.files import read_linked
@@ -38,12 +41,7 @@ def conflicts(home: str, closet: Closet, former: str = "") -> dict[str, str]:
     ours = Path(home, OURS)
     text = _text(ours)
     if text is not None and text.strip() and not text.startswith(MARK):
-        raise NotOursError(
-            f"{ours} (of uid {ours.stat().st_uid}) holds settings of yours, and the closet's "
-            "belong there. opencode reads opencode.json and opencode.jsonc just the same, and lets "
-            f"them win: run 'mv {ours} {ours.with_name('opencode.json')}' (or bring the two "
-            "together), then run this again. Nothing was changed."
-        )
+        raise NotOursError(_not_ours(ours))
     found = {}
     for name in THEIRS:
         path = Path(home, name)
@@ -52,6 +50,25 @@ def conflicts(home: str, closet: Closet, former: str = "") -> dict[str, str]:
         if told:
             found[str(path)] = told
     return found
+
+
+def _not_ours(ours: Path) -> str:
+    move = shlex.join(["mv", "-n", str(ours), str(ours.with_name("opencode.json"))])
+    return (
+        f"{ours} (of uid {ours.stat().st_uid}) holds settings of yours, and the closet's belong "
+        "there. opencode reads opencode.json and opencode.jsonc just the same, and lets them win: "
+        f"as {_account()}, run '{move}' (or bring the two together), then run this again. "
+        "Nothing was changed."
+    )
+
+
+def _account() -> str:
+    """Who reads these files: the module acts with the rights of their folder's owner."""
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def _text(path: Path) -> str | None:

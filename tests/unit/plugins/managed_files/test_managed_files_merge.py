@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,15 @@ def test_a_damaged_record_is_not_guessed_at(disk: Disk) -> None:
     disk.record.write_text('{"version": 2}')
     with pytest.raises(FilesRefusedError, match=r"record\.json cannot be understood"):
         disk.run(ours=1)
+
+
+def test_a_folder_in_the_records_place_is_refused_with_its_owner(disk: Disk) -> None:
+    disk.file.write_text(THEIRS)
+    disk.record.mkdir()
+    aside = f"mv -n {disk.record} {disk.record}.aside"
+    with pytest.raises(FilesRefusedError, match=rf"is a folder, not a file.*{re.escape(aside)}"):
+        disk.run(ours=1)
+    assert disk.file.read_text() == THEIRS
 
 
 class PowerCutError(BaseException):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -166,7 +167,7 @@ def test_a_run_cut_short_leaves_everything_as_it_was(
     assert snapshot(root) == before
     if isinstance(error, OSError):
         assert f"/{failing} could not be changed" in str(raised.value)
-        assert "No space left on device" in str(raised.value)
+        assert "No space left on device; see what is free: df -h /" in str(raised.value)
 
 
 def test_what_cannot_be_put_back_is_named(
@@ -177,8 +178,13 @@ def test_what_cannot_be_put_back_is_named(
 
     monkeypatch.setitem(hands.DO, "unlink", broken)
     monkeypatch.setattr(hands, "_put_back", broken)
-    with pytest.raises(FilesNotWrittenError, match=r"could not be put back either: .*made"):
+    with pytest.raises(
+        FilesNotWrittenError, match=r"could not be put back either: .*made"
+    ) as raised:
         run(everything(root), tmp_path)
+    assert re.search(
+        r"Input/output error; see owners, modes and flags: sudo ls -ld", str(raised.value)
+    )
 
 
 def test_a_validator_says_no_before_anything_is_written(root: Path, tmp_path: Path) -> None:

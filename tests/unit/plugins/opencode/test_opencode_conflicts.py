@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -103,5 +105,7 @@ def test_settings_of_theirs_in_our_file_are_not_overwritten(tmp_path: Path) -> N
     ours.write_text('{"theme": "mine", "provider": {"x": {"options": {"apiKey": "sk-mine"}}}}')
     with pytest.raises(NotOursError) as caught:
         conflicts(str(tmp_path), CLOSET)
-    assert f"mv {ours} {ours.with_name('opencode.json')}" in str(caught.value)
+    mine = pwd.getpwuid(os.geteuid()).pw_name
+    move = f"mv -n {ours} {ours.with_name('opencode.json')}"
+    assert f"as {mine}, run '{move}'" in str(caught.value)
     assert "sk-mine" not in str(caught.value)
