@@ -8,18 +8,18 @@ Documentation: plugins/modules/inventory_check.py.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.closet.inference.plugins.module_utils.house import (
     catalogue,
     choice,
+    formats,
     keys,
     laptop,
     names,
@@ -32,11 +32,12 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
 from ansible_collections.closet.inference.plugins.module_utils.house.keystore import KeyStore
 from ansible_collections.closet.inference.plugins.module_utils.house.private_files import SECRETS
 from ansible_collections.closet.inference.plugins.module_utils.mcp import house as mcp
+from ansible_collections.closet.inference.plugins.plugin_utils.origins import Origins, extra_names
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # libyaml's, where there is one: eight files in two milliseconds instead of thirty
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-INVENTORY_SUFFIXES = (".yml", ".yaml", ".ini", "")
+VARS_SUFFIXES = (".yml", ".yaml", ".json")
 
 
 class ActionModule(ActionBase):
@@ -51,15 +52,14 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         """Return `offers` by closet host and `closet_of` by laptop, or fail with every problem."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        house = _House(variables, self._task.args, self._templar)
+        house = _House(task_vars or {}, self._task.args, extra_names(self._loader))
         check = self._task.check_mode
         beside = private.judged(house.folders, house.closets, house.sources, check)
         problems = [
             *beside.problems,
+            *house.problems_of_values(),
             *house.problems_of_groups(),
             *house.problems_of_names(),
-            *house.problems_of_values(),
             *house.problems_of_choice(),
         ]
         offers, more = house.offers()
@@ -80,7 +80,7 @@ class ActionModule(ActionBase):
             return result
         result.update(
             changed=bool(beside.repairs),
-            warnings=list(beside.warnings),
+            warnings=[*beside.warnings, *house.files_of_nobody()],
             offers={host: house.described(host, made) for host, made in offers.items()},
             candidates={host: house.candidates(host) for host in offers},
             closet_of=closet_of,
@@ -94,14 +94,21 @@ class ActionModule(ActionBase):
 class _House:
     """The inventory as one thing: its groups, its hosts' variables, its files."""
 
-    def __init__(self, variables: Mapping[str, Any], args: Mapping[str, Any], templar: Any) -> None:
+    def __init__(
+        self, variables: Mapping[str, Any], args: Mapping[str, Any], extra: Collection[str]
+    ) -> None:
         self.hostvars = variables["hostvars"]
         self.groups: Mapping[str, list[str]] = variables["groups"]
         self.sources = [
             Path(str(source)) for source in variables.get("ansible_inventory_sources", [])
         ]
-        self.files = dict(_files(self.sources))
         self.options = _options()
+        folders = [source if source.is_dir() else source.parent for source in self.sources]
+        self.said = {
+            host: Origins(self.hostvars.raw_get(host), folders, extra) for host in self._hosts
+        }
+        # of these, the defaults stand in for the values until they are mended
+        self.wrong: set[tuple[str, str]] = set()
         self.models = args.get("models") or {}
         self.profiles = args.get("profiles") or {}
         # what this run asks for: playbooks/profile.yml -e profile=lean -e closet=attic
@@ -132,44 +139,68 @@ class _House:
             yield f"{where} has no host in the group closet: name your Mac there"
         for name in sorted(set(self.closets) & set(self.clients)):
             yield f"{where} has {name} in both closet and clients: a Mac is one or the other"
+        for name in self.closets:
+            address = str(self._value(name, "ansible_host", name))
+            if not formats.HOST.fits(str(self._url_host(name))):
+                yield (
+                    f"{where}: laptops cannot use {address} as the address of {name}, since it is "
+                    "no host name and no IP address without a zone: set closet_url_host for it"
+                )
         owner: dict[str, str] = {}
         for name in self._hosts:
             address = str(self._value(name, "ansible_host", name))
-            if owner.setdefault(address, name) != name:
+            other = owner.setdefault(names.same_host(address), name)
+            if other != name:
                 yield (
-                    f"{where}: {name} and {owner[address]} have one address ({address}), "
+                    f"{where}: {name} and {other} have one address ({address}), "
                     "so one Mac would get two names"
                 )
 
+    def files_of_nobody(self) -> Iterator[str]:
+        """Files of variables that Ansible never reads, since their name is no host's or group's."""
+        for folder in self.folders:
+            for part, known in (
+                ("host_vars", self.groups.get("all", [])),
+                ("group_vars", self.groups),
+            ):
+                for path in sorted((folder / part).glob("[!.]*")):
+                    name = path.stem if path.suffix in VARS_SUFFIXES else path.name
+                    if name not in known and not path.name.endswith("~"):
+                        yield (
+                            f"{path} is read for no {part.partition('_')[0]}, since the inventory "
+                            f"has none named {name}{names.suggestion(name, known)}"
+                        )
+
     def problems_of_names(self) -> Iterator[str]:
-        known = self.options
         prefixes = {path.name for path in ROLES.iterdir() if path.is_dir()} | {"closet"}
         seen: dict[str, str] = {}
         for host in self._hosts:
             # names only: nothing is templated, so this stays cheap with many hosts
-            for name in self.hostvars.raw_get(host):
+            for name in self.said[host].names():
                 seen.setdefault(name, host)
-        # registered and computed values of ours are variables too, but no inventory file sets them
-        for name in names.misspelled(seen, known, prefixes):
-            place = names.where(name, self.files)
-            if place:
-                hint = names.suggestion(name, known)
-                yield f"{place}: no role knows the variable {name} (host {seen[name]}){hint}"
+        for name in names.misspelled(seen, self.options, prefixes):
+            place = self.said[seen[name]].place(name)
+            hint = names.suggestion(name, self.options)
+            yield f"{place}: no role knows the variable {name} (host {seen[name]}){hint}"
 
-    def problems_of_values(self) -> Iterator[str]:
-        """A value of the wrong type, which a role would meet only when others have changed."""
+    def problems_of_values(self) -> list[str]:
+        """What a role would meet only when others have changed; once for all hosts that have it."""
+        hosts_of: dict[tuple[str, str], list[str]] = {}
         for host in self._hosts:
+            said = self.said[host]
             for name in sorted(set(self.hostvars.raw_get(host)) & set(self.options)):
-                place = names.where(name, self.files)
-                if not place:
-                    continue
                 try:
-                    value = self._value(host, name, None)
+                    value = self.hostvars[host].get(name)
                 except AnsibleError:
                     continue  # made of facts that only the plays have; the role checks it then
-                spec = {name: {"type": self.options[name]["type"], **_choices(self.options[name])}}
-                for error in ArgumentSpecValidator(spec).validate({name: value}).error_messages:
-                    yield f"{place} (host {host}): {error}"
+                for problem in formats.problems(name, self.options[name], value):
+                    self.wrong.add((host, name))
+                    hosts_of.setdefault((said.place(name), problem), []).append(host)
+        return [
+            f"{place or 'the inventory'} ({'host' if len(hosts) == 1 else 'hosts'} "
+            f"{', '.join(hosts)}): {problem}"
+            for (place, problem), hosts in hosts_of.items()
+        ]
 
     def problems_of_choice(self) -> Iterator[str]:
         """A profile was asked for, and nobody can tell for which closet."""
@@ -331,7 +362,13 @@ class _House:
         return chosen, problems
 
     def _value(self, host: str, name: str, default: Any) -> Any:
-        return self.hostvars[host].get(name, default)
+        """A variable of a host, as its type; the default where the value has been complained of."""
+        if (host, name) in self.wrong:
+            return default
+        value = self.hostvars[host].get(name)
+        if value is None:
+            return default
+        return formats.converted(self.options[name], value) if name in self.options else value
 
 
 def _options() -> dict[str, dict[str, Any]]:
@@ -342,18 +379,3 @@ def _options() -> dict[str, dict[str, Any]]:
         for entry in document["argument_specs"].values():
             known.update(entry.get("options", {}))
     return known
-
-
-def _choices(option: Mapping[str, Any]) -> dict[str, Any]:
-    return {"choices": option["choices"]} if "choices" in option else {}
-
-
-def _files(sources: list[Path]) -> Iterator[tuple[Path, str]]:
-    for source in sources:
-        folder = source if source.is_dir() else source.parent
-        candidates = [source] if source.is_file() else []
-        for part in ("**/*",) if source.is_dir() else ("group_vars/**/*", "host_vars/**/*"):
-            candidates += sorted(folder.glob(part))
-        for path in candidates:
-            if path.is_file() and path.suffix in INVENTORY_SUFFIXES:
-                yield path, path.read_text(errors="replace")

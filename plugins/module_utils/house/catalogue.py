@@ -92,15 +92,16 @@ class Profile:
 def read_model(model_id: str, given: Mapping[str, Any]) -> Entry:
     """Read one entry of closet_models; raises OfferError."""
     what = f"model {model_id}"
+    given = _mapping(what, given, "name, repo, title, kind and size_gb")
     _known(what, given, MODEL_KEYS)
     for key in ("name", "title", "kind", "size_gb"):
         if given.get(key) in (None, ""):
             raise OfferError(f"{what} has no {key}")
     if not given.get("repo") and not given.get("tag"):
         raise OfferError(f"{what} has neither a repo (of the hub) nor a tag (of ollama)")
-    if given["kind"] not in KINDS:
+    if str(given["kind"]) not in KINDS:
         raise OfferError(f"{what} is of kind '{given['kind']}', it can be {', '.join(KINDS)}")
-    kv = given.get("kv") or {}
+    kv = _mapping(f"kv of {what}", given.get("kv") or {}, ", ".join(KV_KEYS))
     _known(f"kv of {what}", kv, KV_KEYS)
     return Entry(
         name=str(given["name"]),
@@ -121,11 +122,12 @@ def read_model(model_id: str, given: Mapping[str, Any]) -> Entry:
 def read_profile(name: str, given: Mapping[str, Any]) -> Profile:
     """Read one entry of closet_profiles; raises OfferError."""
     what = f"profile {name}"
+    given = _mapping(what, given, "models, build and chat")
     for key in given:
         if key not in PROFILE_KEYS:
             raise OfferError(
                 f"{what} has '{key}', which is no role of a model and no setting of a "
-                f"profile{suggestion(key, PROFILE_KEYS)} Roles are {', '.join(ROLES)}"
+                f"profile{suggestion(str(key), PROFILE_KEYS)} Roles are {', '.join(ROLES)}"
             )
     models = _list(what, "models", given.get("models"))
     if not models:
@@ -173,8 +175,7 @@ def _kv_bytes(what: str, kind: str, kv: Mapping[str, Any]) -> int:
 
 
 def _sampling(what: str, given: Any) -> dict[str, float]:
-    if not isinstance(given, Mapping):
-        raise OfferError(f"sampling of {what} is {given!r}, and a dictionary is needed")
+    given = _mapping(f"sampling of {what}", given, ", ".join(SAMPLING))
     _known(f"sampling of {what}", given, tuple(SAMPLING))
     for key, value in given.items():
         low, high = SAMPLING[key]
@@ -236,4 +237,10 @@ def _list(what: str, key: str, value: Any) -> tuple[str, ...]:
 def _known(what: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
     for key in given:
         if key not in known:
-            raise OfferError(f"{what} has '{key}', which nobody reads{suggestion(key, known)}")
+            raise OfferError(f"{what} has '{key}', which nobody reads{suggestion(str(key), known)}")
+
+
+def _mapping(what: str, given: Any, keys: str) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise OfferError(f"{what} is {given!r}, and it has to be a mapping with {keys}")
+    return given

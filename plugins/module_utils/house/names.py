@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 
 
 def misspelled(names: Iterable[str], known: Iterable[str], prefixes: Iterable[str]) -> list[str]:
@@ -26,20 +24,20 @@ def misspelled(names: Iterable[str], known: Iterable[str], prefixes: Iterable[st
     ]
 
 
+def same_host(address: str) -> str:
+    """The same text for two spellings of one name: DNS minds neither case nor a dot at the end."""
+    return address.rstrip(".").lower()
+
+
+def in_url(host: str) -> str:
+    """A host as URLs have it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name most like `name`, if any is like it at all."""
-    found = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name, sorted(map(str, known)), n=1, cutoff=0.6)
     return found[0] if found else None
-
-
-def where(name: str, files: Mapping[Path, str]) -> str:
-    """Say in which file and line of the inventory `name` is set ('' when it is in none)."""
-    pattern = re.compile(rf"(?:^|[\s{{,]){re.escape(name)}\s*[:=]")
-    for path, text in files.items():
-        for number, line in enumerate(text.splitlines(), start=1):
-            if pattern.search(line):
-                return f"{path}:{number}"
-    return ""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house.catalogue i
     read_model,
     read_profile,
 )
-from ansible_collections.closet.inference.plugins.module_utils.house.names import suggestion
+from ansible_collections.closet.inference.plugins.module_utils.house.names import in_url, suggestion
 
 EXPOSURES = ("loopback", "lan")
 # What a backend cannot serve: kinds of models, and how many at once.
@@ -125,7 +125,7 @@ def plan(
     """
     name = str(wanted["profile"])
     if name not in profiles:
-        known = ", ".join(sorted(profiles))
+        known = ", ".join(sorted(map(str, profiles)))
         raise OfferError(
             f"{host}: there is no profile '{name}'{suggestion(name, profiles)} "
             f"closet_profile can be {known}"
@@ -156,7 +156,7 @@ def _offer(
     roles = {role: _role(profile, role, chosen) for role in ROLES}
     return Offer(
         host=host,
-        url=f"http://{wanted['url_host']}:{wanted['port']}/v1",
+        url=f"http://{in_url(str(wanted['url_host']))}:{wanted['port']}/v1",
         port=int(wanted["port"]),
         exposure=str(wanted["exposure"]),
         profile=profile.name,

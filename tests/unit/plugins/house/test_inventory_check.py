@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[4]
 PLAY = """\
 - hosts: all
   gather_facts: false
+  vars_files: ["{{ lineup }}"]
   tasks:
     - closet.inference.inventory_check:
         models: "{{ preflight_models }}"
@@ -47,7 +48,7 @@ def check(folder: Path, closets: tuple[str, ...], *words: str) -> tuple[dict[str
     lineup = ROOT / "roles/preflight/vars/main.yml"
     done = subprocess.run(
         [Path(sys.executable).parent / "ansible-playbook", "-i", home, folder / "play.yml",
-         "-e", f"@{lineup}", "-e", f"out={out}", *words],
+         "-e", f"lineup={lineup}", "-e", f"out={out}", *words],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
         check=False,
         env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
@@ -174,3 +175,91 @@ def test_a_choice_that_cannot_be_read_is_not_passed_over(broken: str, tmp_path: 
     assert f"{kept} holds the profile that was chosen with playbooks/profile.yml, and" in text
     offers, _text = check(tmp_path, ("attic",), "-e", "profile=lean")
     assert offers["attic"]["profile"] == "lean"
+
+
+def refused(folder: Path, *words: str) -> str:
+    """What is said of an inventory that is refused, from its folder on."""
+    offers, text = check(folder, ("attic",), *words)
+    assert not offers
+    assert "Traceback" not in text
+    return text.partition("Nothing was changed.")[2]
+
+
+def test_a_value_is_told_with_its_own_place_whatever_the_source(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for part in ("host_vars", "group_vars"):
+        (home / part).mkdir(parents=True)
+    # what also stands in a comment further up is not there
+    (home / "host_vars/attic.yml").write_text(
+        "# closet_port: 8000\n# closet_prot: 1\ncloset_port: eight\ncloset_prot: 1\n"
+    )
+    (home / "group_vars/all.json").write_text('{"models_connections": 0, "omlx_tll_seconds": 5}')
+    (home / "group_vars/closet.yml").write_text("omlx_models: a\nomlx_ttl_seconds:\n")
+    text = refused(
+        tmp_path, "-e", "omlx_port=abc", "-e", "omlx_pim=1", "-e", '{"models_follow": 7}'
+    )
+    for sentence in (
+        f"{home}/host_vars/attic.yml:3 (host attic): closet_port is 'eight', and it has to be a",
+        f"{home}/host_vars/attic.yml:4: no role knows the variable closet_prot",
+        f"{home}/group_vars/all.json (host attic): models_connections is 0, and it has to be a",
+        f"{home}/group_vars/closet.yml:2 (host attic): omlx_ttl_seconds is empty, and it has to be",
+        f"{home}/group_vars/closet.yml:1 (host attic): omlx_models is 'a', and it has to be a list",
+        "-e (host attic): omlx_port is 'abc', and it has to be a whole number from 1 to 65535",
+        "-e: no role knows the variable omlx_pim (host attic), do you mean omlx_pin?",
+        "-e (host attic): models_follow is 7, and it has to be true or false",
+        "no role knows the variable omlx_tll_seconds (host attic), do you mean omlx_ttl_seconds?",
+    ):
+        assert sentence in text, sentence
+
+
+def test_a_file_of_a_host_that_is_not_there_is_told(tmp_path: Path) -> None:
+    for name in ("host_vars/atic.yml", "group_vars/closets.yml", "group_vars/all.yml"):
+        path = tmp_path / "home" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine: 1\n")
+    offers, text = check(tmp_path, ("attic",))
+    assert offers
+    assert "host_vars/atic.yml is read for no host, since the inventory has none named atic" in text
+    assert "named atic, do you mean attic?" in text
+    assert "group_vars/closets.yml is read for no group" in text
+    assert "all.yml is read" not in text
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("closet_profiles: {mine: null}", "profile default"),
+        ("closet_models: [x]", "closet_models is a list, and it has to be a mapping"),
+        ("closet_profiles: {default: null}", "profile default is None, and it has to be a mapping"),
+        ("closet_url_host: http://attic.local", "it has to be a host name or an IP address"),
+        ("ansible_host: fe80::1%en0", "set closet_url_host for it"),
+    ],
+)
+def test_no_shape_crashes_the_check(line: str, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "home/host_vars/attic.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"{line}\n")
+    if "mine" in line:  # nobody asked for it
+        offers, _text = check(tmp_path, ("attic",))
+        assert offers["attic"]["profile"] == "default"
+    else:
+        assert sentence in refused(tmp_path)
+
+
+def test_an_ipv6_address_and_a_number_in_quotes_make_a_url(tmp_path: Path) -> None:
+    path = tmp_path / "home/host_vars/attic.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text("closet_url_host: fd00::100\ncloset_port: '8080'\n")
+    offers, text = check(tmp_path, ("attic",))
+    assert offers, text
+    assert (offers["attic"]["url"], offers["attic"]["port"]) == ("http://[fd00::100]:8080/v1", 8080)
+
+
+def test_two_spellings_of_one_address_are_one_mac(tmp_path: Path) -> None:
+    for name, address in (("attic", "Air.local"), ("cellar", "air.local.")):
+        path = tmp_path / f"home/host_vars/{name}.yml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"ansible_host: {address}\n")
+    offers, text = check(tmp_path, ("attic", "cellar"), "-e", "profile=lean", "-e", "closet=attic")
+    assert not offers
+    assert "cellar and attic have one address (air.local.)" in text

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils.house import names
@@ -30,16 +28,24 @@ def test_typos_are_told_from_the_owners_own_variables(name: str, is_typo: bool) 
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("one", "other", "same"),
     [
-        ("---\nomlx_prot: 1\n", "a.yml:2"),
-        ("air: {ansible_host: x, omlx_prot: 1}\n", "a.yml:1"),
-        ("[closet]\nattic omlx_prot=8001\n", "a.yml:2"),
-        ("my_omlx_prot: 1\n", ""),
+        ("air.local", "Air.local", True),
+        ("air.local", "air.local.", True),
+        ("FD00::1", "fd00::1", True),
+        ("air.local", "pro.local", False),
     ],
 )
-def test_the_place_is_a_file_and_a_line(text: str, place: str) -> None:
-    assert names.where("omlx_prot", {Path("a.yml"): text}) == place
+def test_names_are_compared_as_dns_does(one: str, other: str, same: bool) -> None:
+    assert (names.same_host(one) == names.same_host(other)) is same
+
+
+@pytest.mark.parametrize(
+    ("host", "text"),
+    [("attic.local", "attic.local"), ("10.0.0.1", "10.0.0.1"), ("fd00::100", "[fd00::100]")],
+)
+def test_an_ipv6_address_has_brackets_in_a_url(host: str, text: str) -> None:
+    assert names.in_url(host) == text
 
 
 def test_the_nearest_name_is_suggested_and_a_far_one_is_not() -> None:
