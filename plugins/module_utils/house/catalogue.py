@@ -127,7 +127,7 @@ def read_profile(name: str, given: Mapping[str, Any]) -> Profile:
         if key not in PROFILE_KEYS:
             raise OfferError(
                 f"{what} has '{key}', which is no role of a model and no setting of a "
-                f"profile{suggestion(str(key), PROFILE_KEYS)} Roles are {', '.join(ROLES)}"
+                f"profile{suggestion(key, PROFILE_KEYS)} Roles are {', '.join(ROLES)}"
             )
     models = _list(what, "models", given.get("models"))
     if not models:
@@ -237,7 +237,7 @@ def _list(what: str, key: str, value: Any) -> tuple[str, ...]:
 def _known(what: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
     for key in given:
         if key not in known:
-            raise OfferError(f"{what} has '{key}', which nobody reads{suggestion(str(key), known)}")
+            raise OfferError(f"{what} has '{key}', which nobody reads{suggestion(key, known)}")
 
 
 def _mapping(what: str, given: Any, keys: str) -> Mapping[str, Any]:
