@@ -62,7 +62,7 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "unknown exposure": (
         {f"{CLOSET}.attic.closet_exposure": "wan"},
-        ["attic: closet_exposure is 'wan', it can be loopback or lan"],
+        ["(host attic): closet_exposure is 'wan', and it has to be one of loopback, lan"],
     ),
     "the LAN without a key": (
         {f"{CLOSET}.attic.closet_api_key": ""},
@@ -85,7 +85,7 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "a value of the wrong type": (
         {f"{CLOSET}.attic.omlx_port": "eight thousand"},
-        ["hosts.yml:", "(host attic): argument 'omlx_port' is of type str", "int"],
+        ["hosts.yml:", "(host attic): omlx_port is 'eight thousand', and it has to be a whole"],
     ),
     "a profile that does not fit": (
         # the two Macs change places: now the closet is a MacBook Air with 16 GB
