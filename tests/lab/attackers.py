@@ -240,9 +240,9 @@ def hung(done: Done) -> bool:
 
 
 def crashes(done: Done) -> list[str]:
-    """The tracebacks of our own programs; a message may quote a log in which a server has its own."""
+    """The tracebacks of our own programs; a message may quote a server's log, which has others."""
     parts = done.output.split("Traceback (most recent call last)")[1:]
-    first = [re.search(r'File \\?"([^"\\]+)', part) for part in parts]
+    first = [re.search(r'File \\*"([^"\\]+)', part) for part in parts]
     return [
         part[:2000]
         for part, frame in zip(parts, first, strict=True)
