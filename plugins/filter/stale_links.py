@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Mapping
 from typing import Any
 
 
 def stale_links(record: Mapping[str, Any], serve_dir: str) -> list[dict[str, str]]:
-    """Entries that remove the links of `record` unless they are in the folder that serves now."""
-    if not record or record["serve_dir"] == serve_dir:
+    """Entries that remove the links of `record` unless they are in the folder that serves now.
+
+    Folders of one server are beside each other. One elsewhere was another account's, which may be
+    gone; nothing is done in its home but taking the keys away.
+    """
+    before = record["serve_dir"] if record else serve_dir
+    if before == serve_dir or posixpath.dirname(before) != posixpath.dirname(serve_dir):
         return []
     return [
         {"path": f"{record['serve_dir']}/{model['name']}", "state": "absent"}

@@ -239,6 +239,17 @@ def hung(done: Done) -> bool:
     return done.code in (124, 137)
 
 
+def crashes(done: Done) -> list[str]:
+    """The tracebacks of our own programs; a message may quote a server's log, which has others."""
+    parts = done.output.split("Traceback (most recent call last)")[1:]
+    first = [re.search(r'File \\*"([^"\\]+)', part) for part in parts]
+    return [
+        part[:2000]
+        for part, frame in zip(parts, first, strict=True)
+        if frame is None or not frame[1].startswith("/opt/closet/")
+    ]
+
+
 def messages(done: Done, host: str) -> str:
     """What a failed run says about one host, on one line, since it may be broken anywhere.
 

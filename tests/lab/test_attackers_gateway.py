@@ -16,6 +16,7 @@ from tests.lab.attackers import (
     Account,
     Attack,
     ansible,
+    crashes,
     file_kinds,
     forget_the_choice,
     hung,
@@ -116,6 +117,6 @@ def test_swapped_while_keys_rotate(siege: Siege, closet: Done, part: float) -> N
     assert lost == []
     assert swapper.outcome["won"] == []
     assert swapper.outcome["swaps"] > 1000
-    assert "Traceback (most recent call last)" not in done.output
+    assert crashes(done) == []
     assert not hung(done)
     provisioned(siege.play("site.yml"))

@@ -18,6 +18,7 @@ RECORD = {"serve_dir": "/served/old", "offer": {"models": [{"name": "a"}, {"name
         ({}, "/served/new", []),
         (RECORD, "/served/old", []),
         (RECORD, "/served/new", ["/served/old/a", "/served/old/b"]),
+        (RECORD, "/another/accounts/served/new", []),
     ],
 )
 def test_only_links_of_a_folder_that_serves_no_more_go(
