@@ -5,14 +5,18 @@
 
 The JSON of the standard library gives values and forgets the text around them, and a settings file
 that a person wrote shall keep its comments, its order and its indentation.
+
+Such a file can have 20 MB, of which one member is ours. So the library reads whatever is strict
+JSON, and only the containers that somebody asks for their items are taken apart here.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 BLANK = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
@@ -45,7 +49,12 @@ class Node:
     start: int
     end: int
     value: Any
-    items: tuple[Item, ...] = ()
+    text: str = field(repr=False)
+
+    @functools.cached_property
+    def items(self) -> tuple[Item, ...]:
+        """The members or elements, in their order."""
+        return () if self.kind == "scalar" else _taken_apart(self.text, self.start)[0]
 
 
 def read(text: str) -> Any:
@@ -54,6 +63,8 @@ def read(text: str) -> Any:
     return None if node is None else node.value
 
 
+# one text is asked for many places
+@functools.lru_cache(maxsize=4)
 def parse(text: str) -> Node | None:
     """The whole text as a tree; None when nothing but blanks and comments is in it."""
     start = _skip(text, 1 if text.startswith(BOM) else 0)
@@ -76,19 +87,50 @@ def _skip(text: str, at: int) -> int:
 
 def _value(text: str, at: int) -> Node:
     if text[at : at + 1] in ("{", "["):
-        return _container(text, at)
+        return _strict(text, at) or _container(text, at)
     for pattern in (STRING, SCALAR):
         found = pattern.match(text, at)
         if found:
             try:
-                return Node("scalar", at, found.end(), json.loads(found.group()))
+                return Node("scalar", at, found.end(), json.loads(found.group()), text)
             except ValueError as error:
                 raise _wrong(text, at, "this is no value of JSON") from error
     raise _wrong(text, at, "a value is missing" if at < len(text) else "it ends too early")
 
 
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no value of JSON")
+
+
+_STRICT = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def _strict(text: str, at: int) -> Node | None:
+    """An object or array that has no comments and no trailing commas; None for others."""
+    try:
+        value, end = _STRICT.raw_decode(text, at)
+    except ValueError:
+        return None
+    return Node(_kind(text, at), at, end, value, text)
+
+
 def _container(text: str, at: int) -> Node:
     """An object or array; a comma may stand before its end."""
+    items, end = _taken_apart(text, at)
+    value: Any = [item.node.value for item in items]
+    if _kind(text, at) == "object":
+        value = {item.key: item.node.value for item in items}
+    node = Node(_kind(text, at), at, end, value, text)
+    node.__dict__["items"] = items  # the cached property's own place
+    return node
+
+
+def _kind(text: str, at: int) -> str:
+    return "object" if text[at] == "{" else "array"
+
+
+def _taken_apart(text: str, at: int) -> tuple[tuple[Item, ...], int]:
+    """The items of the container that begins at `at`, and where it ends."""
     named = text[at] == "{"
     close = "}" if named else "]"
     items: list[Item] = []
@@ -99,11 +141,7 @@ def _container(text: str, at: int) -> Node:
         item = _item(text, here, named)
         items.append(item)
         here = _skip(text, item.node.end if item.comma is None else item.comma + 1)
-    if named:
-        value: Any = {item.key: item.node.value for item in items}
-    else:
-        value = [item.node.value for item in items]
-    return Node("object" if named else "array", at, here + 1, value, tuple(items))
+    return tuple(items), here + 1
 
 
 def _item(text: str, at: int, named: bool) -> Item:

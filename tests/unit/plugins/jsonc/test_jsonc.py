@@ -5,9 +5,25 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.jsonc import JsonTextError, read
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.closet.inference.plugins.module_utils import jsonc
+from ansible_collections.closet.inference.plugins.module_utils.jsonc import (
+    JsonTextError,
+    Node,
+    parse,
+    read,
+)
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.merge import (
+    Entry,
+    Record,
+    merged,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +60,53 @@ def test_refuses_with_the_line_and_without_the_values(text: str, sentence: str) 
     with pytest.raises(JsonTextError) as caught:
         read(text)
     assert str(caught.value) == sentence
+
+
+SHAPES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+def positions(node: Node, text: str) -> Any:
+    """A tree with the text of each part, taken apart to the leaves."""
+    words = text[node.start : node.end]
+    return node.kind, words, [(item.key, positions(item.node, text)) for item in node.items]
+
+
+@settings(max_examples=300, deadline=None)
+@given(SHAPES)
+def test_what_the_library_reads_is_where_our_own_reading_finds_it(value: Any) -> None:
+    text = json.dumps(value, indent=1)
+    quick = parse(text)
+    assert quick is not None
+    assert quick.value == value
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jsonc, "_strict", lambda *_: None)
+        slow = parse.__wrapped__(text)
+        assert slow is not None
+        assert slow.value == value
+        expected = positions(slow, text)
+    assert positions(quick, text) == expected
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity", '"\t"', "01", "1.", "+1"])
+def test_what_is_no_json_is_refused_inside_of_a_container_too(word: str) -> None:
+    for text in (f"[{word}]", f'{{"a": [1, {word}]}}'):
+        with pytest.raises(JsonTextError):
+            read(text)
+
+
+def test_a_large_file_is_read_once_when_nothing_changes() -> None:
+    entries = [Entry(("mcpServers", name), {"url": "http://a/mcp"}) for name in "abc"]
+    first = merged('{"projects": {}, "mcpServers": {}}', Record(), entries)
+    assert first.text is not None
+    assert first.after is not None
+    parse.cache_clear()
+    again = merged(first.text, first.after, entries)
+    assert again.text == first.text
+    assert parse.cache_info().misses == 1
