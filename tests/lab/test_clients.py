@@ -193,6 +193,25 @@ def test_closet_works_in_the_shells(shell: str) -> None:
     assert both.output.split() == ["0", "3"]
 
 
+def test_a_proxy_of_the_laptop_is_never_shown_the_key() -> None:
+    """Nobody listens at the proxy, so whatever goes there fails; the person's own list stays."""
+    proxy = "http://127.0.0.1:9"
+    set_ = (
+        f"HTTP_PROXY={proxy} http_proxy={proxy} ALL_PROXY={proxy} NO_PROXY=localhost,corp.example"
+    )
+    asked = on(
+        "pro", f"env -u no_proxy {set_} timeout 150 opencode run 'Who are you?'", limit_s=180
+    )
+    assert "qwen3-coder-next" in asked.output, asked.output
+    seen = say("pro", "zsh", 'echo "$NO_PROXY $no_proxy"').output.split()
+    assert seen == ["attic.local", "attic.local"]
+    nested = "zsh -c 'zsh -c \"echo \\$NO_PROXY\"'"
+    again = on("pro", f"env {set_} {nested}")
+    assert again.output.split() == ["attic.local,localhost,corp.example"]
+    health = on("pro", f"env {set_} zsh -c 'closet health'")
+    assert (health.code, "takes the key of this laptop" in health.output) == (0, True)
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_closet_says_that_a_key_is_refused(shell: str) -> None:
     key = read("pro", ".config/closet/key")

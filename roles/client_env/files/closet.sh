@@ -1,7 +1,7 @@
 #!/bin/sh
 # Managed by closet.inference. What the shell function `closet` runs; `closet help` says what it can.
 # It needs what macOS and Debian ship, and no more: sh, curl and awk. The key goes to curl through a
-# pipe, so no list of processes shows it.
+# pipe, so no list of processes shows it, and past every proxy, which would be shown it too.
 set -u
 
 url=${CLOSET_URL:-}
@@ -60,7 +60,7 @@ explain() {
 # Asks for the models. Sets `ids`, one a line, and `seconds`.
 look() {
   read_key || return 1
-  answer=$(header | curl -sS -H @- --connect-timeout 5 --max-time 20 \
+  answer=$(header | curl -sS --noproxy '*' -H @- --connect-timeout 5 --max-time 20 \
     -w '\n%{exitcode} %{http_code} %{time_total}' "$url/models" 2>/dev/null)
   end=${answer##*
 }
@@ -208,7 +208,7 @@ ask() {
     printf '%s' "$question" | json
     printf '"}]}'
   } | {
-    header | curl -sSN -H @- -H 'Content-Type: application/json' --data-binary @/dev/fd/3 \
+    header | curl -sSN --noproxy '*' -H @- -H 'Content-Type: application/json' --data-binary @/dev/fd/3 \
       --connect-timeout 5 --speed-limit 1 --speed-time "$patience_s" \
       -w '\n=%{exitcode} %{http_code}\n' "$url/chat/completions" 2>/dev/null
   } 3<&0 | pieces | show

@@ -100,6 +100,7 @@ def closet(
     shell: str = "sh",
     given: str = "",
     awk: str = "",
+    proxy: str = "",
 ) -> subprocess.CompletedProcess[str]:
     folders = [os.environ["PATH"]]
     if awk:
@@ -115,6 +116,8 @@ def closet(
             "CLOSET_URL": url,
             "CLOSET_NAME": "attic",
             "CLOSET_MODEL": "qwen3.6-35b",
+            "http_proxy": proxy,
+            "ALL_PROXY": proxy,
         },
         input=given,
         capture_output=True,
@@ -140,6 +143,13 @@ def test_url_models_and_health(shell: str, server: Server, home: Path) -> None:
     assert f"attic answers at {at(server)} in 0." in done.stdout
     assert "It serves qwen3-coder-next, qwen3.6-35b." in done.stdout
     assert done.stderr == ""
+
+
+def test_no_proxy_is_asked(server: Server, home: Path) -> None:
+    nobody = "http://127.0.0.1:9"
+    assert closet(home, at(server), "health", proxy=nobody).returncode == 0
+    asked = closet(home, at(server), "ask", "Who are you?", proxy=nobody)
+    assert (asked.returncode, asked.stdout) == (0, "".join(PIECES) + "\n")
 
 
 @pytest.mark.parametrize("awk", AWKS)
