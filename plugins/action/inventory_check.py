@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
@@ -139,6 +140,12 @@ class _House:
             yield f"{where} has no host in the group closet: name your Mac there"
         for name in sorted(set(self.closets) & set(self.clients)):
             yield f"{where} has {name} in both closet and clients: a Mac is one or the other"
+        for name in sorted(set(constants.LOCALHOST) & set(self._hosts)):
+            yield (
+                f"{where}: {name} is Ansible's own name for the machine that it runs on, and no "
+                "closet or laptop can have it: give that machine a name of its own, as in "
+                "`air: {ansible_connection: local}`"
+            )
         for name in self.closets:
             address = str(self._value(name, "ansible_host", name))
             if not formats.HOST.fits(str(self._url_host(name))):

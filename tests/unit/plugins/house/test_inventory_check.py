@@ -225,6 +225,17 @@ def test_a_file_of_a_host_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert "all.yml is read" not in text
 
 
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
+def test_the_controllers_own_name_is_no_laptops(name: str, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/zz.yml").write_text(
+        f"clients: {{hosts: {{'{name}': {{ansible_connection: local}}}}}}\n"
+    )
+    text = refused(tmp_path)
+    assert f"{name} is Ansible's own name for the machine that it runs on" in text
+    assert "`air: {ansible_connection: local}`" in text
+
+
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
