@@ -310,7 +310,7 @@ def test_settings_of_theirs_in_the_closets_own_file_stop_the_run() -> None:
     write("air", ".config/opencode/config.json", '{"theme": "mine"}')
     done = site("--limit", "air")
     assert done.code != 0
-    assert "config.json holds settings of yours" in " ".join(done.output.split())
+    assert "config.json (of uid 501) holds settings of yours" in " ".join(done.output.split())
     assert read("air", ".config/opencode/config.json") == '{"theme": "mine"}'
     write("air", ".config/opencode/config.json", own)
 
