@@ -41,10 +41,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.transport 
     TransportError,
     read_all,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.web_link import next_target
 
 MOST_PAGES = 1000
 QUESTION_TRIES = 5  # nothing is at stake yet: say soon that a hub cannot be reached
-NEXT_PAGE = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
@@ -121,17 +121,23 @@ class Hub:
     def _tree(self, repo: str, sha: str) -> tuple[FileEntry, ...]:
         what = f"{repo}@{sha}"
         url: str | None = f"{self.endpoint}/api/models/{repo}/tree/{sha}?recursive=true"
-        entries: list[FileEntry] = []
-        for _page in range(MOST_PAGES):
-            if url is None:
-                return tuple(entries)
+        entries: dict[FileEntry, None] = {}  # in order; pages of a list that grew overlap
+        seen: set[str] = set()
+        while url is not None:
+            if len(seen) == MOST_PAGES:
+                raise ModelError(
+                    f"{what} at {self.endpoint} lists more than {MOST_PAGES} pages of files."
+                )
+            if url in seen:
+                raise self._bad_link(url, "it leads back to a page that was read already")
+            seen.add(url)
             answer, reply = self._json(url, what)
             if not isinstance(answer, list):
                 raise self._not_a_hub(url, "the answer is no list of files")
             files = [item for item in answer if _is_file(item)]
-            entries.extend(self._read_entry(url, repo, item) for item in files)
+            entries.update((self._read_entry(url, repo, item), None) for item in files)
             url = self._next_page(url, reply.headers.get("link", ""))
-        raise ModelError(f"{what} at {self.endpoint} lists more than {MOST_PAGES} pages of files.")
+        return tuple(entries)
 
     def open(self, repo: str, sha: str, entry: FileEntry, start: int, end: int) -> Body:
         """Bytes [start, end) of a file, or from its first byte when the hub knows no ranges.
@@ -242,10 +248,13 @@ class Hub:
             return False
 
     def _next_page(self, url: str, link: str) -> str | None:
-        match = NEXT_PAGE.search(link)
-        if match is None:
-            return None
-        target: str = urljoin(url, match[1])
+        try:
+            written = next_target(link)
+            if written is None:
+                return None
+            target: str = urljoin(url, written)
+        except ValueError as error:  # LinkError, or what urljoin cannot read
+            raise self._bad_link(url, str(error)) from None
         if _origin(target) == _origin(self.endpoint):
             return target
         # a cache on the LAN may pass on the original's own address: stay with the cache
@@ -266,6 +275,14 @@ class Hub:
             raise self._not_a_hub(url, f"{entry.path} is listed with {problem}")
         check_tree_path(repo, entry.path)
         return entry
+
+    def _bad_link(self, url: str, reason: str) -> ModelError:
+        """The rest of the list is unknown, and a model of half its files must not look whole."""
+        return ModelError(
+            f"{self.endpoint} lists files in pages, and its link to the next page cannot be used: "
+            f"{reason} (header Link of GET {urlsplit(url).path}). Nothing was fetched. Set "
+            "models_endpoint to another mirror or to the hub, and tell the mirror's operator."
+        )
 
     def _not_a_hub(self, url: str, reason: str) -> ModelError:
         return ModelError(

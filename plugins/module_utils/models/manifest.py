@@ -22,6 +22,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
     check_tree_path,
     is_commit,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.weights import is_whole
 
 VERSION = 1
 SHA256 = "sha256"
@@ -92,6 +93,8 @@ def parse_manifest(text: bytes) -> Manifest | None:
         if record["version"] != VERSION or not is_commit(record["revision"]):
             return None
         files = tuple(_parse_entry(record["repo"], item) for item in record["files"])
+        if not is_whole([entry.path for entry in files]):
+            return None  # of a list of files that ended early: the hub is asked again
         return Manifest(str(record["repo"]), str(record["requested"]), record["revision"], files)
     except (ValueError, KeyError, TypeError, ModelError):
         return None

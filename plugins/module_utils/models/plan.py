@@ -19,6 +19,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
     ModelWant,
     is_commit,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.weights import (
+    missing_by_name,
+    weight_paths,
+)
 
 # what omlx's own downloader leaves out when a repository has safetensors (omlx hf_downloader.py)
 NOT_SERVED = ("*.bin", "original/*", "consolidated.*.pth")
@@ -133,6 +137,7 @@ def choose_files(want: ModelWant, tree: Sequence[FileEntry]) -> tuple[FileEntry,
     chosen = tuple(entry for entry in tree if not _matches(entry.path, left_out))
     if not chosen:
         raise ModelError(f"model {want.title}: the repository holds no files.")
+    _check_whole(want, [entry.path for entry in chosen])
     seen: dict[str, str] = {}
     for entry in chosen:
         twin = seen.setdefault(entry.path.casefold(), entry.path)
@@ -142,6 +147,24 @@ def choose_files(want: ModelWant, tree: Sequence[FileEntry]) -> tuple[FileEntry,
                 "disk keeps one of them."
             )
     return chosen
+
+
+def _check_whole(want: ModelWant, paths: Sequence[str]) -> None:
+    if not weight_paths(paths):
+        gguf = any(path.endswith(".gguf") for path in paths)
+        raise ModelError(
+            f"model {want.title}: none of the {len(paths)} files that the hub lists is a weight "
+            "that omlx or mlx_lm loads (*.safetensors, or *.bin)"
+            f"{'; GGUF files are for ollama' if gguf else ''}. Set repo to an MLX conversion of "
+            "it, for example one of mlx-community."
+        )
+    missing = missing_by_name(paths)
+    if missing:
+        raise ModelError(
+            f"model {want.title}: the repository does not hold {missing[0]}"
+            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}, which the names of "
+            "its other shards promise; whoever published it has to complete it."
+        )
 
 
 def is_index(path: str) -> bool:

@@ -200,7 +200,12 @@ def read_all(reply: Reply) -> bytes:
 
 
 def _lower(headers: Any) -> dict[str, str]:
-    return {str(name).lower(): str(value) for name, value in headers.items()}
+    """By name in lower case; a header that came twice is one list (RFC 9110 section 5.3)."""
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        key = str(name).lower()
+        found[key] = f"{found[key]}, {value}" if key in found else str(value)
+    return found
 
 
 def _describe(error: object) -> str:

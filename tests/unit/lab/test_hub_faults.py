@@ -390,3 +390,22 @@ def test_a_large_file_is_served_in_ranges(lab: Lab) -> None:
     plain = lab.hub("/acme/big/resolve/main/plain.dat").body
     git = hashlib.sha1(b"blob %d\0" % len(plain) + plain).hexdigest()
     assert git == tree["plain.dat"]["oid"]
+
+
+# --- headers -----------------------------------------------------------------------------------
+
+
+def test_a_test_words_the_link_to_the_next_page(lab: Lab) -> None:
+    words = '</docs>; rel="help", <{path}>; title="more"; rel="next"'
+    lab.hub("/_lab/faults", "POST", {"route": "tree", "headers": {"Link": words}})
+    page = f"/api/models/{REPO}/tree/main"
+    first = lab.hub(f"{page}?limit=1").headers["link"]
+    target = f"{page}?recursive=false&limit=1&cursor=1"
+    assert first == f'</docs>; rel="help", <{target}>; title="more"; rel="next"'
+    assert "link" not in lab.hub(page).headers
+
+
+def test_a_refusal_carries_the_headers_that_a_test_gives(lab: Lab) -> None:
+    limit = {"RateLimit": '"api";r=0;t=187'}
+    lab.hub("/_lab/faults", "POST", {"route": "info", "status": 429, "headers": limit})
+    assert lab.hub(f"/api/models/{REPO}").headers["ratelimit"] == limit["RateLimit"]

@@ -43,6 +43,7 @@ class HubDouble:
     token: str | None = None
     no_ranges: bool = False
     api_text: str | None = None
+    link: str = '<{url}>; rel="next"'
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     tokens: list[tuple[int, str | None]] = field(default_factory=list)
@@ -150,11 +151,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _tree(self, repo: str, commit: str, cursor: int) -> None:
         entries = tree_of(self.hub.repos[repo][commit])
-        link = (
-            f"<{self.hub.endpoint}{self.path.split('?')[0]}?recursive=true&cursor={cursor + PAGE}>"
-        )
+        target = f"{self.path.split('?')[0]}?recursive=true&cursor={cursor + PAGE}"
+        url = f"http://{self.headers['Host']}{target}"
+        link = self.hub.link.replace("{url}", url).replace("{path}", target)
         more = cursor + PAGE < len(entries)
-        headers = (("Link", f'{link}; rel="next"'),) if more else ()
+        headers = tuple(("Link", each) for each in link.split("\n")) if more else ()
         self._json(entries[cursor : cursor + PAGE], headers)
 
     def _forbidden(self, repo: str) -> bool:

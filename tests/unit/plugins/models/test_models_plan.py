@@ -166,7 +166,7 @@ def entry(path: str) -> FileEntry:
         ),
         (["consolidated.00.pth", "a.safetensors"], ["a.safetensors"]),
         (["x.bin", "config.json"], ["x.bin", "config.json"]),
-        ([".gitattributes", "README.md"], ["README.md"]),
+        ([".gitattributes", "model.bin"], ["model.bin"]),
     ],
 )
 def test_files_nobody_serves_are_left_out(paths: list[str], chosen: list[str]) -> None:
@@ -176,7 +176,14 @@ def test_files_nobody_serves_are_left_out(paths: list[str], chosen: list[str]) -
 
 @pytest.mark.parametrize(
     ("paths", "words"),
-    [([], "holds no files"), (["Config.json", "config.json"], "differ only in case")],
+    [
+        ([], "holds no files"),
+        (["Config.json", "config.json", "a.safetensors"], "differ only in case"),
+        (["config.json", "tokenizer.json"], "none of the 2 files that the hub lists is a weight"),
+        (["config.json", "model-Q4_K_M.gguf"], "GGUF files are for ollama"),
+        (["m-00001-of-00002.safetensors"], "does not hold m-00002-of-00002.safetensors"),
+        (["m-00002-of-00004.bin"], "does not hold m-00001-of-00004.bin and 2 more"),
+    ],
 )
 def test_repositories_that_cannot_be_kept(paths: list[str], words: str) -> None:
     with pytest.raises(ModelError, match=words):
@@ -253,6 +260,10 @@ def changed(**values: Any) -> bytes:
         changed(files=[{"path": "x", "size": 1, "git": "2" * 39}]),
         changed(files=[{"path": "x", "size": 1, "sha256": "z" * 64}]),
         changed(files=[{"path": "x", "size": 1}]),
+        changed(files=[{"path": "config.json", "size": 1, "git": "2" * 40}]),
+        changed(
+            files=[{"path": "a-00001-of-00002.safetensors", "size": 1, "sha256": "2" * 64}],
+        ),
     ],
 )
 def test_what_is_no_manifest(text: bytes) -> None:
