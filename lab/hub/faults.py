@@ -33,7 +33,8 @@ class Fault:
     arrives wrong; `changed`, other content under the same name, with its own ETag.
 
     `headers` are sent with a refusal. For the route `tree` a `Link` replaces ours: `{url}` is the
-    next page's address and `{path}` its path and query; the last page has none.
+    next page's address, `{below}` its path and query, and `{path}` the same without the prefix of
+    a mirror; the last page has none.
     """
 
     repo: str = "*"

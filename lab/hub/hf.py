@@ -26,6 +26,8 @@ from lab.hub.web import Journal, WebHandler, WebServer
 
 PAGE_SIZE = 1000
 CONTROL = "/_lab/"
+#: the hub answers below it too, as a repository manager does that mirrors it
+BELOW = re.compile(r"/artifactory/api/huggingfaceml/[^/]+(?=/)")
 CACHED = "/api/resolve-cache/models/"
 INFO = re.compile(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?")
 TREE = re.compile(r"/api/models/([^/]+/[^/]+)/tree/([^/]+)(?:/(.*))?")
@@ -59,9 +61,13 @@ class HubHandler(WebHandler):
     """One connection to the hub."""
 
     server: HubServer
+    prefix = ""
 
     def answer(self) -> None:
         """Find the route; percent-encoded names are decoded after the split at slashes."""
+        below = BELOW.match(self.path)
+        self.prefix = below[0] if below else ""
+        self.path = self.path.removeprefix(self.prefix)
         path = urlsplit(self.path).path
         if path.startswith(CONTROL):
             found = self.server.control.answer(
@@ -200,7 +206,14 @@ class HubHandler(WebHandler):
 
     def _next_link(self, path: str, fault: Fault) -> str:
         words = (fault.headers or {}).get("Link", '<{url}>; rel="next"')
-        return words.replace("{url}", f"http://{self._host}{path}").replace("{path}", path)
+        below = f"{self.prefix}{path}"
+        for place, value in (
+            ("{url}", f"http://{self._host}{below}"),
+            ("{below}", below),
+            ("{path}", path),
+        ):
+            words = words.replace(place, value)
+        return words
 
     def _refs(self, repo: str, _word: str) -> None:
         """`GET /api/models/<repo>/refs`."""
@@ -233,7 +246,9 @@ class HubHandler(WebHandler):
             location = storage_origin(self._host, self.server.storage_port) + signed
             headers += [("X-Linked-Size", str(file.size)), ("X-Linked-ETag", f'"{etag}"')]
             return self._redirect(HTTPStatus.FOUND, location, headers)
-        location = cached_path(repo, snapshot.commit, file, etag, changed=fault.changed)
+        location = self.prefix + cached_path(
+            repo, snapshot.commit, file, etag, changed=fault.changed
+        )
         headers.append(("ETag", f'"{etag}"'))
         return self._redirect(HTTPStatus.TEMPORARY_REDIRECT, location, headers)
 

@@ -43,6 +43,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.transport 
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.web_link import next_target
 
+API = "/api/models/"
 MOST_PAGES = 1000
 QUESTION_TRIES = 5  # nothing is at stake yet: say soon that a hub cannot be reached
 HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -77,10 +78,11 @@ class Hub:
         tries: int = MOST_TRIES,
     ) -> None:
         parts = urlsplit(endpoint)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
+        bare = parts.netloc and "@" not in parts.netloc and not parts.query and not parts.fragment
+        if parts.scheme not in {"http", "https"} or not bare:
             raise ModelError(
-                "the hub's endpoint must be an http:// or https:// address without a user in it; "
-                "credentials belong in token."
+                "the hub's endpoint must be an http:// or https:// address without a user, '?' or "
+                "'#' in it; credentials belong in token."
             )
         self.endpoint = endpoint.rstrip("/")
         self._token = token
@@ -104,7 +106,7 @@ class Hub:
         return known
 
     def _resolve(self, repo: str, revision: str) -> str:
-        url = f"{self.endpoint}/api/models/{repo}/revision/{quote(revision, safe='')}"
+        url = f"{self.endpoint}{API}{repo}/revision/{quote(revision, safe='')}"
         answer, _reply = self._json(url, f"{repo}@{revision}")
         sha = answer.get("sha") if isinstance(answer, dict) else None
         if not isinstance(sha, str) or not is_commit(sha):
@@ -120,7 +122,7 @@ class Hub:
 
     def _tree(self, repo: str, sha: str) -> tuple[FileEntry, ...]:
         what = f"{repo}@{sha}"
-        url: str | None = f"{self.endpoint}/api/models/{repo}/tree/{sha}?recursive=true"
+        url: str | None = f"{self.endpoint}{API}{repo}/tree/{sha}?recursive=true"
         entries: dict[FileEntry, None] = {}  # in order; pages of a list that grew overlap
         seen: set[str] = set()
         while url is not None:
@@ -241,7 +243,7 @@ class Hub:
     def _is_public(self, repo: str) -> bool:
         """Whether a refused token is the only thing in the way."""
         try:
-            reply = self._transport.get(f"{self.endpoint}/api/models/{repo}", {})
+            reply = self._transport.get(f"{self.endpoint}{API}{repo}", {})
             with contextlib.closing(reply):
                 return reply.status == 200 and not json.loads(read_all(reply)).get("gated")
         except (TransportError, ModelError, ValueError, AttributeError):
@@ -252,14 +254,10 @@ class Hub:
             written = next_target(link)
             if written is None:
                 return None
-            target: str = urljoin(url, written)
-        except ValueError as error:  # LinkError, or what urljoin cannot read
+            question = api_question(url, written)
+        except ValueError as error:  # LinkError, or no address at all
             raise self._bad_link(url, str(error)) from None
-        if _origin(target) == _origin(self.endpoint):
-            return target
-        # a cache on the LAN may pass on the original's own address: stay with the cache
-        parts = urlsplit(target)
-        return f"{self.endpoint}{parts.path}?{parts.query}"
+        return f"{self.endpoint}{question}"
 
     def _read_entry(self, url: str, repo: str, item: Mapping[str, Any]) -> FileEntry:
         lfs = item.get("lfs")
@@ -289,6 +287,19 @@ class Hub:
             f"{self.endpoint} is not a model hub: {reason} (GET {urlsplit(url).path}). Check "
             "endpoint, and whether a proxy or a login page stands before it."
         )
+
+
+def api_question(url: str, link: str) -> str:
+    """Path and query of a link in the answer to `url`, from the API's own path on.
+
+    What stands before it is another's: a cache passes on the original's address, and a server
+    below a prefix may know its prefix or not.
+    """
+    target = urlsplit(urljoin(url, link))
+    _before, api, question = target.path.rpartition(API)
+    if not api:
+        raise ValueError(f"{link!r} does not lead to {API}…")
+    return f"{API}{question}{'?' if target.query else ''}{target.query}"
 
 
 def _is_file(item: Any) -> bool:

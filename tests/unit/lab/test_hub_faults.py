@@ -405,6 +405,18 @@ def test_a_test_words_the_link_to_the_next_page(lab: Lab) -> None:
     assert "link" not in lab.hub(page).headers
 
 
+def test_the_hub_answers_below_the_prefix_of_a_mirror(lab: Lab) -> None:
+    below = "/artifactory/api/huggingfaceml/ext"
+    page = f"{below}/api/models/{REPO}/tree/main?limit=1"
+    assert f"{below}/api/models/{REPO}/tree/main?" in lab.hub(page).headers["link"]
+    words = "<{path}>; rel=next, <{below}>; rel=up"
+    lab.hub("/_lab/faults", "POST", {"route": "tree", "headers": {"Link": words}})
+    own, _, full = lab.hub(page).headers["link"].partition(", ")
+    assert own.startswith("</api/models/") and full.startswith(f"<{below}/api/models/")
+    assert lab.hub(f"{below}{SMALL}").body == CONFIG
+    assert lab.hub(f"{below}{FILE}").body == WEIGHTS
+
+
 def test_a_refusal_carries_the_headers_that_a_test_gives(lab: Lab) -> None:
     limit = {"RateLimit": '"api";r=0;t=187'}
     lab.hub("/_lab/faults", "POST", {"route": "info", "status": 429, "headers": limit})

@@ -44,6 +44,7 @@ class HubDouble:
     no_ranges: bool = False
     api_text: str | None = None
     link: str = '<{url}>; rel="next"'
+    prefix: str = ""
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     tokens: list[tuple[int, str | None]] = field(default_factory=list)
@@ -109,6 +110,8 @@ class Handler(BaseHTTPRequestHandler):
         """Tests read `requests`."""
 
     def do_GET(self) -> None:
+        assert self.path.startswith(self.hub.prefix), self.path
+        self.path = self.path[len(self.hub.prefix) :]
         url = urlsplit(self.path)
         path = unquote(url.path)
         port = self.server.server_port
@@ -152,8 +155,10 @@ class Handler(BaseHTTPRequestHandler):
     def _tree(self, repo: str, commit: str, cursor: int) -> None:
         entries = tree_of(self.hub.repos[repo][commit])
         target = f"{self.path.split('?')[0]}?recursive=true&cursor={cursor + PAGE}"
-        url = f"http://{self.headers['Host']}{target}"
-        link = self.hub.link.replace("{url}", url).replace("{path}", target)
+        below = f"{self.hub.prefix}{target}"
+        link = self.hub.link.replace("{url}", f"http://{self.headers['Host']}{below}")
+        link = link.replace("{host}", self.headers["Host"]).replace("{path}", target)
+        link = link.replace("{query}", f"?{target.partition('?')[2]}")
         more = cursor + PAGE < len(entries)
         headers = tuple(("Link", each) for each in link.split("\n")) if more else ()
         self._json(entries[cursor : cursor + PAGE], headers)
@@ -181,7 +186,7 @@ class Handler(BaseHTTPRequestHandler):
         if data is None:
             self._answer(404, b"{}", (("X-Error-Code", "EntryNotFound"),))
         elif len(data) >= LFS_FROM:
-            target = self.hub.storage + self.path.replace("/resolve/", "/storage/")
+            target = self.hub.storage + self.hub.prefix + self.path.replace("resolve", "storage")
             linked = (("X-Linked-Etag", f'"{oid(data)}"'), ("X-Linked-Size", str(len(data))))
             self._answer(302, b"", (("Location", target), ("X-Repo-Commit", commit), *linked))
         else:

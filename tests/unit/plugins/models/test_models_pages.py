@@ -186,3 +186,39 @@ def test_the_weights_are_those_that_omlx_counts(paths: list[str], weights: list[
 )
 def test_names_of_shards_tell_of_the_others(paths: list[str], missing: tuple[str, ...]) -> None:
     assert missing_by_name(paths) == missing
+
+
+BELOW = "/artifactory/api/huggingfaceml/ext"
+
+
+@pytest.mark.parametrize("prefix", ["", BELOW, "/a/api/models/b"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        "<{url}>; rel=next",
+        "<{path}>; rel=next",
+        "<http://{host}{path}>; rel=next",
+        "<https://huggingface.co{path}>; rel=next",
+        "<http://other.example/mirror{path}>; rel=next",
+        "<http://other.example/api/models/hub{path}>; rel=next",
+        "<//other.example{path}>; rel=next",
+        "<{query}>; rel=next",
+        "<{path}#part>; rel=next",
+    ],
+)
+def test_pages_are_asked_for_at_the_endpoint_whatever_the_link_says(
+    bench: Bench, prefix: str, link: str
+) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.prefix, bench.hub.link = prefix, link
+    bench.hub.endpoint += prefix
+    assert bench.run()["models"][0]["state"] == "pulled"
+    assert bench.model_files() == served_files(tiny_model())
+
+
+@pytest.mark.parametrize("link", ["/v2/trees?cursor=2", "https://other.example", "mailto:hub@x"])
+def test_a_link_that_leads_to_no_api_is_refused(bench: Bench, link: str) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.link = f"<{link}>; rel=next"
+    with pytest.raises(ModelError, match="does not lead to /api/models/"):
+        bench.run()

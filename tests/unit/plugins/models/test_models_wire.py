@@ -36,7 +36,10 @@ from tests.unit.plugins.models.hub_double import Fault, HubDouble
 TOKEN = "hf_secretsecretsecret"
 
 
-@pytest.mark.parametrize("endpoint", ["hub.local", "ftp://hub", "http://", "https://me:pw@hub"])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["hub.local", "ftp://hub", "http://", "https://me:pw@hub", "http://hub?x=1", "http://hub/#x"],
+)
 def test_an_endpoint_that_is_none(endpoint: str) -> None:
     with pytest.raises(ModelError, match="endpoint must be") as raised:
         make_tools(arguments(endpoint=endpoint), check_mode=False)
