@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,17 @@ from ansible_collections.closet.inference.plugins.module_utils.models.commit imp
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher
 from ansible_collections.closet.inference.plugins.module_utils.models.links import (
+    LinkPlan,
     Served,
     apply_links,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
     missing_shards,
     read_manifest,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
+    FOREGROUND_WAIT_S,
+    HubBusyError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
     ModelPlan,
@@ -43,6 +49,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.request im
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     explain_os_error,
+    free_bytes,
     progress_file,
     store_lock,
 )
@@ -53,21 +60,51 @@ def converge(request: Request, tools: Tools) -> Outcome:
     try:
         if request.check_mode:
             return _outcome(request, plan_host(request, tools), {})
-        return _converge_locked(request, tools)
+        return _converge_patiently(request, tools)
     except OSError as error:
         raise explain_os_error(
             error, "the models were brought up to date", request.store
         ) from error
 
 
-def _converge_locked(request: Request, tools: Tools) -> Outcome:
+def _converge_patiently(request: Request, tools: Tools) -> Outcome:
+    """A long wait for the hub is shown; where nothing can be shown, it is left to the pull."""
+    progress = Progress(_progress_path(request), tools.wall, tools.clock)
+
+    def heard(seconds: float, what: str) -> None:
+        with contextlib.suppress(OSError):  # of a first run: the record lies in the store
+            request.store.mkdir(parents=True, exist_ok=True)
+        progress.waits(seconds, what)
+
+    if request.fetch:
+        tools.patience.heard = heard
+        return _converge_locked(request, tools, progress)
+    tools.patience.longest_s = FOREGROUND_WAIT_S
+    try:
+        return _converge_locked(request, tools, progress)
+    except HubBusyError:
+        nothing = HostPlan((), LinkPlan((), ()), Served({}), free_bytes(request.store))
+        return Outcome(nothing, {}, {}, pending=True)
+
+
+def _plan(request: Request, tools: Tools, progress: Progress) -> HostPlan:
+    try:
+        return plan_host(request, tools)
+    finally:
+        if progress.waited:
+            progress.enter("planned")
+            if request.progress_path is None:
+                _progress_path(request).unlink(missing_ok=True)
+
+
+def _converge_locked(request: Request, tools: Tools, progress: Progress) -> Outcome:
     if not request.store.exists():
-        plan = plan_host(request, tools)  # refuses before the store is made
+        plan = _plan(request, tools, progress)  # refuses before the store is made
         if request.absent:
             return _outcome(request, plan, {})
-        request.store.mkdir(parents=True)
+        request.store.mkdir(parents=True, exist_ok=True)
     with store_lock(request.store, tools.sleep):
-        plan = plan_host(request, tools)
+        plan = _plan(request, tools, progress)
         outcome = _outcome(request, plan, {})
         if not request.fetch and any(jobs_of(request, model) for model in plan.models):
             _progress_path(request).unlink(missing_ok=True)  # of a run that was killed
@@ -86,6 +123,7 @@ def _apply(request: Request, plan: HostPlan, tools: Tools) -> dict[str, int]:
     path = _progress_path(request)
     works = any(model.incomplete for model in plan.models)
     progress = Progress(path if works else None, tools.wall, tools.clock)
+    tools.patience.heard = progress.waits
     progress.begin(plan.models)
     apply_removal(plan.removal, request.store, request.serve_dir)
     remove_files(Path("/"), [name for name, _size in plan.remains])

@@ -26,8 +26,9 @@ from ansible_collections.closet.inference.plugins.module_utils.models.patience i
     MOST_TRIES,
     Backoff,
     HubTroubleError,
+    Patience,
     Sleep,
-    read_retry_after,
+    read_wait,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.refused import Refused
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
@@ -76,6 +77,7 @@ class Hub:
         transport: Transport,
         sleep: Sleep,
         tries: int = MOST_TRIES,
+        patience: Patience | None = None,
     ) -> None:
         parts = urlsplit(endpoint)
         bare = parts.netloc and "@" not in parts.netloc and not parts.query and not parts.fragment
@@ -89,6 +91,7 @@ class Hub:
         self._transport = transport
         self.sleep = sleep
         self._tries = tries
+        self._patience = patience
         self._commits: dict[tuple[str, str], str] = {}
         self._trees: dict[tuple[str, str], tuple[FileEntry, ...]] = {}
 
@@ -96,7 +99,7 @@ class Hub:
         self._transport.close()
 
     def backoff(self, sleep: Sleep | None = None) -> Backoff:
-        return Backoff(sleep or self.sleep, self._tries)
+        return Backoff(sleep or self.sleep, self._tries, self._patience)
 
     def resolve(self, repo: str, revision: str) -> str:
         """The commit that a branch, tag or commit stands for; asked once in a run."""
@@ -193,7 +196,7 @@ class Hub:
         return Body(reply, start, min(int(match[2]) + 1, end))
 
     def _json(self, url: str, what: str) -> tuple[Any, Reply]:
-        backoff = Backoff(self.sleep, min(self._tries, QUESTION_TRIES))
+        backoff = Backoff(self.sleep, min(self._tries, QUESTION_TRIES), self._patience)
         while True:
             try:
                 return self._json_once(url, what)
@@ -229,16 +232,24 @@ class Hub:
         if reply.status in {200, 206}:
             return
         if reply.status in {408, 425, 429} or reply.status >= 500:
-            raise HubTroubleError(
-                f"{self.endpoint} answered {reply.status} for {path or what}.",
-                read_retry_after(reply.headers.get("retry-after")),
-            )
+            raise self._busy(reply, path or what)
         repo, _at, revision = what.partition("@")
         code = reply.headers.get("x-error-code", "")
         with_token = bool(self._token)
         public = reply.status == 401 and with_token and self._is_public(repo)
         refused = Refused(self.endpoint, with_token, repo, revision, path, public)
         raise ModelError(refused.sentence(reply.status, code))
+
+    def _busy(self, reply: Reply, what: str) -> HubTroubleError:
+        sentence = f"{self.endpoint} answered {reply.status} for {what}."
+        waits_for = self.endpoint
+        if reply.status == 429:
+            sentence = f"{self.endpoint} allows no more requests for now (429 for {what})."
+            waits_for = f"the rate limit of {self.endpoint}"
+            if not self._token:
+                sentence += " It allows more to an account: set models_token to an access token."
+                waits_for += " (models_token would raise it)"
+        return HubTroubleError(sentence, read_wait(reply.headers), waits_for=waits_for)
 
     def _is_public(self, repo: str) -> bool:
         """Whether a refused token is the only thing in the way."""

@@ -16,7 +16,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.loaded imp
     Loaded,
     nobody_to_ask,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import Sleep
+from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
+    Patience,
+    Sleep,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peers
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import ModelPlan
 from ansible_collections.closet.inference.plugins.module_utils.models.remains import Remains
@@ -60,6 +63,7 @@ class Tools:
     loaded: Callable[[], Loaded] = nobody_to_ask
     wall: Callable[[], float] = time.time
     clock: Callable[[], float] = time.monotonic
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.loaded imp
     nobody_to_ask,
     nothing_runs,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import MOST_TRIES
+from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
+    MOST_TRIES,
+    Patience,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peers
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.request import Tools
@@ -37,9 +40,10 @@ def make_tools(params: Mapping[str, Any], check_mode: bool) -> Tools:
     endpoint, token = params["endpoint"], params["token"] or None
     proxy, connections = params["proxy"] or None, params["max_connections"]
     tries = CHECK_MODE_TRIES if check_mode else MOST_TRIES
+    patience = Patience()
 
     def hub(transport: Transport) -> Hub:
-        return Hub(endpoint, token, transport, time.sleep, tries)
+        return Hub(endpoint, token, transport, time.sleep, tries, patience)
 
     @cache  # one client for the whole run: each costs a TLS context
     def strong() -> Hub:
@@ -67,7 +71,7 @@ def make_tools(params: Mapping[str, Any], check_mode: bool) -> Tools:
         return strong()
 
     peers = Peers(params["peers"], cache(lambda: _near(connections)))
-    return Tools(ask, carry, time.sleep, peers, _loaded(params))
+    return Tools(ask, carry, time.sleep, peers, _loaded(params), patience=patience)
 
 
 def _near(connections: int) -> Transport:

@@ -134,6 +134,54 @@ def test_a_busy_hub_is_waited_for(bench: Bench, where: str, fault: Fault, slept:
     assert sum(bench.slept) == slept
 
 
+LIMIT = Fault("status", 429, (("RateLimit", '"api";r=0;t=187'),))
+
+
+@pytest.mark.parametrize("where", ["api", SHARDS[0], "config.json"])
+def test_the_window_of_a_rate_limit_is_waited_for_and_shown(bench: Bench, where: str) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.faults[where] = [LIMIT]
+    assert bench.run()["models"][0]["state"] == "pulled"
+    assert sum(bench.slept) == 187
+    assert any("(models_token would raise it), 3 min left" in line for line in bench.said)
+    assert bench.hub.endpoint in bench.said[0]
+    assert not (bench.store / ".closet.progress.json").exists()
+
+
+def test_a_rate_limit_that_never_ends_names_the_token(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.faults["api"] = [LIMIT] * 5
+    text = sentence(bench)
+    assert "allows no more requests for now (429" in text
+    assert "set models_token" in text and "It asks to wait 187 s." in text
+    assert sum(bench.slept) == 4 * 187
+
+
+def test_with_a_token_none_is_advised(bench: Bench) -> None:
+    bench.hub.token = TOKEN
+    bench.hub.faults["api"] = [LIMIT] * 5
+    assert "models_token" not in sentence(bench, token=TOKEN)
+
+
+@pytest.mark.parametrize("t", [31, 187, 3600])
+def test_a_plan_leaves_a_long_wait_to_the_pull_that_can_show_it(bench: Bench, t: int) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    wait = Fault("status", 429, (("RateLimit", f'"api";r=0;t={t}'),))
+    bench.hub.faults["api"] = [wait]
+    planned = bench.run(fetch=False)
+    assert (planned["pending"], planned["changed"], bench.slept) == (True, False, [])
+    bench.hub.faults["api"] = [wait]
+    assert bench.run()["models"][0]["state"] == "pulled"
+    assert sum(bench.slept) == t
+
+
+def test_a_plan_waits_for_a_short_time_itself(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.faults["api"] = [Fault("status", 429, (("Retry-After", "30"),))]
+    assert bench.run(fetch=False)["models"]
+    assert bench.slept == [30]
+
+
 @pytest.mark.parametrize("kind", ["wrong_range", "wrong_length", "flip", "ignore_range", "etag"])
 def test_one_lie_does_no_harm(bench: Bench, kind: str) -> None:
     model = tiny_model()

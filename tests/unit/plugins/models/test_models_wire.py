@@ -20,7 +20,9 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
     HubTroubleError,
+    read_rate_limit,
     read_retry_after,
+    read_wait,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.tools import make_tools
@@ -114,12 +116,52 @@ def test_no_httpx_stops_only_where_bytes_have_to_move(
         ("3", 3.0),
         ("-3", 0.0),
         ("soon", None),
+        ("nan", None),
+        ("inf", None),
         ("Thu, 01 Jan 1970 00:00:30 GMT", 20.0),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
     ],
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
     assert read_retry_after(value, now=lambda: 10.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ('"api";r=0;t=187', 187.0),
+        ("api;r=0;t=187", 187.0),
+        (' "api" ; r=0 ; t=187 ', 187.0),
+        ('"api";t=187;r=0;pk=:dXNlcg==:', 187.0),
+        ('"burst";r=0;t=10, "day";r=5;t=3000', 10.0),
+        ('"burst";r=0;t=10, "day";r=0;t=3000', 3000.0),
+        ('"api";r=2;t=60', 60.0),
+        ('"a, b;t=9";r=0;t=12', 12.0),
+        ("limit=500, remaining=0, reset=42", 42.0),
+        ("limit=500;w=300, remaining=0, reset=42", 42.0),
+        ('"api";r=0;t=0', None),
+        ('"api";r=0;t=-5', None),
+        ('"api";r=0', None),
+        ("", None),
+        ('"api', None),
+    ],
+)
+def test_a_rate_limit_tells_when_its_window_ends(value: str, seconds: float | None) -> None:
+    assert read_rate_limit(value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "3", "ratelimit": '"api";r=0;t=187'}, 3.0),
+        ({"retry-after": "soon", "ratelimit": '"api";r=0;t=187'}, 187.0),
+        ({"ratelimit-reset": "42"}, 42.0),
+        ({"ratelimit-reset": "tomorrow"}, None),
+        ({}, None),
+    ],
+)
+def test_which_header_says_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    assert read_wait(headers) == seconds
 
 
 def test_a_cut_answer_is_trouble_that_passes(bench: Bench) -> None:
