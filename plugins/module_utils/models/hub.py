@@ -45,6 +45,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.transport 
 from ansible_collections.closet.inference.plugins.module_utils.models.web_link import next_target
 
 API = "/api/models/"
+BUSY = frozenset({408, 425, 429})
 MOST_PAGES = 1000
 QUESTION_TRIES = 5  # nothing is at stake yet: say soon that a hub cannot be reached
 HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -231,7 +232,9 @@ class Hub:
     def _check_status(self, reply: Reply, what: str, path: str | None) -> None:
         if reply.status in {200, 206}:
             return
-        if reply.status in {408, 425, 429} or reply.status >= 500:
+        if not self._is_of_the_hub(reply):
+            raise self._refused_elsewhere(reply, path or what)
+        if reply.status in BUSY or reply.status >= 500:
             raise self._busy(reply, path or what)
         repo, _at, revision = what.partition("@")
         code = reply.headers.get("x-error-code", "")
@@ -239,6 +242,33 @@ class Hub:
         public = reply.status == 401 and with_token and self._is_public(repo)
         refused = Refused(self.endpoint, with_token, repo, revision, path, public)
         raise ModelError(refused.sentence(reply.status, code))
+
+    def _is_of_the_hub(self, reply: Reply) -> bool:
+        """Whether the endpoint answered itself, or a hub that it redirects all questions to.
+
+        Only a hub sends X-Error-Code. An endpoint that leads from http to https stays itself.
+        """
+        ours, theirs = urlsplit(self.endpoint), urlsplit(reply.url)
+        upgraded = (ours.scheme, theirs.scheme) == ("http", "https")
+        same_host = ours.hostname == theirs.hostname
+        return (
+            _origin(reply.url) == _origin(self.endpoint)
+            or (upgraded and same_host and theirs.port in {None, 443})
+            or "x-error-code" in reply.headers
+        )
+
+    def _refused_elsewhere(self, reply: Reply, what: str) -> HubTroubleError:
+        """An address that the hub signed for another origin may expire: the next try has a new one.
+
+        It says nothing of the model's terms, so it must not be read as the hub's own refusal.
+        """
+        origin = "://".join(_origin(reply.url))
+        sentence = (
+            f"{origin}, to which {self.endpoint} redirects, answered {reply.status} for {what}."
+        )
+        if reply.status not in BUSY and reply.status < 500:
+            sentence += " Is this host's clock right, and does a firewall or proxy let it pass?"
+        return HubTroubleError(sentence, read_wait(reply.headers), waits_for=origin)
 
     def _busy(self, reply: Reply, what: str) -> HubTroubleError:
         sentence = f"{self.endpoint} answered {reply.status} for {what}."
@@ -332,5 +362,8 @@ def fits(reply: Reply, sent: re.Match[str], start: int) -> bool:
 
 
 def _origin(url: str) -> tuple[str, str]:
+    """Scheme, and host with port where it is not the scheme's own."""
     parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+    host = (parts.netloc.rpartition("@")[2]).lower()
+    default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return parts.scheme, host[: -len(default)] if default and host.endswith(default) else host

@@ -36,9 +36,10 @@ class Reply(Protocol):
     """An answer whose body has not been read. Header names are lower case.
 
     `headers` are the last answer's; `first_headers` those of the first one, before redirects:
-    the hub itself speaks there, its storage in the other.
+    the hub itself speaks there, its storage in the other. `url` is what the last answer is to.
     """
 
+    url: str
     status: int
     headers: Mapping[str, str]
     first_headers: Mapping[str, str]
@@ -63,6 +64,7 @@ class HttpxReply:
     def __init__(self, httpx: Any, response: Any) -> None:
         self._httpx = httpx
         self._response = response
+        self.url = str(response.url)
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = _lower(response.headers)
         first = response.history[0] if response.history else response
@@ -145,6 +147,7 @@ def _read_large_chunks() -> None:
 class UrllibReply:
     def __init__(self, response: Any) -> None:
         self._response = response
+        self.url = str(response.geturl())
         self.status: int = response.getcode()
         self.headers: Mapping[str, str] = _lower(response.headers)
         self.first_headers: Mapping[str, str] = self.headers

@@ -293,6 +293,16 @@ def test_the_storage_can_fail_where_the_hub_does_not(lab: Lab) -> None:
     assert lab.hub(FILE).body == WEIGHTS
 
 
+def test_the_storage_refuses_in_words_of_its_own(lab: Lab) -> None:
+    denied = {"route": "storage", "status": 403, "error_code": "AccessDenied", "times": 1}
+    lab.order("faults", {**denied, "headers": {"x-amz-request-id": "1"}})
+    refused = lab.hub(FILE)
+    assert (refused.status, refused.headers["x-amz-request-id"]) == (403, "1")
+    assert b"<Code>AccessDenied</Code>" in refused.body
+    assert "x-error-code" not in refused.headers
+    assert lab.hub(FILE).body == WEIGHTS
+
+
 def test_a_fault_of_one_file_and_one_route_is_nobody_elses(lab: Lab) -> None:
     lab.order("faults", {"path": "model.safetensors", "cut_after_bytes": 10})
     lab.order("faults", {"path": "model.safetensors", "status": 500, "times": 1})

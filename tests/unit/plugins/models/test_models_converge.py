@@ -190,7 +190,7 @@ def test_nothing_appears_under_its_name_before_the_model_is_whole(bench: Bench) 
     bench.hub.publish(REPO, tiny_model())
     bench.hub.faults[SHARDS[1]] = [Fault("status", 404)]
     with pytest.raises(ModelError):
-        bench.run(connections=1)
+        bench.run(connections=1, tries=1)
     assert all(path.endswith((".part", ".part.journal")) for path in bench.files())
     assert not bench.serve_dir.exists()
 
@@ -200,7 +200,7 @@ def test_what_was_fetched_before_an_error_is_not_fetched_again(bench: Bench) -> 
     bench.hub.publish(REPO, model)
     bench.hub.faults[SHARDS[1]] = [Fault("cut", 3000), Fault("status", 404)]
     with pytest.raises(ModelError):
-        bench.run(connections=1)
+        bench.run(connections=1, tries=2)
     bench.forget_requests()
     result = bench.run(connections=1)
     assert result["models"][0]["fetched_bytes"] == len(model[SHARDS[1]]) - 3000 + 2

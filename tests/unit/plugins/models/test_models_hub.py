@@ -134,6 +134,36 @@ def test_a_busy_hub_is_waited_for(bench: Bench, where: str, fault: Fault, slept:
     assert sum(bench.slept) == slept
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+def test_a_refusal_of_the_storage_gets_a_new_redirect(bench: Bench, status: int) -> None:
+    model = tiny_model()
+    bench.hub.publish(REPO, model)
+    bench.hub.faults[SHARDS[0]] = [Fault("status", status)]
+    assert bench.run(connections=1)["models"][0]["state"] == "pulled"
+    assert len(bench.hub.paths(f"/resolve/{bench.hub.branches[(REPO, 'main')]}/{SHARDS[0]}")) == 2
+    assert bench.slept == [1]
+    assert bench.model_files() == served_files(model)
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_a_storage_that_goes_on_refusing_is_named(bench: Bench, token: str | None) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.token = TOKEN
+    bench.hub.faults[SHARDS[0]] = [Fault("status", 403)] * 40
+    text = sentence(bench, token=token)
+    assert text.startswith(f"{bench.hub.storage}, to which {bench.hub.endpoint} redirects, ")
+    assert f"answered 403 for {SHARDS[0]}" in text
+    assert "Tried 9 times" in text
+    assert "gated" not in text and "terms" not in text
+
+
+def test_a_refusal_of_the_hub_for_one_file_is_its_own(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.faults["config.json"] = [Fault("status", 403)]
+    assert sentence(bench).startswith(f"{REPO} is gated")
+    assert bench.slept == []
+
+
 LIMIT = Fault("status", 429, (("RateLimit", '"api";r=0;t=187'),))
 
 
@@ -143,8 +173,9 @@ def test_the_window_of_a_rate_limit_is_waited_for_and_shown(bench: Bench, where:
     bench.hub.faults[where] = [LIMIT]
     assert bench.run()["models"][0]["state"] == "pulled"
     assert sum(bench.slept) == 187
-    assert any("(models_token would raise it), 3 min left" in line for line in bench.said)
-    assert bench.hub.endpoint in bench.said[0]
+    hub, storage = bench.hub.endpoint, bench.hub.storage
+    limit = f"the rate limit of {hub} (models_token would raise it)"
+    assert f"waits for {storage if where == SHARDS[0] else limit}, 3 min left" in bench.said[0]
     assert not (bench.store / ".closet.progress.json").exists()
 
 

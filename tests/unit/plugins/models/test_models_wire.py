@@ -179,7 +179,10 @@ def test_a_cut_answer_is_trouble_that_passes(bench: Bench) -> None:
 class OneReply:
     """A transport that gives one prepared answer."""
 
-    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, status: int, headers: Mapping[str, str], url: str = "http://hub/api"
+    ) -> None:
+        self.url = url
         self.status = status
         self.headers = headers
         self.first_headers = headers
@@ -193,6 +196,35 @@ class OneReply:
 
     def close(self) -> None:
         self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url", "code", "own"),
+    [
+        ("http://hub", "http://hub/o/n", "", True),
+        ("http://hub/below", "http://hub/elsewhere", "", True),
+        ("http://hub:80", "http://HUB/o/n", "", True),
+        ("http://hub", "https://hub/o/n", "", True),
+        ("http://hub", "https://other/o/n", "RepoNotFound", True),
+        ("http://hub", "http://hub:8082/o/n", "", False),
+        ("http://hub:8080", "https://hub:8443/o/n", "", False),
+        ("https://hub", "http://hub/o/n", "", False),
+        ("https://hub", "https://cdn.hub/o/n", "", False),
+    ],
+)
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 416])
+def test_who_answered_decides_what_a_refusal_means(
+    endpoint: str, url: str, code: str, own: bool, status: int
+) -> None:
+    headers = {"x-error-code": code} if code else {}
+    hub = Hub(endpoint, None, OneReply(status, headers, url), lambda _: None)
+    kind = ModelError if own else HubTroubleError
+    with pytest.raises(kind) as raised:
+        hub.open(REPO, "c" * 40, FILE, 0, 3000)
+    if not own:
+        scheme, _, rest = url.partition("://")
+        assert str(raised.value).startswith(f"{scheme}://{rest.partition('/')[0]}, to which ")
+        assert f"answered {status} for model.safetensors" in str(raised.value)
 
 
 FILE = FileEntry("model.safetensors", 3000, SHA256, "1" * 64)
