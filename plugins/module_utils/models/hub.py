@@ -32,6 +32,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.patience i
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.refused import Refused
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    FlawError,
     ModelError,
     check_tree_path,
     is_commit,
@@ -241,7 +242,9 @@ class Hub:
         with_token = bool(self._token)
         public = reply.status == 401 and with_token and self._is_public(repo)
         refused = Refused(self.endpoint, with_token, repo, revision, path, public)
-        raise ModelError(refused.sentence(reply.status, code))
+        lacks_file = path is not None and (reply.status == 404 or code == "EntryNotFound")
+        kind = FlawError if lacks_file else ModelError
+        raise kind(refused.sentence(reply.status, code))
 
     def _is_of_the_hub(self, reply: Reply) -> bool:
         """Whether the endpoint answered itself, or a hub that it redirects all questions to.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +114,11 @@ def plan_links(wants: Sequence[ModelWant], served: Served, serve_dir: str) -> Li
     stale = tuple(name for name in served.links if name not in wanted)
     make = tuple((name, repo) for name, repo in wanted.items() if served.links.get(name) != repo)
     return LinkPlan(make, (*stale, *served.remains))
+
+
+def links_without(plan: LinkPlan, names: Container[str]) -> LinkPlan:
+    """The same for all but some models, whose links stay as they are."""
+    return LinkPlan(tuple(each for each in plan.make if each[0] not in names), plan.remove)
 
 
 def apply_links(plan: LinkPlan, serve_dir: Path, store: Path) -> None:

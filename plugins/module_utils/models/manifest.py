@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,8 +120,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     write_atomic(folder / MANIFEST_NAME, format_manifest(manifest))
 
 
-def missing_shards(index: bytes, index_path: str, paths: Sequence[str]) -> tuple[str, ...]:
-    """Shards that a `*.safetensors.index.json` names and `paths` lacks."""
+def named_shards(index: bytes, index_path: str) -> frozenset[str]:
+    """Paths of the shards that a `*.safetensors.index.json` names."""
     try:
         weight_map = json.loads(index)["weight_map"]
         named = {str(shard) for shard in weight_map.values()}
@@ -129,4 +129,4 @@ def missing_shards(index: bytes, index_path: str, paths: Sequence[str]) -> tuple
         raise ModelError(f"{index_path} is not a safetensors index: no weight_map in it.") from None
     folder = index_path.rpartition("/")[0]
     prefix = f"{folder}/" if folder else ""
-    return tuple(sorted(f"{prefix}{shard}" for shard in named if f"{prefix}{shard}" not in paths))
+    return frozenset(f"{prefix}{shard}" for shard in named)

@@ -13,8 +13,10 @@ from fnmatch import fnmatchcase
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
     FileEntry,
     Manifest,
+    named_shards,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    FlawError,
     ModelError,
     ModelWant,
     is_commit,
@@ -136,13 +138,13 @@ def choose_files(want: ModelWant, tree: Sequence[FileEntry]) -> tuple[FileEntry,
     left_out = NEVER_SERVED + (NOT_SERVED if has_safetensors else ())
     chosen = tuple(entry for entry in tree if not _matches(entry.path, left_out))
     if not chosen:
-        raise ModelError(f"model {want.title}: the repository holds no files.")
+        raise FlawError(f"model {want.title}: the repository holds no files.")
     _check_whole(want, [entry.path for entry in chosen])
     seen: dict[str, str] = {}
     for entry in chosen:
         twin = seen.setdefault(entry.path.casefold(), entry.path)
         if twin != entry.path:
-            raise ModelError(
+            raise FlawError(
                 f"model {want.title}: {twin} and {entry.path} differ only in case, and a Mac's "
                 "disk keeps one of them."
             )
@@ -152,7 +154,7 @@ def choose_files(want: ModelWant, tree: Sequence[FileEntry]) -> tuple[FileEntry,
 def _check_whole(want: ModelWant, paths: Sequence[str]) -> None:
     if not weight_paths(paths):
         gguf = any(path.endswith(".gguf") for path in paths)
-        raise ModelError(
+        raise FlawError(
             f"model {want.title}: none of the {len(paths)} files that the hub lists is a weight "
             "that omlx or mlx_lm loads (*.safetensors, or *.bin)"
             f"{'; GGUF files are for ollama' if gguf else ''}. Set repo to an MLX conversion of "
@@ -160,11 +162,37 @@ def _check_whole(want: ModelWant, paths: Sequence[str]) -> None:
         )
     missing = missing_by_name(paths)
     if missing:
-        raise ModelError(
+        raise FlawError(
             f"model {want.title}: the repository does not hold {missing[0]}"
             f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}, which the names of "
             "its other shards promise; whoever published it has to complete it."
         )
+
+
+def index_warning(want: ModelWant, path: str, index: bytes, paths: Sequence[str]) -> str | None:
+    """Hold an index against the files that are there; FlawError when some of its shards lack.
+
+    Servers load the weights that they find and read no index. So one that names no file at all is
+    of another quantization, left behind by whoever published this one, and worth a warning only.
+    """
+    try:
+        named = named_shards(index, path)
+    except ModelError as unreadable:
+        named, foreign = frozenset[str](), str(unreadable)
+    else:
+        some = f"{len(named)} shards, and none of them is in the repository"
+        foreign = f"{path} names {some if named else 'no shard'}."
+    lacking = sorted(named.difference(paths))
+    if lacking and len(lacking) < len(named):
+        raise FlawError(
+            f"model {want.title}: {path} names {lacking[0]}"
+            f"{f' and {len(lacking) - 1} more' if len(lacking) > 1 else ''}, which the repository "
+            "does not hold; whoever published it has to complete it."
+        )
+    if named and not lacking:
+        return None
+    _check_whole(want, [each for each in paths if each != path])
+    return f"model {want.title}: {foreign} It is served from the weights that are there."
 
 
 def is_index(path: str) -> bool:

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ansible_collections.closet.inference.plugins.module_utils.models.fetch import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.links import (
     LinkPlan,
     Served,
+    links_without,
     observe_links,
     plan_links,
 )
@@ -43,7 +45,11 @@ from ansible_collections.closet.inference.plugins.module_utils.models.removal im
     Removal,
     plan_removal,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelWant
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    FlawError,
+    ModelError,
+    ModelWant,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.request import (
     HostPlan,
     Request,
@@ -65,13 +71,21 @@ def plan_host(request: Request, tools: Tools) -> HostPlan:
     if request.absent:
         return HostPlan((), LinkPlan((), ()), served, free, removal, remains)
     links = plan_links(request.wants, served, str(request.serve_dir))
-    models = tuple(plan_model(request, tools, want) for want in request.wants)
-    plan = HostPlan(models, links, served, free, removal, remains)
+    models, flaws = plan_models(request, tools)
+    links = links_without(links, flaws)
+    plan = HostPlan(models, links, served, free, removal, remains, flaws)
     check_memory(models, request.ceiling)
     check_space(models, free, request.reserve, str(request.store))
     if not request.check_mode:
         _check_means(request, tools, plan)
     return plan
+
+
+def raise_flaws(flaws: Mapping[str, str], others: bool) -> None:
+    """At the end, when everything else is done: a model that was asked for is not there."""
+    if flaws:
+        rest = " The other models of this host are not affected." if others else ""
+        raise ModelError(" ".join(flaws.values()) + rest)
 
 
 def plan_removals(request: Request, tools: Tools, served: Served) -> Removal:
@@ -113,6 +127,18 @@ def _check_means(request: Request, tools: Tools, plan: HostPlan) -> None:
         check_writable([request.store, *folders])
     if request.fetch and any(jobs_of(request, model) for model in plan.models):
         tools.carry()
+
+
+def plan_models(request: Request, tools: Tools) -> tuple[tuple[ModelPlan, ...], dict[str, str]]:
+    """The models that can be had, and by served name what is wrong with the others."""
+    models: list[ModelPlan] = []
+    flaws: dict[str, str] = {}
+    for want in request.wants:
+        try:
+            models.append(plan_model(request, tools, want))
+        except FlawError as flaw:
+            flaws[want.name] = str(flaw)
+    return tuple(models), flaws
 
 
 def plan_model(request: Request, tools: Tools, want: ModelWant) -> ModelPlan:

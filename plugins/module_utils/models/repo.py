@@ -26,6 +26,10 @@ class ModelError(Exception):
     """Something a person has to hear, as a whole sentence. Never holds a token."""
 
 
+class FlawError(ModelError):
+    """Something is wrong with one published repository; the other models of a run go on."""
+
+
 @dataclass(frozen=True)
 class ModelWant:
     """One model a host shall have."""
@@ -127,9 +131,9 @@ def check_tree_path(repo: str, path: str) -> None:
     inside = all(piece not in {"", ".", ".."} for piece in pieces)
     printable = not any(unicodedata.category(character) == "Cc" for character in path)
     if not inside or not printable or "\\" in path:
-        raise ModelError(f"{repo} lists a file with an unsafe path, {path!r}; nothing was fetched.")
+        raise FlawError(f"{repo} lists a file with an unsafe path, {path!r}; nothing was fetched.")
     if path.endswith((PART_SUFFIX, JOURNAL_SUFFIX)) or pieces[0] == MANIFEST_NAME:
-        raise ModelError(f"{repo} lists {path!r}, a name kept for running downloads.")
+        raise FlawError(f"{repo} lists {path!r}, a name kept for running downloads.")
 
 
 def digest_of(parts: Iterable[tuple[str, str, str]]) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,7 +68,10 @@ class Tools:
 
 @dataclass(frozen=True)
 class HostPlan:
-    """Everything that one run is going to do. `remains`: orphans in the hub cache."""
+    """Everything that one run is going to do. `remains`: orphans in the hub cache.
+
+    `flaws`: by served name, why a repository cannot be had; `models` are the others.
+    """
 
     models: tuple[ModelPlan, ...]
     links: LinkPlan
@@ -76,6 +79,7 @@ class HostPlan:
     free: int
     removal: Removal = field(default_factory=Removal)
     remains: tuple[tuple[str, int], ...] = ()
+    flaws: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def changes(self) -> bool:

@@ -70,6 +70,7 @@ class Bench:
         self.serve_dir = home / "models"
         self.slept: list[float] = []
         self.said: list[str] = []
+        self.warnings: tuple[str, ...] = ()
         self.patience = Patience()
 
     def _sleep(self, seconds: float) -> None:
@@ -108,6 +109,7 @@ class Bench:
 
         tools = Tools(hub, carry or hub, self._sleep, **reach, patience=self.patience)
         outcome = converge(request, tools)
+        self.warnings = outcome.warnings
         return describe(request, outcome)
 
     def files(self) -> dict[str, bytes]:

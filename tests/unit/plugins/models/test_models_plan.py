@@ -22,7 +22,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     FileEntry,
     Manifest,
     format_manifest,
-    missing_shards,
+    named_shards,
     parse_manifest,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
@@ -33,10 +33,12 @@ from ansible_collections.closet.inference.plugins.module_utils.models.plan impor
     Step,
     check_space,
     choose_files,
+    index_warning,
     next_step,
     stale_files,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    FlawError,
     ModelError,
     ModelWant,
     check_tree_path,
@@ -270,29 +272,61 @@ def test_what_is_no_manifest(text: bytes) -> None:
     assert parse_manifest(text) is None
 
 
+SINGLE = ["config.json", "model.safetensors", "model.safetensors.index.json"]
+TWO = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+
+
+def index_of(*shards: str) -> bytes:
+    return json.dumps({"weight_map": {f"t{n}": shard for n, shard in enumerate(shards)}}).encode()
+
+
 @pytest.mark.parametrize(
-    ("index", "paths", "missing"),
+    ("index", "paths"),
     [
-        ({"weight_map": {"a": "s1", "b": "s2", "c": "s1"}}, ["s1", "s2"], ()),
-        ({"weight_map": {"a": "s1", "b": "s2"}}, ["s2"], ("s1",)),
-        ({"weight_map": {}}, [], ()),
+        (index_of("s1", "s2", "s1"), ["s1", "s2", "model.safetensors"]),
+        (index_of("model.safetensors"), SINGLE),
     ],
 )
-def test_shards_of_an_index(index: object, paths: list[str], missing: tuple[str, ...]) -> None:
-    text = json.dumps(index).encode()
-    assert missing_shards(text, "model.safetensors.index.json", paths) == missing
+def test_an_index_that_fits(index: bytes, paths: list[str]) -> None:
+    assert index_warning(WANT, "model.safetensors.index.json", index, paths) is None
+
+
+@pytest.mark.parametrize(
+    ("index", "paths", "words"),
+    [
+        (index_of(*TWO), SINGLE, "names 2 shards, and none of them is in the repository"),
+        (index_of("a-00001-of-00001.safetensors"), [*SINGLE, *TWO], "names 1 shards, and none"),
+        (index_of(), SINGLE, "names no shard"),
+        (b"", SINGLE, "is not a safetensors index"),
+        (b"[]", SINGLE, "is not a safetensors index"),
+        (b'{"weight_map": []}', SINGLE, "is not a safetensors index"),
+    ],
+)
+def test_an_index_of_other_weights_is_worth_a_word(
+    index: bytes, paths: list[str], words: str
+) -> None:
+    warning = index_warning(WANT, "model.safetensors.index.json", index, paths)
+    assert warning is not None
+    assert warning.startswith("model tiny (acme/tiny@main): model.safetensors.index.json ")
+    assert words in warning
+
+
+@pytest.mark.parametrize(
+    ("index", "paths", "words"),
+    [
+        (index_of("s1", "s2", "s3"), ["s2", "model.safetensors"], "names s1 and 1 more, which"),
+        (index_of("s1", "s2"), ["s2", *SINGLE], "names s1, which the repository does not hold"),
+        (index_of("x", "y"), ["model.safetensors.index.json", TWO[0]], f"not hold {TWO[1]}"),
+        (b"{}", ["model.safetensors.index.json", TWO[0]], f"not hold {TWO[1]}"),
+    ],
+)
+def test_an_index_that_shows_a_hole(index: bytes, paths: list[str], words: str) -> None:
+    with pytest.raises(FlawError, match=words):
+        index_warning(WANT, "model.safetensors.index.json", index, paths)
 
 
 def test_an_index_in_a_folder_names_its_neighbours() -> None:
-    text = json.dumps({"weight_map": {"a": "s1"}}).encode()
-    assert missing_shards(text, "sub/x.safetensors.index.json", ["sub/s1"]) == ()
-    assert missing_shards(text, "sub/x.safetensors.index.json", ["s1"]) == ("sub/s1",)
-
-
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"weight_map": []}'])
-def test_an_index_that_is_none(text: bytes) -> None:
-    with pytest.raises(ModelError, match="not a safetensors index"):
-        missing_shards(text, "model.safetensors.index.json", [])
+    assert named_shards(index_of("s1"), "sub/x.safetensors.index.json") == {"sub/s1"}
 
 
 @pytest.mark.parametrize(
