@@ -23,12 +23,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.weights import (
     missing_by_name,
+    model_paths,
     weight_paths,
 )
 
-# what omlx's own downloader leaves out when a repository has safetensors (omlx hf_downloader.py)
-NOT_SERVED = ("*.bin", "original/*", "consolidated.*.pth")
-NEVER_SERVED = (".gitattributes",)
 INDEX_PATTERN = "*.safetensors.index.json"
 GB = 1000**3
 
@@ -134,12 +132,11 @@ def next_step(want: ModelWant, have: ModelState, follow: bool) -> Step:
 
 def choose_files(want: ModelWant, tree: Sequence[FileEntry]) -> tuple[FileEntry, ...]:
     """The files of a repository that a server reads."""
-    has_safetensors = any(entry.path.endswith(".safetensors") for entry in tree)
-    left_out = NEVER_SERVED + (NOT_SERVED if has_safetensors else ())
-    chosen = tuple(entry for entry in tree if not _matches(entry.path, left_out))
-    if not chosen:
+    if not tree:
         raise FlawError(f"model {want.title}: the repository holds no files.")
-    _check_whole(want, [entry.path for entry in chosen])
+    _check_whole(want, [entry.path for entry in tree])
+    own = model_paths(entry.path for entry in tree)
+    chosen = tuple(entry for entry in tree if entry.path in own)
     seen: dict[str, str] = {}
     for entry in chosen:
         twin = seen.setdefault(entry.path.casefold(), entry.path)
@@ -229,7 +226,3 @@ def in_gb(size: int) -> str:
 def needs_no_record(want: ModelWant, manifest: Manifest) -> bool:
     """A manifest that already answers for this request, so that next time nobody is asked."""
     return manifest.requested == want.revision or is_commit(want.revision)
-
-
-def _matches(path: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(path, pattern) for pattern in patterns)

@@ -7,9 +7,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
 
 SHARD = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<kind>\.\w+)")
 INDEX_SUFFIX = ".index.json"
+
+# of whoever trained or published it, in any folder
+NEVER_LOADED = (
+    ".gitattributes",
+    ".gitignore",
+    *(f"{name}.{kind}" for name in ("optimizer*", "scheduler*") for kind in ("pt", "pth", "bin")),
+    "rng_state*.pth",
+    "training_args.bin",
+    "*.tfevents.*",
+)
+# the same model for other programs, whole folders and by their kinds of files
+OTHER_FOLDERS = ("original", "onnx", "openvino", "coreml", "metal", "checkpoint-*", "*.mlpackage")
+OTHER_KINDS = (
+    *("h5", "h5.index.json", "msgpack", "msgpack.index.json"),
+    *("ot", "onnx", "onnx_data", "tflite", "gguf"),
+)
+# beside safetensors; in folders .pt and .pth may be voices (mlx-audio)
+OTHER_WEIGHTS = ("bin", "bin.index.json")
+OTHER_AT_THE_TOP = ("pt", "pth", "ckpt")
+# Mistral's own format of the same weights; mlx-vlm leaves it out, mlx_lm loads model*.safetensors
+TWICE = ("consolidated.*", "consolidated-*")
+
+
+def model_paths(paths: Iterable[str]) -> frozenset[str]:
+    """The files that are the model: what is fetched, and counted on the disk and in memory."""
+    own = frozenset(path for path in paths if not _is_of_others(path))
+    top = [path for path in own if "/" not in path]
+    at_the_top = [path for path in top if _is_safetensors(path)]
+    nested = not any(path.endswith(".bin") for path in top) and any(map(_is_safetensors, own))
+    if at_the_top or nested:
+        own = frozenset(path for path in own if not _is_beside_safetensors(path))
+    if any(not _matches(path, TWICE) for path in at_the_top):
+        own = frozenset(path for path in own if not _matches(_name(path), TWICE))
+    return own
 
 
 def weight_paths(paths: Iterable[str]) -> frozenset[str]:
@@ -17,16 +52,43 @@ def weight_paths(paths: Iterable[str]) -> frozenset[str]:
 
     That is omlx's own order (model_discovery.py); mlx_lm knows the first kind only.
     """
-    all_paths = frozenset(paths)
-    top = [path for path in all_paths if "/" not in path]
+    own = model_paths(paths)
+    top = [path for path in own if "/" not in path]
     for found in (
-        [path for path in top if path.endswith(".safetensors")],
+        [path for path in top if _is_safetensors(path)],
         [path for path in top if path.endswith(".bin")],
-        [path for path in all_paths if path.endswith(".safetensors")],
+        [path for path in own if _is_safetensors(path)],
     ):
         if found:
             return frozenset(found)
     return frozenset()
+
+
+def _is_of_others(path: str) -> bool:
+    *folders, name = path.split("/")
+    return (
+        any(_matches(folder, OTHER_FOLDERS) for folder in folders)
+        or _matches(name, NEVER_LOADED)
+        or name.endswith(tuple(f".{kind}" for kind in OTHER_KINDS))
+    )
+
+
+def _is_beside_safetensors(path: str) -> bool:
+    kinds = OTHER_WEIGHTS if "/" in path else (*OTHER_WEIGHTS, *OTHER_AT_THE_TOP)
+    twice = _matches(_name(path), ("consolidated.*.pth",))
+    return twice or path.endswith(tuple(f".{kind}" for kind in kinds))
+
+
+def _is_safetensors(path: str) -> bool:
+    return path.endswith(".safetensors")
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def missing_by_name(paths: Collection[str]) -> tuple[str, ...]:

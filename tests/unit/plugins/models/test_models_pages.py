@@ -22,6 +22,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.web_link i
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.weights import (
     missing_by_name,
+    model_paths,
     weight_paths,
 )
 from tests.unit.plugins.models.bench import REPO, Bench, served_files, tiny_model
@@ -156,6 +157,85 @@ def test_a_repository_without_weights_is_never_complete(bench: Bench) -> None:
         with pytest.raises(ModelError, match="is a weight that omlx or mlx_lm loads"):
             bench.run()
     assert not (bench.folder / ".closet.json").exists()
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "consolidated.safetensors",
+        "consolidated-00001-of-00002.safetensors",
+        "consolidated.safetensors.index.json",
+        "consolidated.00.pth",
+        "sub/consolidated.00.pth",
+        "flax_model.msgpack",
+        "flax_model.msgpack.index.json",
+        "tf_model.h5",
+        "rust_model.ot",
+        "pytorch_model.bin",
+        "pytorch_model-00001-of-00002.bin",
+        "pytorch_model.bin.index.json",
+        "pytorch_model.pt",
+        "model.ckpt",
+        "model-Q4_K_M.gguf",
+        "onnx/model.onnx",
+        "onnx/model.onnx_data",
+        "onnx/config.json",
+        "openvino/openvino_model.bin",
+        "original/model-00001-of-00002.safetensors",
+        "original/tokenizer.model",
+        "metal/model.bin",
+        "coreml/model.mlpackage/Data/weights.bin",
+        "checkpoint-500/model.safetensors",
+        "sub/original/x.safetensors",
+        "optimizer.pt",
+        "optimizer.bin",
+        "scheduler.pt",
+        "rng_state_0.pth",
+        "training_args.bin",
+        "runs/events.out.tfevents.1700000000.host",
+        ".gitattributes",
+    ],
+)
+def test_what_no_server_loads_is_neither_fetched_nor_counted(bench: Bench, extra: str) -> None:
+    model = served_files(tiny_model())
+    bench.hub.publish(REPO, {**model, extra: b"x" * 90_000})
+    result = bench.run(ceiling=10_500, check_mode=True)
+    assert result["missing_bytes"] == sum(map(len, model.values()))
+    bench.run(ceiling=10_500)
+    assert bench.model_files() == model
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "tokenizer.model",
+        "params.json",
+        "2_Dense/model.safetensors",
+        "speech_tokenizer/model.safetensors",
+        "voices/af_heart.pt",
+        "weights.npz",
+        "scheduler/scheduler_config.json",
+        "consolidated_notes.md",
+        "originals.json",
+        "chat_template.jinja",
+    ],
+)
+def test_what_a_server_may_load_is_kept(part: str) -> None:
+    assert model_paths(["model.safetensors", part]) == {"model.safetensors", part}
+
+
+@pytest.mark.parametrize(
+    ("paths", "own"),
+    [
+        (["consolidated.safetensors", "params.json"], ["consolidated.safetensors", "params.json"]),
+        (["pytorch_model.bin", "tf_model.h5", "original/x.bin"], ["pytorch_model.bin"]),
+        (["pytorch_model.bin", "2_Dense/m.safetensors"], None),
+        (["training_args.bin", "unet/m.safetensors", "unet/m.bin"], ["unet/m.safetensors"]),
+        (["original/a.safetensors", "x.bin"], ["x.bin"]),
+    ],
+)
+def test_which_of_several_formats_is_the_model(paths: list[str], own: list[str] | None) -> None:
+    assert model_paths(paths) == set(paths if own is None else own)
 
 
 @pytest.mark.parametrize(
