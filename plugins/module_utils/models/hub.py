@@ -49,7 +49,7 @@ API = "/api/models/"
 BUSY = frozenset({408, 425, 429})
 MOST_PAGES = 1000
 QUESTION_TRIES = 5  # nothing is at stake yet: say soon that a hub cannot be reached
-HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -168,8 +168,8 @@ class Hub:
             raise HubTroubleError(
                 f"{entry.path} of {what} came compressed, which nobody asked {self.endpoint} for."
             )
-        named = _named_content(reply)
-        if named and len(named) == len(entry.digest) and named != entry.digest:
+        named = _named_content(reply, entry)
+        if named is not None and named != entry.digest:
             raise HubTroubleError(
                 f"{entry.path} of {what}: {self.endpoint} offers other content than it lists "
                 f"({named[:12]}… instead of {entry.digest[:12]}…)."
@@ -350,11 +350,14 @@ def _is_file(item: Any) -> bool:
     return isinstance(item, dict) and item.get("type") == "file"
 
 
-def _named_content(reply: Reply) -> str | None:
-    """The hash by which the hub itself calls what it sends; storage behind it may say anything."""
-    etag = reply.first_headers.get("x-linked-etag") or reply.first_headers.get("etag") or ""
-    bare: str = etag.strip('"')
-    return bare if HASH.fullmatch(bare) else None
+def _named_content(reply: Reply, entry: FileEntry) -> str | None:
+    """The sha256 by which the hub names a big file where it redirects to it.
+
+    Only that header is the hub's own word. An ETag is whatever a server, cache or mirror makes it,
+    also 40 or 64 hexadecimal digits that are no hash of the content: the bytes themselves decide.
+    """
+    named = reply.first_headers.get("x-linked-etag", "").strip().removeprefix("W/").strip('"')
+    return named if entry.algorithm == SHA256 and SHA256_HEX.fullmatch(named) else None
 
 
 def fits(reply: Reply, sent: re.Match[str], start: int) -> bool:

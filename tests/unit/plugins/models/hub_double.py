@@ -45,6 +45,8 @@ class HubDouble:
     api_text: str | None = None
     link: str = '<{url}>; rel="next"'
     prefix: str = ""
+    etag: str | None = None
+    linked_etag: str | None = None
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     tokens: list[tuple[int, str | None]] = field(default_factory=list)
@@ -187,7 +189,8 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(404, b"{}", (("X-Error-Code", "EntryNotFound"),))
         elif len(data) >= LFS_FROM:
             target = self.hub.storage + self.hub.prefix + self.path.replace("resolve", "storage")
-            linked = (("X-Linked-Etag", f'"{oid(data)}"'), ("X-Linked-Size", str(len(data))))
+            named = self.hub.linked_etag or f'"{oid(data)}"'
+            linked = (("X-Linked-Etag", named), ("X-Linked-Size", str(len(data))))
             self._answer(302, b"", (("Location", target), ("X-Repo-Commit", commit), *linked))
         else:
             self._file(path)
@@ -211,9 +214,8 @@ class Handler(BaseHTTPRequestHandler):
         length = end - start + (7 if fault.kind == "wrong_length" else 0)
         self.send_response(status)
         self.send_header("Content-Length", str(length))
-        self.send_header(
-            "ETag", f'"{oid(b"?" * len(data)) if fault.kind == "etag" else oid(data)}"'
-        )
+        etag = f'"{oid(b"?" * len(data)) if fault.kind == "etag" else oid(data)}"'
+        self.send_header("ETag", etag if self.hub.etag is None else self.hub.etag)
         if status == 206:
             first = start + (1 if fault.kind == "wrong_range" else 0)
             self.send_header("Content-Range", f"bytes {first}-{end - 1}/{len(data)}")

@@ -247,10 +247,47 @@ def test_a_hub_that_goes_on_lying_is_given_up(bench: Bench, kind: str, words: st
     assert not (bench.folder / SHARDS[0]).exists()
 
 
-def test_wrong_content_of_a_small_file_is_named(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "etag",
+    [
+        f'"{"0" * 40}"',
+        "0" * 40,
+        f'"{"0" * 64}"',
+        f'W/"{"0" * 40}"',
+        f'"{"0" * 32}"',
+        '"{SHA1{%s}}"' % ("0" * 40),
+        "",
+    ],
+)
+def test_an_etag_is_not_held_against_the_content(bench: Bench, etag: str) -> None:
+    """A mirror names files by hashes of its own; what the bytes hash to decides."""
     bench.hub.publish(REPO, tiny_model())
-    bench.hub.faults["config.json"] = [Fault("etag")] * 40
+    bench.hub.etag = etag
+    assert bench.run()["models"][0]["state"] == "pulled"
+    assert bench.slept == []
+    assert bench.model_files() == served_files(tiny_model())
+
+
+@pytest.mark.parametrize("etag", [f'"{"0" * 40}"', '"none"', "0" * 32])
+def test_a_linked_etag_that_is_no_sha256_says_nothing(bench: Bench, etag: str) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.linked_etag = etag
+    assert bench.run()["models"][0]["state"] == "pulled"
+    assert bench.slept == []
+
+
+@pytest.mark.parametrize("etag", [f'"{"0" * 64}"', "0" * 64, f'W/"{"0" * 64}"'])
+def test_a_hub_that_links_to_other_content_is_named(bench: Bench, etag: str) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.linked_etag = etag
     assert "offers other content than it lists" in sentence(bench)
+
+
+def test_wrong_content_of_a_small_file_is_found_by_its_bytes(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.faults["config.json"] = [Fault("flip")] * 2
+    assert "config.json" in (text := sentence(bench))
+    assert "twice they were not the ones it lists" in text
 
 
 def test_a_hub_without_ranges_that_is_always_cut_is_given_up(bench: Bench) -> None:
