@@ -115,7 +115,7 @@ options:
     type: str
   proxy:
     description:
-      - Address of the proxy for the hub. Without it, the environment's (C(HTTPS_PROXY) and so on).
+      - Address of the proxy for the hub, with its scheme. Without it, the environment's (C(HTTPS_PROXY) and so on).
     type: str
   peers:
     description:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import GB
+from ansible_collections.closet.inference.plugins.module_utils.models.proxies import check_proxy
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     ModelError,
     read_wants,
@@ -57,6 +58,8 @@ ARGUMENTS: dict[str, Any] = {
 def read_request(params: Mapping[str, Any], check_mode: bool) -> Request:
     """Refuses what cannot be before anything is looked at."""
     _check_numbers(params)
+    if params["proxy"]:
+        check_proxy(params["proxy"])
     store, serve_dir = Path(params["store"]).absolute(), Path(params["serve_dir"]).absolute()
     if store in (serve_dir, *serve_dir.parents) or serve_dir in store.parents:
         raise ModelError(f"store {store} and serve_dir {serve_dir} must not lie in each other.")

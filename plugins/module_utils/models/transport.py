@@ -16,8 +16,13 @@ import ssl
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
+
+from ansible_collections.closet.inference.plugins.module_utils.models.proxies import (
+    Proxies,
+    environment_proxies,
+)
 
 CONNECT_TIMEOUT_S = 15.0
 CONNECT_NEAR_S = 3.0
@@ -80,6 +85,21 @@ class HttpxReply:
         self._response.close()
 
 
+class ProxyRoutes:
+    """A transport for httpx that takes each request through its proxy, or directly."""
+
+    def __init__(self, proxies: Proxies, make: Callable[[str | None], Any]) -> None:
+        self._proxies = proxies
+        self._ways = {way: make(way) for way in {None, *proxies.by_scheme.values()}}
+
+    def handle_request(self, request: Any) -> Any:
+        return self._ways[self._proxies.proxy_for(str(request.url))].handle_request(request)
+
+    def close(self) -> None:
+        for way in self._ways.values():
+            way.close()
+
+
 class HttpxTransport:
     """One connection pool for all threads. Without `proxy`, the environment's are used."""
 
@@ -96,19 +116,25 @@ class HttpxTransport:
 
         _read_large_chunks()
         self._httpx: Any = httpx
-        self._client: Any = httpx.Client(
+        # room for both origins: else each request would close the other one's connection
+        most = ORIGINS * connections
+        limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
+        context = httpx.create_ssl_context(trust_env=not near)
+
+        def way(through: str | None) -> Any:
+            return self._httpx.HTTPTransport(verify=context, limits=limits, proxy=through)
+
+        proxies = Proxies({"all": proxy} if proxy else {}, ())
+        if not near and not proxy:
+            proxies = environment_proxies()
+        self._client: Any = self._httpx.Client(
             timeout=httpx.Timeout(
                 SILENCE_TIMEOUT_S, connect=CONNECT_NEAR_S if near else CONNECT_TIMEOUT_S, pool=None
             ),
-            # room for both origins: else each request would close the other one's connection
-            limits=httpx.Limits(
-                max_connections=ORIGINS * connections,
-                max_keepalive_connections=ORIGINS * connections,
-            ),
             headers={"User-Agent": USER_AGENT},
             follow_redirects=True,
-            trust_env=not near,
-            proxy=proxy,
+            trust_env=False,  # what it would read of the environment was read above
+            transport=ProxyRoutes(proxies, way),
         )
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply:
@@ -166,11 +192,28 @@ class UrllibReply:
         self._response.close()
 
 
+class UrllibRoutes(urllib.request.ProxyHandler):
+    """urllib's own, with our reading of the exceptions."""
+
+    def __init__(self, proxies: Proxies) -> None:
+        ways = dict(proxies.by_scheme)
+        everything = ways.pop("all", None)
+        more = {"http": everything, "https": everything} if everything else {}
+        super().__init__({**more, **ways})
+        self._routes = proxies
+
+    def proxy_open(self, req: Any, proxy: str, type: str) -> Any:  # noqa: A002 - urllib's name
+        if self._routes.proxy_for(req.full_url) is None:
+            return None
+        return super().proxy_open(req, proxy, type)
+
+
 class UrllibTransport:
     def __init__(self, proxy: str | None = None, *, near: bool = False) -> None:
-        ways = {"http": proxy, "https": proxy} if proxy else None  # None: the environment's
-        ways = {} if near else ways
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler(ways))
+        proxies = Proxies({"all": proxy} if proxy else {}, ())
+        if not near and not proxy:
+            proxies = environment_proxies()
+        self._opener = urllib.request.build_opener(UrllibRoutes(proxies))
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply:
         try:
