@@ -115,7 +115,8 @@ options:
     type: str
   proxy:
     description:
-      - Address of the proxy for the hub, with its scheme. Without it, the environment's (C(HTTPS_PROXY) and so on).
+      - Address of the proxy for the hub, with its scheme.
+      - Without it, the environment's is used (C(HTTPS_PROXY) and so on).
     type: str
   peers:
     description:

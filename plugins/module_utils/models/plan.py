@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 
+from ansible_collections.closet.inference.plugins.module_utils.models.folding import (
+    FoldedTree,
+    fold,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
     FileEntry,
     Manifest,
@@ -22,6 +26,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
     is_commit,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.weights import (
+    is_for_people,
     missing_by_name,
     model_paths,
     weight_paths,
@@ -135,17 +140,24 @@ def choose_files(want: ModelWant, tree: Sequence[FileEntry]) -> tuple[FileEntry,
     if not tree:
         raise FlawError(f"model {want.title}: the repository holds no files.")
     _check_whole(want, [entry.path for entry in tree])
-    own = model_paths(entry.path for entry in tree)
-    chosen = tuple(entry for entry in tree if entry.path in own)
-    seen: dict[str, str] = {}
-    for entry in chosen:
-        twin = seen.setdefault(entry.path.casefold(), entry.path)
-        if twin != entry.path:
+    own = _without_twins(want, model_paths(entry.path for entry in tree))
+    return tuple(entry for entry in tree if entry.path in own)
+
+
+def _without_twins(want: ModelWant, paths: Iterable[str]) -> frozenset[str]:
+    """What fits together on a Mac's disk; files that a server reads go first, and may not clash."""
+    tree, kept = FoldedTree(), set()
+    for path in sorted(paths, key=lambda each: (is_for_people(each), each)):
+        twin = tree.add(path)
+        if twin is None:
+            kept.add(path)
+        elif not is_for_people(path):
             raise FlawError(
-                f"model {want.title}: {twin} and {entry.path} differ only in case, and a Mac's "
-                "disk keeps one of them."
+                f"model {want.title}: {twin} and {path} differ only in case or Unicode composition "
+                "where one of them needs a name for itself, and a Mac's disk keeps one of them. "
+                "Whoever published it has to rename one."
             )
-    return chosen
+    return frozenset(kept)
 
 
 def _check_whole(want: ModelWant, paths: Sequence[str]) -> None:
@@ -200,8 +212,8 @@ def stale_files(before: Manifest | None, files: Sequence[FileEntry]) -> tuple[st
     """Files that only the previous revision had. mlx-lm loads every shard it finds."""
     if before is None:
         return ()
-    wanted = {entry.path.casefold() for entry in files}
-    return tuple(entry.path for entry in before.files if entry.path.casefold() not in wanted)
+    wanted = {fold(entry.path) for entry in files}
+    return tuple(entry.path for entry in before.files if fold(entry.path) not in wanted)
 
 
 def check_space(plans: Sequence[ModelPlan], free: int, reserve: int, store: str) -> None:

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.closet.inference.plugins.module_utils.models.folding import fold
+
 COMMIT = re.compile(r"[0-9a-f]{40}")
 # huggingface_hub's validate_repo_id: letters, digits, - _ . ; no -- or .. ; 96 characters
 REPO_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -132,7 +134,8 @@ def check_tree_path(repo: str, path: str) -> None:
     printable = not any(unicodedata.category(character) == "Cc" for character in path)
     if not inside or not printable or "\\" in path:
         raise FlawError(f"{repo} lists a file with an unsafe path, {path!r}; nothing was fetched.")
-    if path.endswith((PART_SUFFIX, JOURNAL_SUFFIX)) or pieces[0] == MANIFEST_NAME:
+    folded = fold(path)
+    if folded.endswith((PART_SUFFIX, JOURNAL_SUFFIX)) or folded.partition("/")[0] == MANIFEST_NAME:
         raise FlawError(f"{repo} lists {path!r}, a name kept for running downloads.")
 
 

@@ -32,6 +32,17 @@ OTHER_WEIGHTS = ("bin", "bin.index.json")
 OTHER_AT_THE_TOP = ("pt", "pth", "ckpt")
 # Mistral's own format of the same weights; mlx-vlm leaves it out, mlx_lm loads model*.safetensors
 TWICE = ("consolidated.*", "consolidated-*")
+# for people: of two that are one name on a Mac's disk, one is left out
+FOR_PEOPLE = (
+    *(f"{name}*" for name in ("README", "LICENSE", "LICENCE", "NOTICE", "USE_POLICY")),
+    *("*.md", "*.pdf", "*.ipynb", "*.png", "*.jpg", "*.jpeg", "*.gif", "*.svg", "*.webp", "*.mp4"),
+)
+
+
+def is_for_people(path: str) -> bool:
+    """Whether no server reads it, whatever its case: a text, a picture."""
+    name = _name(path)
+    return _matches(name.upper(), FOR_PEOPLE) or _matches(name.lower(), FOR_PEOPLE)
 
 
 def model_paths(paths: Iterable[str]) -> frozenset[str]:

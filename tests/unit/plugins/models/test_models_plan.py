@@ -119,6 +119,9 @@ def test_a_good_want() -> None:
         "x.part",
         "x.part.journal",
         ".closet.json",
+        "x.PART",
+        "x.Part.Journal",
+        ".CLOSET.json",
     ],
 )
 def test_paths_that_a_hub_may_not_name(path: str) -> None:
@@ -190,6 +193,61 @@ def test_files_nobody_serves_are_left_out(paths: list[str], chosen: list[str]) -
 def test_repositories_that_cannot_be_kept(paths: list[str], words: str) -> None:
     with pytest.raises(ModelError, match=words):
         choose_files(WANT, [entry(path) for path in paths])
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["Assets/a", "assets/b"],
+        ["Assets", "assets/b"],
+        ["assets/b", "ASSETS"],
+        ["sub/Config.json", "sub/config.json"],
+        ["Sub/config.json", "sub/config.json"],
+        ["Sub/deep/a", "sub/deep/b"],
+        [f"{COMPOSED}.json", f"{DECOMPOSED}.json"],
+        [f"{COMPOSED}/a", f"{DECOMPOSED}/b"],
+        [f"{COMPOSED.upper()}.json", f"{DECOMPOSED}.json"],
+        ["\u212b.json", "\u00e5.json"],
+        ["a", "a/b"],
+    ],
+)
+def test_names_that_are_one_on_a_mac_are_refused(paths: list[str]) -> None:
+    for order in (paths, paths[::-1]):
+        with pytest.raises(FlawError, match="differ only in case or Unicode composition") as told:
+            choose_files(WANT, [SHARD, *map(entry, order)])
+        assert all(path in str(told.value) for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("paths", "left_out"),
+    [
+        (["README.md", "readme.md"], {"readme.md"}),
+        (["Assets/a.png", "assets/b.PNG", "assets/c.png"], {"assets/b.PNG", "assets/c.png"}),
+        (["Assets/a.png", "assets/config.json"], {"Assets/a.png"}),
+        (["License", "LICENSE"], {"License"}),
+        (["README", "readme/x.json"], {"README"}),
+        ([f"{COMPOSED}.jpg", f"{DECOMPOSED}.jpg"], {f"{COMPOSED}.jpg"}),
+        (
+            ["original/A", "original/a", "onnx/B", "ONNX.json"],
+            {"original/A", "original/a", "onnx/B"},
+        ),
+        (["sub/a", "sub/b", "sub2/a", "a.b/c", "a/c"], set()),
+    ],
+)
+def test_of_files_that_no_server_reads_one_is_left_out(
+    paths: list[str], left_out: set[str]
+) -> None:
+    for order in (paths, paths[::-1]):
+        found = choose_files(WANT, [SHARD, *map(entry, order)])
+        assert {file.path for file in found} == {SHARD.path, *paths} - left_out
+
+
+def test_a_file_that_only_changed_its_spelling_is_not_superseded() -> None:
+    before = replace(HERE, files=(entry(f"Sub/{COMPOSED}.json"), SHARD))
+    assert stale_files(before, [entry(f"sub/{DECOMPOSED}.json"), SHARD]) == ()
 
 
 def test_superseded_files_are_those_of_the_manifest_only() -> None:
