@@ -41,6 +41,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.request im
     Tools,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
+    check_way,
     explain_os_error,
     free_bytes,
     progress_file,
@@ -93,6 +94,7 @@ def _plan(request: Request, tools: Tools, progress: Progress) -> HostPlan:
 
 
 def _converge_locked(request: Request, tools: Tools, progress: Progress) -> Outcome:
+    check_way(request.store)
     if not request.store.exists():
         plan = _plan(request, tools, progress)  # refuses before the store is made
         if request.absent:

@@ -17,6 +17,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
     ModelError,
     ModelWant,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.steps import step
 
 TEMPORARY_PREFIX = ".closet-link."
 
@@ -125,14 +126,19 @@ def apply_links(plan: LinkPlan, serve_dir: Path, store: Path) -> None:
     """Each name changes in one step; a link is never missing in between."""
     if not plan.changes:
         return
-    serve_dir.mkdir(parents=True, exist_ok=True)
-    for name in plan.remove:
-        with contextlib.suppress(FileNotFoundError):
-            (serve_dir / name).unlink()
-    for name, repo in plan.make:
-        temporary = serve_dir / f"{TEMPORARY_PREFIX}{name}"
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        temporary.symlink_to(store / repo)
-        temporary.replace(serve_dir / name)
-    sync_folder(serve_dir)
+    with step("the folder of served names was written", serve_dir):
+        serve_dir.mkdir(parents=True, exist_ok=True)
+        for name in plan.remove:
+            _remove_link(serve_dir / name)
+        for name, repo in plan.make:
+            temporary = serve_dir / f"{TEMPORARY_PREFIX}{name}"
+            _remove_link(temporary)
+            with step("a model was linked under its served name", serve_dir / name):
+                temporary.symlink_to(store / repo)
+                temporary.replace(serve_dir / name)
+        sync_folder(serve_dir)
+
+
+def _remove_link(path: Path) -> None:
+    with step("a link was removed", path), contextlib.suppress(FileNotFoundError):
+        path.unlink()

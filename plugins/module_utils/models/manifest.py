@@ -22,6 +22,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
     check_tree_path,
     is_commit,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.steps import step
 from ansible_collections.closet.inference.plugins.module_utils.models.weights import is_whole
 
 VERSION = 1
@@ -110,14 +111,18 @@ def _parse_entry(repo: str, item: Mapping[str, Any]) -> FileEntry:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    try:
-        return parse_manifest(read_linked(folder / MANIFEST_NAME))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    path = folder / MANIFEST_NAME
+    with step("the record of a model was read", path):
+        try:
+            return parse_manifest(read_linked(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    write_atomic(folder / MANIFEST_NAME, format_manifest(manifest))
+    path = folder / MANIFEST_NAME
+    with step("the record of a model was written", path):
+        write_atomic(path, format_manifest(manifest))
 
 
 def named_shards(index: bytes, index_path: str) -> frozenset[str]:

@@ -20,10 +20,13 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     named_shards,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    JOURNAL_SUFFIX,
+    LONGEST_NAME,
     FlawError,
     ModelError,
     ModelWant,
     is_commit,
+    is_too_long,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.weights import (
     is_for_people,
@@ -148,6 +151,15 @@ def _without_twins(want: ModelWant, paths: Iterable[str]) -> frozenset[str]:
     """What fits together on a Mac's disk; files that a server reads go first, and may not clash."""
     tree, kept = FoldedTree(), set()
     for path in sorted(paths, key=lambda each: (is_for_people(each), each)):
+        if is_too_long(path):
+            if is_for_people(path):
+                continue
+            raise FlawError(
+                f"model {want.title}: {path} has a longer name than a Mac's disk takes: "
+                f"{LONGEST_NAME - len(JOURNAL_SUFFIX)} bytes for a file ({LONGEST_NAME} less what "
+                f"a running download adds), {LONGEST_NAME} for a folder. Whoever published it has "
+                "to shorten it."
+            )
         twin = tree.add(path)
         if twin is None:
             kept.add(path)

@@ -46,6 +46,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.removal im
     plan_removal,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    MANIFEST_NAME,
     FlawError,
     ModelError,
     ModelWant,
@@ -56,6 +57,8 @@ from ansible_collections.closet.inference.plugins.module_utils.models.request im
     Tools,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
+    check_places,
+    check_way,
     file_states,
     free_bytes,
     observe_model,
@@ -144,6 +147,8 @@ def plan_models(request: Request, tools: Tools) -> tuple[tuple[ModelPlan, ...], 
 def plan_model(request: Request, tools: Tools, want: ModelWant) -> ModelPlan:
     """One model: what is here of it, what the hub says it is, and so what is missing."""
     folder = request.store / want.repo
+    check_way(folder)
+    check_places(folder, [MANIFEST_NAME])
     have = observe_model(folder, want.repo, request.verify, request.connections)
     before = have.manifest
     step = next_step(want, have, request.follow)
@@ -158,6 +163,7 @@ def plan_model(request: Request, tools: Tools, want: ModelWant) -> ModelPlan:
             return ModelPlan(want, revision, before, None)
         else:
             raise
+    check_places(folder, [entry.path for entry in entries])
     files = file_states(folder, have, entries)
     same = before is not None and before.revision == revision
     plan = ModelPlan(

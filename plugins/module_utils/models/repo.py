@@ -22,6 +22,7 @@ REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]*")
 MANIFEST_NAME = ".closet.json"
 PART_SUFFIX = ".part"
 JOURNAL_SUFFIX = ".part.journal"
+LONGEST_NAME = 255  # bytes of one part of a path, on APFS as on most file systems
 
 
 class ModelError(Exception):
@@ -137,6 +138,12 @@ def check_tree_path(repo: str, path: str) -> None:
     folded = fold(path)
     if folded.endswith((PART_SUFFIX, JOURNAL_SUFFIX)) or folded.partition("/")[0] == MANIFEST_NAME:
         raise FlawError(f"{repo} lists {path!r}, a name kept for running downloads.")
+
+
+def is_too_long(path: str) -> bool:
+    """Whether a file of that path, or what lies beside it while it is fetched, has no name."""
+    *folders, _name = pieces = [len(piece.encode()) for piece in path.split("/")]
+    return max(folders, default=0) > LONGEST_NAME or pieces[-1] + len(JOURNAL_SUFFIX) > LONGEST_NAME
 
 
 def digest_of(parts: Iterable[tuple[str, str, str]]) -> str:

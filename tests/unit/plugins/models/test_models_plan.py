@@ -245,6 +245,33 @@ def test_of_files_that_no_server_reads_one_is_left_out(
         assert {file.path for file in found} == {SHARD.path, *paths} - left_out
 
 
+@pytest.mark.parametrize(
+    ("path", "fits"),
+    [
+        ("n" * 242, True),
+        ("n" * 243, False),
+        ("n" * 256, False),
+        ("\u00e9" * 121, True),
+        ("\u00e9" * 122, False),
+        ("n" * 255 + "/a", True),
+        ("n" * 256 + "/a", False),
+        ("sub/" + "n" * 243, False),
+    ],
+)
+def test_a_name_that_is_too_long_is_told_as_it_is_listed(path: str, fits: bool) -> None:
+    if fits:
+        assert len(choose_files(WANT, [SHARD, entry(path)])) == 2
+        return
+    with pytest.raises(FlawError) as told:
+        choose_files(WANT, [SHARD, entry(path)])
+    assert f"model tiny (acme/tiny@main): {path} has a longer name" in str(told.value)
+    assert ".part" not in str(told.value)
+
+
+def test_a_picture_with_a_name_that_is_too_long_is_left_out() -> None:
+    assert choose_files(WANT, [SHARD, entry("n" * 250 + ".png")]) == (SHARD,)
+
+
 def test_a_file_that_only_changed_its_spelling_is_not_superseded() -> None:
     before = replace(HERE, files=(entry(f"Sub/{COMPOSED}.json"), SHARD))
     assert stale_files(before, [entry(f"sub/{DECOMPOSED}.json"), SHARD]) == ()
