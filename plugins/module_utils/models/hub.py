@@ -26,6 +26,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.patience i
     MOST_TRIES,
     Backoff,
     HubTroubleError,
+    HubUnreachableError,
     Patience,
     Sleep,
     read_wait,
@@ -226,9 +227,10 @@ class Hub:
         try:
             return self._transport.get(url, headers)
         except TransportError as error:
-            raise HubTroubleError(
-                f"{self.endpoint} was not reached: {error}.", no_route=True
-            ) from error
+            sentence = f"{self.endpoint} was not reached: {error}."
+            if error.lasting:
+                raise HubUnreachableError(sentence) from error
+            raise HubTroubleError(sentence, no_route=True) from error
 
     def _check_status(self, reply: Reply, what: str, path: str | None) -> None:
         if reply.status in {200, 206}:

@@ -39,6 +39,7 @@ def make_tools(params: Mapping[str, Any], check_mode: bool) -> Tools:
     """From the arguments of the module. Nothing is imported or connected before it is needed."""
     endpoint, token = params["endpoint"], params["token"] or None
     proxy, connections = params["proxy"] or None, params["max_connections"]
+    authority = params["ca_certificates"] or None
     tries = CHECK_MODE_TRIES if check_mode else MOST_TRIES
     patience = Patience()
 
@@ -48,14 +49,14 @@ def make_tools(params: Mapping[str, Any], check_mode: bool) -> Tools:
     @cache  # one client for the whole run: each costs a TLS context
     def strong() -> Hub:
         try:
-            return hub(HttpxTransport(connections, proxy))
+            return hub(HttpxTransport(connections, proxy, authority=authority))
         except (ImportError, ValueError) as error:  # a SOCKS or malformed proxy, a bad CA file
             raise ModelError(
                 f"httpx does not start with this environment's proxy or CA settings: {error}."
             ) from error
 
     simple = hub(
-        UrllibTransport(proxy)
+        UrllibTransport(proxy, authority=authority)
     )  # also refuses a bad endpoint that nobody would be asked at
 
     def ask() -> Hub:

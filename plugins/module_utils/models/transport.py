@@ -18,7 +18,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
+from ansible_collections.closet.inference.plugins.module_utils.models.authority import trust
 from ansible_collections.closet.inference.plugins.module_utils.models.proxies import (
     Proxies,
     environment_proxies,
@@ -30,11 +32,24 @@ SILENCE_TIMEOUT_S = 30.0
 USER_AGENT = "closet.inference"
 LARGEST_ANSWER = 64 << 20
 CHUNK_BYTES = 512 << 10
+UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
+DATES = frozenset({9, 10})
+OWN_AUTHORITY = (
+    "Where a company inspects TLS, its authority is in the Keychain, which Python does not read: "
+    "set models_ca_bundle to its PEM file"
+)
 ORIGINS = 2  # the hub, and the storage that it redirects to
 
 
 class TransportError(Exception):
-    """No answer, or half of one. The text says what happened, without the address."""
+    """No answer, or half of one. The text says what happened, without the address.
+
+    `lasting`: waiting does not mend it.
+    """
+
+    def __init__(self, text: str, *, lasting: bool = False) -> None:
+        super().__init__(text)
+        self.lasting = lasting
 
 
 class Reply(Protocol):
@@ -109,8 +124,12 @@ class HttpxTransport:
         proxy: str | None = None,
         *,
         near: bool = False,
+        authority: str | None = None,
     ) -> None:
-        """`near` is for hosts of the LAN: no proxy, and no long wait for one that is asleep."""
+        """`near` is for hosts of the LAN: no proxy, and no long wait for one that is asleep.
+
+        `authority`: certificates (PEM) that are trusted besides the public ones.
+        """
         _without_its_command_line()
         import httpx
 
@@ -120,6 +139,8 @@ class HttpxTransport:
         most = ORIGINS * connections
         limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
         context = httpx.create_ssl_context(trust_env=not near)
+        if authority:
+            trust(context, authority)
 
         def way(through: str | None) -> Any:
             return self._httpx.HTTPTransport(verify=context, limits=limits, proxy=through)
@@ -141,10 +162,13 @@ class HttpxTransport:
         request = self._client.build_request("GET", url, headers=dict(headers))
         try:
             return HttpxReply(self._httpx, self._client.send(request, stream=True))
-        except (self._httpx.TransportError, self._httpx.TooManyRedirects) as error:
-            raise TransportError(_describe(error)) from error
+        except self._httpx.TooManyRedirects as error:
+            raise TransportError(_describe(error), lasting=True) from error
+        except self._httpx.TransportError as error:
+            raise _trouble(error, str(error.request.url.host)) from error
         except (self._httpx.InvalidURL, UnicodeError) as error:
-            raise TransportError(f"the address is not usable ({_describe(error)})") from error
+            said = f"the address is not usable ({_describe(error)})"
+            raise TransportError(said, lasting=True) from error
 
     def close(self) -> None:
         self._client.close()
@@ -209,11 +233,17 @@ class UrllibRoutes(urllib.request.ProxyHandler):
 
 
 class UrllibTransport:
-    def __init__(self, proxy: str | None = None, *, near: bool = False) -> None:
+    def __init__(
+        self, proxy: str | None = None, *, near: bool = False, authority: str | None = None
+    ) -> None:
+        context = ssl.create_default_context()
+        if authority:
+            trust(context, authority)
         proxies = Proxies({"all": proxy} if proxy else {}, ())
         if not near and not proxy:
             proxies = environment_proxies()
-        self._opener = urllib.request.build_opener(UrllibRoutes(proxies))
+        secure = urllib.request.HTTPSHandler(context=context)
+        self._opener = urllib.request.build_opener(UrllibRoutes(proxies), secure)
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply:
         try:
@@ -227,7 +257,7 @@ class UrllibTransport:
         except urllib.error.HTTPError as error:
             return UrllibReply(error)
         except urllib.error.URLError as error:
-            raise TransportError(_describe(error.reason)) from error
+            raise _trouble(error.reason, urlsplit(url).hostname or url) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise TransportError(_describe(error)) from error
 
@@ -252,6 +282,26 @@ def _lower(headers: Any) -> dict[str, str]:
         key = str(name).lower()
         found[key] = f"{found[key]}, {value}" if key in found else str(value)
     return found
+
+
+def _trouble(error: object, host: str) -> TransportError:
+    """What kept us from `host`; a certificate does not get better by waiting."""
+    for candidate in _chain(error):
+        if isinstance(candidate, ssl.SSLCertVerificationError):
+            return TransportError(describe_certificate(candidate, host), lasting=True)
+    return TransportError(_describe(error))
+
+
+def describe_certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
+    """Why a certificate is not trusted, and what to do; the codes are X509_V_ERR_… of OpenSSL."""
+    reason = str(error.verify_message).rstrip(".")
+    if error.verify_code in DATES:
+        advice = "Look at the clock of this host: date"
+    elif error.verify_code in UNKNOWN_ISSUER:
+        advice = f"Who signed it is no authority that this Python trusts. {OWN_AUTHORITY}"
+    else:
+        advice = "Something else than that host may answer; look at it with a browser"
+    return f"the certificate of {host} is not trusted ({reason}). {advice}"
 
 
 def _describe(error: object) -> str:

@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import ssl
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -249,11 +251,18 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def running_hub() -> Iterator[HubDouble]:
+def running_hub(certificate: Path | None = None) -> Iterator[HubDouble]:
+    """`certificate`: a PEM file with a key and its certificate, to speak TLS."""
     hub = HubDouble()
     handler = type("BoundHandler", (Handler,), {"hub": hub})
     servers = [Server(("127.0.0.1", 0), handler) for _ in range(2)]
-    hub.endpoint, hub.storage = (f"http://127.0.0.1:{s.server_port}" for s in servers)
+    scheme = "http"
+    if certificate is not None:
+        context, scheme = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "https"
+        context.load_cert_chain(certificate)
+        for server in servers:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+    hub.endpoint, hub.storage = (f"{scheme}://127.0.0.1:{s.server_port}" for s in servers)
     for server in servers:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
