@@ -31,6 +31,10 @@ class Fault:
     Content-Length that is wrong by so many). Body: `rate_bytes_per_s`; `burst_bytes` at once with
     `pause_s` after each; `cut_after_bytes`; `flip_at`, the place in the file of a bit that
     arrives wrong; `changed`, other content under the same name, with its own ETag.
+
+    `headers` are sent with a refusal. For the route `tree` a `Link` replaces ours: `{url}` is the
+    next page's address, `{below}` its path and query, and `{path}` the same without the prefix of
+    a mirror; the last page has none.
     """
 
     repo: str = "*"
@@ -53,6 +57,7 @@ class Fault:
     cut_after_bytes: int | None = None
     flip_at: int | None = None
     changed: bool = False
+    headers: Mapping[str, str] | None = None
 
     @property
     def is_answer(self) -> bool:

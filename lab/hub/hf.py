@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from http import HTTPStatus
 from pathlib import Path
@@ -25,6 +26,8 @@ from lab.hub.web import Journal, WebHandler, WebServer
 
 PAGE_SIZE = 1000
 CONTROL = "/_lab/"
+#: the hub answers below it too, as a repository manager does that mirrors it
+BELOW = re.compile(r"/artifactory/api/huggingfaceml/[^/]+(?=/)")
 CACHED = "/api/resolve-cache/models/"
 INFO = re.compile(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?")
 TREE = re.compile(r"/api/models/([^/]+/[^/]+)/tree/([^/]+)(?:/(.*))?")
@@ -58,9 +61,13 @@ class HubHandler(WebHandler):
     """One connection to the hub."""
 
     server: HubServer
+    prefix = ""
 
     def answer(self) -> None:
         """Find the route; percent-encoded names are decoded after the split at slashes."""
+        below = BELOW.match(self.path)
+        self.prefix = below[0] if below else ""
+        self.path = self.path.removeprefix(self.prefix)
         path = urlsplit(self.path).path
         if path.startswith(CONTROL):
             found = self.server.control.answer(
@@ -92,10 +99,15 @@ class HubHandler(WebHandler):
         return token if scheme.lower() == "bearer" and token else None
 
     def _refuse(
-        self, status: int, code: str | None, message: str, retry_after_s: int | None = None
+        self,
+        status: int,
+        code: str | None,
+        message: str,
+        retry_after_s: int | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         """An error the way the hub words it: clients read X-Error-Code."""
-        headers = [("X-Error-Message", message)]
+        headers = [("X-Error-Message", message), *(more or {}).items()]
         if code:
             headers.append(("X-Error-Code", code))
         if retry_after_s is not None:
@@ -113,7 +125,9 @@ class HubHandler(WebHandler):
             self.send_bytes(fault.page.encode(), "text/html; charset=utf-8")
         elif fault.status is not None:
             message = f"asked for by the test: {fault.status}"
-            self._refuse(fault.status, fault.error_code, message, fault.retry_after_s)
+            self._refuse(
+                fault.status, fault.error_code, message, fault.retry_after_s, fault.headers
+            )
         return fault.is_answer, fault
 
     def _known(self, repo: str, *, content: bool) -> Record | None:
@@ -171,7 +185,7 @@ class HubHandler(WebHandler):
 
     def _tree(self, repo: str, revision: str, folder: str) -> None:
         """`GET /api/models/<repo>/tree/<revision>[/<folder>]`, in pages linked by `next`."""
-        over, _ = self._meet("tree", repo)
+        over, fault = self._meet("tree", repo)
         snapshot = None if over else self._snapshot(repo, revision)
         if snapshot is None:
             return None
@@ -187,8 +201,19 @@ class HubHandler(WebHandler):
         if start + limit < len(entries):
             path = urlsplit(self.path).path
             following = f"recursive={str(recursive).lower()}&limit={limit}&cursor={start + limit}"
-            headers.append(("Link", f'<http://{self._host}{path}?{following}>; rel="next"'))
+            headers.append(("Link", self._next_link(f"{path}?{following}", fault)))
         return self.send_json(entries[start : start + limit], headers=headers)
+
+    def _next_link(self, path: str, fault: Fault) -> str:
+        words = (fault.headers or {}).get("Link", '<{url}>; rel="next"')
+        below = f"{self.prefix}{path}"
+        for place, value in (
+            ("{url}", f"http://{self._host}{below}"),
+            ("{below}", below),
+            ("{path}", path),
+        ):
+            words = words.replace(place, value)
+        return words
 
     def _refs(self, repo: str, _word: str) -> None:
         """`GET /api/models/<repo>/refs`."""
@@ -221,7 +246,9 @@ class HubHandler(WebHandler):
             location = storage_origin(self._host, self.server.storage_port) + signed
             headers += [("X-Linked-Size", str(file.size)), ("X-Linked-ETag", f'"{etag}"')]
             return self._redirect(HTTPStatus.FOUND, location, headers)
-        location = cached_path(repo, snapshot.commit, file, etag, changed=fault.changed)
+        location = self.prefix + cached_path(
+            repo, snapshot.commit, file, etag, changed=fault.changed
+        )
         headers.append(("ETag", f'"{etag}"'))
         return self._redirect(HTTPStatus.TEMPORARY_REDIRECT, location, headers)
 

@@ -95,7 +95,8 @@ class StorageHandler(WebHandler):
             retry = (
                 [] if fault.retry_after_s is None else [("Retry-After", str(fault.retry_after_s))]
             )
-            return self._refuse(fault.status, fault.error_code or "InternalError", retry)
+            headers = [*retry, *(fault.headers or {}).items()]
+            return self._refuse(fault.status, fault.error_code or "InternalError", headers)
         if fault.page is not None:
             return self.send_bytes(fault.page.encode(), "text/html")
         snapshot = self.server.history.snapshot(repo, query["commit"])

@@ -31,6 +31,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     tailnet,
     tailnet_keys,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models import authority
 
 
 class ActionModule(ActionBase):
@@ -45,6 +46,7 @@ class ActionModule(ActionBase):
             "candidates",
             "wired",
             "hub",
+            "ca_bundle",
             "shape",
             "on_battery",
             "account",
@@ -83,6 +85,9 @@ class ActionModule(ActionBase):
         no_key = tailnet_keys.objection(facts.tailnet, node) if facts.complete and is_mac else None
         problems += [no_key] if no_key else []
         warnings = tailnet.left_over(name, facts.tailscale, node)
+        ca_bundle = str(self._task.args.get("ca_bundle") or "")
+        if offer and ca_bundle:
+            problems += filter(None, [authority.objection(name, ca_bundle)])
         if offer and is_mac:
             shape = str(self._task.args.get("shape", "appliance"))
             problems += filter(

@@ -21,6 +21,7 @@ from typing import Any
 
 from ansible import constants
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.common.json import Direction, get_module_decoder
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -38,6 +39,8 @@ POLL_S = 1.0
 OUT_OF_SIGHT_S = 600.0
 LOOKS_GONE = 3  # in a row without a process and without a result: there will be none
 MARK = "--closet--"
+# "legacy" is the profile of all Python modules, in ansible-core 2.19 to 2.21
+RESULT_DECODER = get_module_decoder("legacy", Direction.MODULE_TO_CONTROLLER)
 
 # This file is first read by the process that owns the terminal; the workers have none.
 ON_TERMINAL = sys.stdout.isatty()
@@ -243,9 +246,13 @@ def ended(result: dict[str, Any], record: Record | None) -> dict[str, Any]:
 
 
 def read_result(text: str) -> dict[str, Any] | None:
-    """The module's result, once the job file holds it."""
+    """The module's result, once the job file holds it.
+
+    Warnings and errors in it are objects of ansible-core, and decoded as its own
+    `_execute_module` does; as plain JSON they would be shown as Python dictionaries.
+    """
     try:
-        found = json.loads(text)
+        found = json.loads(text, cls=RESULT_DECODER)
     except ValueError:
         return None
     return None if not isinstance(found, dict) or "started" in found else found

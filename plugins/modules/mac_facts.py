@@ -53,6 +53,11 @@ options:
         an earlier run recorded are not asked again. Without it those of the lineup count.
     type: str
     default: ""
+  ca_bundle:
+    description:
+      - File on the controller with a certificate authority for O(hub); a problem when it is none.
+    type: str
+    default: ""
   wired:
     description:
       - What the owner says of the wired limit, with the keys C(limit_mb), C(reserve_gb) (0 is

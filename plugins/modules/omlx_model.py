@@ -115,7 +115,13 @@ options:
     type: str
   proxy:
     description:
-      - Address of the proxy for the hub. Without it, the environment's (C(HTTPS_PROXY) and so on).
+      - Address of the proxy for the hub, with its scheme.
+      - Without it, the environment's is used (C(HTTPS_PROXY) and so on).
+    type: str
+  ca_certificates:
+    description:
+      - Certificates (PEM) of authorities that are trusted besides the public ones, for a company
+        that inspects TLS. Not for O(peers), nor for what omlx fetches itself.
     type: str
   peers:
     description:

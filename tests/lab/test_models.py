@@ -278,6 +278,7 @@ TROUBLES: dict[str, dict[str, Any]] = {
     "busy": {"status": 429, "retry_after_s": 1, "times": 2},
     "down": {"status": 503, "times": 2},
     "storage": {"route": "storage", "status": 500, "times": 2},
+    "denied": {"route": "storage", "status": 403, "error_code": "AccessDenied", "times": 1},
     "bursts": {"burst_bytes": 200_000, "pause_s": 0.2},
 }
 

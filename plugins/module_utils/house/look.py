@@ -19,13 +19,12 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     holders,
     obstacles,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.weights import weight_paths
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
 
 STATE = "/opt/closet/state"
 RECORD = f"{STATE}/serving.json"
 RUN = "/opt/closet/lock/run.json"
-# Weights as servers load them; what a repository holds besides is not memory.
-WEIGHTS = (".safetensors", ".bin", ".gguf")
 
 LOOK = r"""
 export PATH=/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C
@@ -256,11 +255,7 @@ def hub_sizes(lines: Iterable[str], models: Iterable[Mapping[str, Any]]) -> dict
 
 
 def _weights(files: Iterable[Mapping[str, Any]]) -> float:
-    sizes: dict[str, int] = dict.fromkeys(WEIGHTS, 0)
-    for file in files:
-        name, size = str(file.get("rfilename", "")), file.get("size")
-        for kind in WEIGHTS:
-            if name.endswith(kind) and isinstance(size, int):
-                sizes[kind] += size
-    # a repository that has its weights twice is served from the first kind
-    return next((sizes[kind] / 1e9 for kind in WEIGHTS if sizes[kind]), 0.0)
+    sizes = {str(file.get("rfilename", "")): file.get("size") for file in files}
+    weights = [sizes[path] for path in weight_paths(sizes)]
+    known = [size for size in weights if isinstance(size, int)]
+    return sum(known) / 1e9 if len(known) == len(weights) else 0.0

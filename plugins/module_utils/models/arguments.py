@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.models import authority
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import GB
+from ansible_collections.closet.inference.plugins.module_utils.models.proxies import check_proxy
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     ModelError,
     read_wants,
@@ -36,6 +38,7 @@ ARGUMENTS: dict[str, Any] = {
     "endpoint": {"type": "str", "default": "https://huggingface.co"},
     "token": {"type": "str", "no_log": True},
     "proxy": {"type": "str", "no_log": True},
+    "ca_certificates": {"type": "str"},
     "peers": {"type": "list", "elements": "str", "default": []},
     "server_url": {"type": "str"},
     "server_key": {"type": "str", "no_log": True},
@@ -57,6 +60,11 @@ ARGUMENTS: dict[str, Any] = {
 def read_request(params: Mapping[str, Any], check_mode: bool) -> Request:
     """Refuses what cannot be before anything is looked at."""
     _check_numbers(params)
+    if params["proxy"]:
+        check_proxy(params["proxy"])
+    wrong = authority.problem(params["ca_certificates"]) if params["ca_certificates"] else None
+    if wrong:
+        raise ModelError(f"ca_certificates (models_ca_bundle) names no authority: {wrong}.")
     store, serve_dir = Path(params["store"]).absolute(), Path(params["serve_dir"]).absolute()
     if store in (serve_dir, *serve_dir.parents) or serve_dir in store.parents:
         raise ModelError(f"store {store} and serve_dir {serve_dir} must not lie in each other.")

@@ -15,9 +15,8 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
     JOURNAL_SUFFIX,
     MANIFEST_NAME,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.store import (
-    part_path,
-)
+from ansible_collections.closet.inference.plugins.module_utils.models.steps import step
+from ansible_collections.closet.inference.plugins.module_utils.models.store import part_path
 
 
 def commit(folder: Path, plan: ModelPlan) -> None:
@@ -28,13 +27,16 @@ def commit(folder: Path, plan: ModelPlan) -> None:
     """
     remove_files(folder, plan.stale)
     if plan.fetch:
-        remove_file(folder / MANIFEST_NAME)
+        with step("the old record of a model was removed", folder / MANIFEST_NAME):
+            remove_file(folder / MANIFEST_NAME)
     for file in plan.fetch:
         final = folder / file.entry.path
-        if file.have is not Have.GOOD and part_path(final).exists():
-            part_path(final).replace(final)
+        with step("a file took its name", final):
+            if file.have is not Have.GOOD and part_path(final).exists():
+                part_path(final).replace(final)
     for parent in {(folder / file.entry.path).parent for file in plan.files or ()}:
-        sync_folder(parent)
+        with step("a folder was brought to the disk", parent):
+            sync_folder(parent)
     write_manifest(folder, plan.manifest())
     remove_files(folder, [file.entry.path + JOURNAL_SUFFIX for file in plan.files or ()])
 

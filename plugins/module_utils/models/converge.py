@@ -5,36 +5,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import contextlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ansible_collections.closet.inference.plugins.module_utils.models.commit import (
-    commit,
-    read_staged,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher
+from ansible_collections.closet.inference.plugins.module_utils.models.bring import bring_in
 from ansible_collections.closet.inference.plugins.module_utils.models.links import (
+    LinkPlan,
     Served,
     apply_links,
+    links_without,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
-    missing_shards,
     read_manifest,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
+    FOREGROUND_WAIT_S,
+    HubBusyError,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
-    ModelPlan,
     in_gb,
-    is_index,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.planner import (
     jobs_of,
     plan_host,
+    raise_flaws,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
 from ansible_collections.closet.inference.plugins.module_utils.models.remains import remove_files
 from ansible_collections.closet.inference.plugins.module_utils.models.removal import apply_removal
-from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.request import (
     HostPlan,
     Outcome,
@@ -42,7 +41,9 @@ from ansible_collections.closet.inference.plugins.module_utils.models.request im
     Tools,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
+    check_way,
     explain_os_error,
+    free_bytes,
     progress_file,
     store_lock,
 )
@@ -52,40 +53,91 @@ def converge(request: Request, tools: Tools) -> Outcome:
     """Make the store and the served folder be what the request says, or say why not."""
     try:
         if request.check_mode:
-            return _outcome(request, plan_host(request, tools), {})
-        return _converge_locked(request, tools)
+            plan = plan_host(request, tools)
+            raise_flaws(plan.flaws, bool(plan.models))
+            return _outcome(request, plan, {})
+        return _converge_patiently(request, tools)
     except OSError as error:
         raise explain_os_error(
             error, "the models were brought up to date", request.store
         ) from error
 
 
-def _converge_locked(request: Request, tools: Tools) -> Outcome:
+def _converge_patiently(request: Request, tools: Tools) -> Outcome:
+    """A long wait for the hub is shown; where nothing can be shown, it is left to the pull."""
+    progress = Progress(_progress_path(request), tools.wall, tools.clock)
+
+    def heard(seconds: float, what: str) -> None:
+        with contextlib.suppress(OSError):  # of a first run: the record lies in the store
+            request.store.mkdir(parents=True, exist_ok=True)
+        progress.waits(seconds, what)
+
+    if request.fetch:
+        tools.patience.heard = heard
+        return _converge_locked(request, tools, progress)
+    tools.patience.longest_s = FOREGROUND_WAIT_S
+    try:
+        return _converge_locked(request, tools, progress)
+    except HubBusyError:
+        nothing = HostPlan((), LinkPlan((), ()), Served({}), free_bytes(request.store))
+        return Outcome(nothing, {}, {}, pending=True)
+
+
+def _plan(request: Request, tools: Tools, progress: Progress) -> HostPlan:
+    try:
+        return plan_host(request, tools)
+    finally:
+        if progress.waited:
+            progress.enter("planned")
+            if request.progress_path is None:
+                _progress_path(request).unlink(missing_ok=True)
+
+
+def _converge_locked(request: Request, tools: Tools, progress: Progress) -> Outcome:
+    check_way(request.store)
     if not request.store.exists():
-        plan = plan_host(request, tools)  # refuses before the store is made
+        plan = _plan(request, tools, progress)  # refuses before the store is made
         if request.absent:
             return _outcome(request, plan, {})
-        request.store.mkdir(parents=True)
+        if not plan.models:
+            raise_flaws(plan.flaws, others=False)
+        request.store.mkdir(parents=True, exist_ok=True)
     with store_lock(request.store, tools.sleep):
-        plan = plan_host(request, tools)
+        plan = _plan(request, tools, progress)
         outcome = _outcome(request, plan, {})
         if not request.fetch and any(jobs_of(request, model) for model in plan.models):
             _progress_path(request).unlink(missing_ok=True)  # of a run that was killed
-            return replace(outcome, pending=True)
+            flaws = plan.flaws.values()  # the pull itself will end with them
+            return replace(outcome, pending=True, warnings=(*outcome.warnings, *flaws))
         if not plan.changes:
+            raise_flaws(plan.flaws, bool(plan.models))
             return outcome
-        fetched = _apply(request, plan, tools)
-        return replace(outcome, fetched=fetched, from_peers=tools.peers.lent)
+        done = _apply(request, plan, tools)
+        return replace(
+            outcome,
+            fetched=done.fetched,
+            from_peers=tools.peers.lent,
+            warnings=(*outcome.warnings, *done.warnings),
+        )
 
 
 def _progress_path(request: Request) -> Path:
     return request.progress_path or progress_file(request.store)
 
 
-def _apply(request: Request, plan: HostPlan, tools: Tools) -> dict[str, int]:
+@dataclass(frozen=True)
+class Applied:
+    """Bytes that came over the network by served name, and what to warn of."""
+
+    fetched: dict[str, int]
+    warnings: tuple[str, ...]
+
+
+def _apply(request: Request, plan: HostPlan, tools: Tools) -> Applied:
     path = _progress_path(request)
     works = any(model.incomplete for model in plan.models)
     progress = Progress(path if works else None, tools.wall, tools.clock)
+    tools.patience.heard = progress.waits
     progress.begin(plan.models)
     apply_removal(plan.removal, request.store, request.serve_dir)
     remove_files(Path("/"), [name for name, _size in plan.remains])
@@ -93,58 +145,18 @@ def _apply(request: Request, plan: HostPlan, tools: Tools) -> dict[str, int]:
         folder = request.store / model.want.repo
         remove_files(folder, [name for name, _size in model.leftovers])
     try:
-        _bring_in(request, plan.models, tools, progress)
-        apply_links(plan.links, request.serve_dir, request.store)
+        found = bring_in(request, plan.models, tools, progress)
+        links = links_without(plan.links, found.flaws)
+        apply_links(links, request.serve_dir, request.store)
+        raise_flaws({**plan.flaws, **found.flaws}, len(plan.models) > len(found.flaws))
     except BaseException:
         progress.enter("failed")
         raise
     progress.enter("done")
     if request.progress_path is None:
         path.unlink(missing_ok=True)
-    return {model.want.name: progress.fetched(model.want.name) for model in plan.models}
-
-
-def _bring_in(
-    request: Request, models: Sequence[ModelPlan], tools: Tools, progress: Progress
-) -> None:
-    """Shard indexes of all models first: they tell whether a repository is whole."""
-    jobs = {model: jobs_of(request, model) for model in models}
-    if not any(jobs.values()):
-        _finish(request, models)
-        return
-    hub = tools.carry()
-    try:
-        fetcher = Fetcher(hub, request.connections, progress, tools.peers)
-        fetcher.fetch([job for some in jobs.values() for job in some if is_index(job.entry.path)])
-        for model in models:
-            if model.incomplete:
-                _check_shards(request, model)
-        for model, some in jobs.items():
-            fetcher.fetch([job for job in some if not is_index(job.entry.path)])
-            _finish(request, [model])
-    finally:
-        hub.close()
-
-
-def _finish(request: Request, models: Sequence[ModelPlan]) -> None:
-    for model in models:
-        if model.incomplete:
-            _check_shards(request, model)
-        if model.incomplete or model.record:
-            commit(request.store / model.want.repo, model)
-
-
-def _check_shards(request: Request, model: ModelPlan) -> None:
-    folder = request.store / model.want.repo
-    paths = [file.entry.path for file in model.files or ()]
-    for path in filter(is_index, paths):
-        lacking = missing_shards(read_staged(folder / path), path, paths)
-        if lacking:
-            raise ModelError(
-                f"model {model.want.title}: {path} names {lacking[0]}"
-                f"{f' and {len(lacking) - 1} more' if len(lacking) > 1 else ''}, which the "
-                "repository does not hold; whoever published it has to complete it."
-            )
+    fetched = {model.want.name: progress.fetched(model.want.name) for model in plan.models}
+    return Applied(fetched, tuple(found.warnings))
 
 
 def _outcome(request: Request, plan: HostPlan, fetched: dict[str, int]) -> Outcome:

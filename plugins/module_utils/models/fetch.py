@@ -38,7 +38,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.patience i
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peer, Peers
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
-from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    FlawError,
+    ModelError,
+)
 
 MOST_WRONG_HASHES = 2
 MOST_IGNORED_RANGES = 5
@@ -195,9 +198,9 @@ class FilePull:
                 raise self._wrong_content()
         self._cut()
 
-    def _wrong_content(self) -> ModelError:
+    def _wrong_content(self) -> FlawError:
         job = self.job
-        return ModelError(
+        return FlawError(
             f"{job.entry.path} of {job.repo}@{job.revision}: {job.entry.size} bytes came from "
             f"{self.hub.endpoint} twice, and twice they were not the ones it lists "
             f"({job.entry.algorithm} {job.entry.digest}). The bytes were thrown away; a cache or "

@@ -26,11 +26,14 @@ from ansible_collections.closet.inference.plugins.module_utils.models.patience i
     MOST_TRIES,
     Backoff,
     HubTroubleError,
+    HubUnreachableError,
+    Patience,
     Sleep,
-    read_retry_after,
+    read_wait,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.refused import Refused
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    FlawError,
     ModelError,
     check_tree_path,
     is_commit,
@@ -41,11 +44,13 @@ from ansible_collections.closet.inference.plugins.module_utils.models.transport 
     TransportError,
     read_all,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.web_link import next_target
 
+API = "/api/models/"
+BUSY = frozenset({408, 425, 429})
 MOST_PAGES = 1000
 QUESTION_TRIES = 5  # nothing is at stake yet: say soon that a hub cannot be reached
-NEXT_PAGE = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
-HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -75,18 +80,21 @@ class Hub:
         transport: Transport,
         sleep: Sleep,
         tries: int = MOST_TRIES,
+        patience: Patience | None = None,
     ) -> None:
         parts = urlsplit(endpoint)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
+        bare = parts.netloc and "@" not in parts.netloc and not parts.query and not parts.fragment
+        if parts.scheme not in {"http", "https"} or not bare:
             raise ModelError(
-                "the hub's endpoint must be an http:// or https:// address without a user in it; "
-                "credentials belong in token."
+                "the hub's endpoint must be an http:// or https:// address without a user, '?' or "
+                "'#' in it; credentials belong in token."
             )
         self.endpoint = endpoint.rstrip("/")
         self._token = token
         self._transport = transport
         self.sleep = sleep
         self._tries = tries
+        self._patience = patience
         self._commits: dict[tuple[str, str], str] = {}
         self._trees: dict[tuple[str, str], tuple[FileEntry, ...]] = {}
 
@@ -94,7 +102,7 @@ class Hub:
         self._transport.close()
 
     def backoff(self, sleep: Sleep | None = None) -> Backoff:
-        return Backoff(sleep or self.sleep, self._tries)
+        return Backoff(sleep or self.sleep, self._tries, self._patience)
 
     def resolve(self, repo: str, revision: str) -> str:
         """The commit that a branch, tag or commit stands for; asked once in a run."""
@@ -104,7 +112,7 @@ class Hub:
         return known
 
     def _resolve(self, repo: str, revision: str) -> str:
-        url = f"{self.endpoint}/api/models/{repo}/revision/{quote(revision, safe='')}"
+        url = f"{self.endpoint}{API}{repo}/revision/{quote(revision, safe='')}"
         answer, _reply = self._json(url, f"{repo}@{revision}")
         sha = answer.get("sha") if isinstance(answer, dict) else None
         if not isinstance(sha, str) or not is_commit(sha):
@@ -120,18 +128,24 @@ class Hub:
 
     def _tree(self, repo: str, sha: str) -> tuple[FileEntry, ...]:
         what = f"{repo}@{sha}"
-        url: str | None = f"{self.endpoint}/api/models/{repo}/tree/{sha}?recursive=true"
-        entries: list[FileEntry] = []
-        for _page in range(MOST_PAGES):
-            if url is None:
-                return tuple(entries)
+        url: str | None = f"{self.endpoint}{API}{repo}/tree/{sha}?recursive=true"
+        entries: dict[FileEntry, None] = {}  # in order; pages of a list that grew overlap
+        seen: set[str] = set()
+        while url is not None:
+            if len(seen) == MOST_PAGES:
+                raise ModelError(
+                    f"{what} at {self.endpoint} lists more than {MOST_PAGES} pages of files."
+                )
+            if url in seen:
+                raise self._bad_link(url, "it leads back to a page that was read already")
+            seen.add(url)
             answer, reply = self._json(url, what)
             if not isinstance(answer, list):
                 raise self._not_a_hub(url, "the answer is no list of files")
             files = [item for item in answer if _is_file(item)]
-            entries.extend(self._read_entry(url, repo, item) for item in files)
+            entries.update((self._read_entry(url, repo, item), None) for item in files)
             url = self._next_page(url, reply.headers.get("link", ""))
-        raise ModelError(f"{what} at {self.endpoint} lists more than {MOST_PAGES} pages of files.")
+        return tuple(entries)
 
     def open(self, repo: str, sha: str, entry: FileEntry, start: int, end: int) -> Body:
         """Bytes [start, end) of a file, or from its first byte when the hub knows no ranges.
@@ -155,8 +169,8 @@ class Hub:
             raise HubTroubleError(
                 f"{entry.path} of {what} came compressed, which nobody asked {self.endpoint} for."
             )
-        named = _named_content(reply)
-        if named and len(named) == len(entry.digest) and named != entry.digest:
+        named = _named_content(reply, entry)
+        if named is not None and named != entry.digest:
             raise HubTroubleError(
                 f"{entry.path} of {what}: {self.endpoint} offers other content than it lists "
                 f"({named[:12]}… instead of {entry.digest[:12]}…)."
@@ -185,7 +199,7 @@ class Hub:
         return Body(reply, start, min(int(match[2]) + 1, end))
 
     def _json(self, url: str, what: str) -> tuple[Any, Reply]:
-        backoff = Backoff(self.sleep, min(self._tries, QUESTION_TRIES))
+        backoff = Backoff(self.sleep, min(self._tries, QUESTION_TRIES), self._patience)
         while True:
             try:
                 return self._json_once(url, what)
@@ -213,44 +227,83 @@ class Hub:
         try:
             return self._transport.get(url, headers)
         except TransportError as error:
-            raise HubTroubleError(
-                f"{self.endpoint} was not reached: {error}.", no_route=True
-            ) from error
+            sentence = f"{self.endpoint} was not reached: {error}."
+            if error.lasting:
+                raise HubUnreachableError(sentence) from error
+            raise HubTroubleError(sentence, no_route=True) from error
 
     def _check_status(self, reply: Reply, what: str, path: str | None) -> None:
         if reply.status in {200, 206}:
             return
-        if reply.status in {408, 425, 429} or reply.status >= 500:
-            raise HubTroubleError(
-                f"{self.endpoint} answered {reply.status} for {path or what}.",
-                read_retry_after(reply.headers.get("retry-after")),
-            )
+        if not self._is_of_the_hub(reply):
+            raise self._refused_elsewhere(reply, path or what)
+        if reply.status in BUSY or reply.status >= 500:
+            raise self._busy(reply, path or what)
         repo, _at, revision = what.partition("@")
         code = reply.headers.get("x-error-code", "")
         with_token = bool(self._token)
         public = reply.status == 401 and with_token and self._is_public(repo)
         refused = Refused(self.endpoint, with_token, repo, revision, path, public)
-        raise ModelError(refused.sentence(reply.status, code))
+        lacks_file = path is not None and (reply.status == 404 or code == "EntryNotFound")
+        kind = FlawError if lacks_file else ModelError
+        raise kind(refused.sentence(reply.status, code))
+
+    def _is_of_the_hub(self, reply: Reply) -> bool:
+        """Whether the endpoint answered itself, or a hub that it redirects all questions to.
+
+        Only a hub sends X-Error-Code. An endpoint that leads from http to https stays itself.
+        """
+        ours, theirs = urlsplit(self.endpoint), urlsplit(reply.url)
+        upgraded = (ours.scheme, theirs.scheme) == ("http", "https")
+        same_host = ours.hostname == theirs.hostname
+        return (
+            _origin(reply.url) == _origin(self.endpoint)
+            or (upgraded and same_host and theirs.port in {None, 443})
+            or "x-error-code" in reply.headers
+        )
+
+    def _refused_elsewhere(self, reply: Reply, what: str) -> HubTroubleError:
+        """An address that the hub signed for another origin may expire: the next try has a new one.
+
+        It says nothing of the model's terms, so it must not be read as the hub's own refusal.
+        """
+        origin = "://".join(_origin(reply.url))
+        sentence = (
+            f"{origin}, to which {self.endpoint} redirects, answered {reply.status} for {what}."
+        )
+        if reply.status not in BUSY and reply.status < 500:
+            sentence += " Is this host's clock right, and does a firewall or proxy let it pass?"
+        return HubTroubleError(sentence, read_wait(reply.headers), waits_for=origin)
+
+    def _busy(self, reply: Reply, what: str) -> HubTroubleError:
+        sentence = f"{self.endpoint} answered {reply.status} for {what}."
+        waits_for = self.endpoint
+        if reply.status == 429:
+            sentence = f"{self.endpoint} allows no more requests for now (429 for {what})."
+            waits_for = f"the rate limit of {self.endpoint}"
+            if not self._token:
+                sentence += " It allows more to an account: set models_token to an access token."
+                waits_for += " (models_token would raise it)"
+        return HubTroubleError(sentence, read_wait(reply.headers), waits_for=waits_for)
 
     def _is_public(self, repo: str) -> bool:
         """Whether a refused token is the only thing in the way."""
         try:
-            reply = self._transport.get(f"{self.endpoint}/api/models/{repo}", {})
+            reply = self._transport.get(f"{self.endpoint}{API}{repo}", {})
             with contextlib.closing(reply):
                 return reply.status == 200 and not json.loads(read_all(reply)).get("gated")
         except (TransportError, ModelError, ValueError, AttributeError):
             return False
 
     def _next_page(self, url: str, link: str) -> str | None:
-        match = NEXT_PAGE.search(link)
-        if match is None:
-            return None
-        target: str = urljoin(url, match[1])
-        if _origin(target) == _origin(self.endpoint):
-            return target
-        # a cache on the LAN may pass on the original's own address: stay with the cache
-        parts = urlsplit(target)
-        return f"{self.endpoint}{parts.path}?{parts.query}"
+        try:
+            written = next_target(link)
+            if written is None:
+                return None
+            question = api_question(url, written)
+        except ValueError as error:  # LinkError, or no address at all
+            raise self._bad_link(url, str(error)) from None
+        return f"{self.endpoint}{question}"
 
     def _read_entry(self, url: str, repo: str, item: Mapping[str, Any]) -> FileEntry:
         lfs = item.get("lfs")
@@ -267,6 +320,14 @@ class Hub:
         check_tree_path(repo, entry.path)
         return entry
 
+    def _bad_link(self, url: str, reason: str) -> ModelError:
+        """The rest of the list is unknown, and a model of half its files must not look whole."""
+        return ModelError(
+            f"{self.endpoint} lists files in pages, and its link to the next page cannot be used: "
+            f"{reason} (header Link of GET {urlsplit(url).path}). Nothing was fetched. Set "
+            "models_endpoint to another mirror or to the hub, and tell the mirror's operator."
+        )
+
     def _not_a_hub(self, url: str, reason: str) -> ModelError:
         return ModelError(
             f"{self.endpoint} is not a model hub: {reason} (GET {urlsplit(url).path}). Check "
@@ -274,15 +335,31 @@ class Hub:
         )
 
 
+def api_question(url: str, link: str) -> str:
+    """Path and query of a link in the answer to `url`, from the API's own path on.
+
+    What stands before it is another's: a cache passes on the original's address, and a server
+    below a prefix may know its prefix or not.
+    """
+    target = urlsplit(urljoin(url, link))
+    _before, api, question = target.path.rpartition(API)
+    if not api:
+        raise ValueError(f"{link!r} does not lead to {API}…")
+    return f"{API}{question}{'?' if target.query else ''}{target.query}"
+
+
 def _is_file(item: Any) -> bool:
     return isinstance(item, dict) and item.get("type") == "file"
 
 
-def _named_content(reply: Reply) -> str | None:
-    """The hash by which the hub itself calls what it sends; storage behind it may say anything."""
-    etag = reply.first_headers.get("x-linked-etag") or reply.first_headers.get("etag") or ""
-    bare: str = etag.strip('"')
-    return bare if HASH.fullmatch(bare) else None
+def _named_content(reply: Reply, entry: FileEntry) -> str | None:
+    """The sha256 by which the hub names a big file where it redirects to it.
+
+    Only that header is the hub's own word. An ETag is whatever a server, cache or mirror makes it,
+    also 40 or 64 hexadecimal digits that are no hash of the content: the bytes themselves decide.
+    """
+    named = reply.first_headers.get("x-linked-etag", "").strip().removeprefix("W/").strip('"')
+    return named if entry.algorithm == SHA256 and SHA256_HEX.fullmatch(named) else None
 
 
 def fits(reply: Reply, sent: re.Match[str], start: int) -> bool:
@@ -293,5 +370,8 @@ def fits(reply: Reply, sent: re.Match[str], start: int) -> bool:
 
 
 def _origin(url: str) -> tuple[str, str]:
+    """Scheme, and host with port where it is not the scheme's own."""
     parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+    host = (parts.netloc.rpartition("@")[2]).lower()
+    default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return parts.scheme, host[: -len(default)] if default and host.endswith(default) else host

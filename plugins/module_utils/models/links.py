@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
     ModelError,
     ModelWant,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.steps import step
 
 TEMPORARY_PREFIX = ".closet-link."
 
@@ -116,18 +117,28 @@ def plan_links(wants: Sequence[ModelWant], served: Served, serve_dir: str) -> Li
     return LinkPlan(make, (*stale, *served.remains))
 
 
+def links_without(plan: LinkPlan, names: Container[str]) -> LinkPlan:
+    """The same for all but some models, whose links stay as they are."""
+    return LinkPlan(tuple(each for each in plan.make if each[0] not in names), plan.remove)
+
+
 def apply_links(plan: LinkPlan, serve_dir: Path, store: Path) -> None:
     """Each name changes in one step; a link is never missing in between."""
     if not plan.changes:
         return
-    serve_dir.mkdir(parents=True, exist_ok=True)
-    for name in plan.remove:
-        with contextlib.suppress(FileNotFoundError):
-            (serve_dir / name).unlink()
-    for name, repo in plan.make:
-        temporary = serve_dir / f"{TEMPORARY_PREFIX}{name}"
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        temporary.symlink_to(store / repo)
-        temporary.replace(serve_dir / name)
-    sync_folder(serve_dir)
+    with step("the folder of served names was written", serve_dir):
+        serve_dir.mkdir(parents=True, exist_ok=True)
+        for name in plan.remove:
+            _remove_link(serve_dir / name)
+        for name, repo in plan.make:
+            temporary = serve_dir / f"{TEMPORARY_PREFIX}{name}"
+            _remove_link(temporary)
+            with step("a model was linked under its served name", serve_dir / name):
+                temporary.symlink_to(store / repo)
+                temporary.replace(serve_dir / name)
+        sync_folder(serve_dir)
+
+
+def _remove_link(path: Path) -> None:
+    with step("a link was removed", path), contextlib.suppress(FileNotFoundError):
+        path.unlink()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
     check_tree_path,
     is_commit,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.steps import step
+from ansible_collections.closet.inference.plugins.module_utils.models.weights import is_whole
 
 VERSION = 1
 SHA256 = "sha256"
@@ -92,6 +94,8 @@ def parse_manifest(text: bytes) -> Manifest | None:
         if record["version"] != VERSION or not is_commit(record["revision"]):
             return None
         files = tuple(_parse_entry(record["repo"], item) for item in record["files"])
+        if not is_whole([entry.path for entry in files]):
+            return None  # of a list of files that ended early: the hub is asked again
         return Manifest(str(record["repo"]), str(record["requested"]), record["revision"], files)
     except (ValueError, KeyError, TypeError, ModelError):
         return None
@@ -107,18 +111,22 @@ def _parse_entry(repo: str, item: Mapping[str, Any]) -> FileEntry:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    try:
-        return parse_manifest(read_linked(folder / MANIFEST_NAME))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    path = folder / MANIFEST_NAME
+    with step("the record of a model was read", path):
+        try:
+            return parse_manifest(read_linked(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    write_atomic(folder / MANIFEST_NAME, format_manifest(manifest))
+    path = folder / MANIFEST_NAME
+    with step("the record of a model was written", path):
+        write_atomic(path, format_manifest(manifest))
 
 
-def missing_shards(index: bytes, index_path: str, paths: Sequence[str]) -> tuple[str, ...]:
-    """Shards that a `*.safetensors.index.json` names and `paths` lacks."""
+def named_shards(index: bytes, index_path: str) -> frozenset[str]:
+    """Paths of the shards that a `*.safetensors.index.json` names."""
     try:
         weight_map = json.loads(index)["weight_map"]
         named = {str(shard) for shard in weight_map.values()}
@@ -126,4 +134,4 @@ def missing_shards(index: bytes, index_path: str, paths: Sequence[str]) -> tuple
         raise ModelError(f"{index_path} is not a safetensors index: no weight_map in it.") from None
     folder = index_path.rpartition("/")[0]
     prefix = f"{folder}/" if folder else ""
-    return tuple(sorted(f"{prefix}{shard}" for shard in named if f"{prefix}{shard}" not in paths))
+    return frozenset(f"{prefix}{shard}" for shard in named)

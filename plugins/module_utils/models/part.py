@@ -26,6 +26,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.journal im
     verified_line,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import FileEntry
+from ansible_collections.closet.inference.plugins.module_utils.models.steps import step
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     journal_path,
     part_path,
@@ -33,6 +34,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.store impo
 )
 
 READ_BACK_BYTES = 256 << 10  # small enough to be still in the processor's cache when hashed
+WRITING = "a download was written"
 HASH_AHEAD = 2  # bytes hashed per byte written, so that a backlog shrinks while bytes come in
 
 
@@ -49,6 +51,7 @@ class Part:
     def __init__(self, final: Path, entry: FileEntry) -> None:
         self.entry = entry
         self.final = final
+        self._path = part_path(final)
         self.generation = 0
         self._have: tuple[Span, ...] = ()
         self._lock = threading.Lock()
@@ -64,16 +67,20 @@ class Part:
 
     def open(self) -> None:
         """Create the part, or take up one that an earlier run left, checking its bytes."""
-        self.final.parent.mkdir(parents=True, exist_ok=True)
+        with step("a folder of a model was made", self.final.parent):
+            self.final.parent.mkdir(parents=True, exist_ok=True)
         journal = read_journal(self.final, self.entry)
         usable = journal is not None and not journal.verified
         flags = os.O_RDWR | os.O_CREAT | (0 if usable else os.O_TRUNC)
-        self._part = os.open(part_path(self.final), flags, 0o644)
+        with step("a download was begun", self._path):
+            self._part = os.open(self._path, flags, 0o644)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (0 if usable else os.O_TRUNC)
-        self._journal = os.open(journal_path(self.final), flags, 0o644)
-        if journal is None or not usable:
-            os.write(self._journal, header_line(self.entry))
-            return
+        path = journal_path(self.final)
+        with step("the journal of a download was begun", path):
+            self._journal = os.open(path, flags, 0o644)
+            if journal is None or not usable:
+                os.write(self._journal, header_line(self.entry))
+                return
         for piece in sorted(journal.pieces, key=lambda piece: piece.offset):
             if self._believe(piece):
                 self._have = merge([*self._have, Span(piece.offset, piece.end)])
@@ -106,7 +113,7 @@ class Part:
             return gaps(self.entry.size, self._have)
 
     def write(self, generation: int, offset: int, data: memoryview) -> None:
-        with self._writer(generation):
+        with self._writer(generation), step(WRITING, self._path):
             _write_at(self._part, data, offset)
             proof = self._hash_if_next(generation, offset, data)
             piece = Piece(offset, len(data), proof_alone(data) if proof is None else proof)
@@ -133,7 +140,7 @@ class Part:
 
     def sync(self) -> None:
         """What was written is there after a power cut too. Called beside the writers."""
-        with self._sync_lock:
+        with self._sync_lock, step("a download was brought to the disk", self._path):
             with self._lock:
                 unsynced, self._unsynced = self._unsynced, 0
             if unsynced and self._part >= 0:
@@ -142,7 +149,7 @@ class Part:
 
     def start_over(self, generation: int) -> int:
         """Forget every byte; returns the new generation."""
-        with self._hash_lock, self._lock:
+        with self._hash_lock, self._lock, step(WRITING, self._path):
             if generation != self.generation:
                 raise SupersededError
             self.generation += 1  # first: from now on no old byte is written any more
@@ -157,7 +164,7 @@ class Part:
 
     def verify(self) -> bool:
         """Whether the whole file is what it should be; if so, that is on record for good."""
-        with self._hash_lock:
+        with self._hash_lock, step("a download was proven", self._path):
             self._hash_some(self.entry.size)
             if self._hashed != self.entry.size or self._hasher.hexdigest() != self.entry.digest:
                 return False

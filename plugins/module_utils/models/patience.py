@@ -6,42 +6,95 @@
 from __future__ import annotations
 
 import email.utils
+import math
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Optional
 
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 
-LONGEST_WAIT_S = 300.0
+LONGEST_WAIT_S = 3600.0  # a window of a rate limit is waited for as a whole
+ASK_AGAIN_S = 300.0  # where a hub asks for more than that
 DELAYS_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
 MOST_TRIES = len(DELAYS_S) + 1
+FOREGROUND_WAIT_S = 30.0  # what a run may be silent for
+STEP_S = 5.0  # between two words about one wait
+
+# RFC 9651: a member of a list, whose strings may hold commas, and one parameter of it
+MEMBER = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",])+')
+PARAMETER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)\s*=\s*(\d{1,15})\s*", re.IGNORECASE)
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 Sleep = Callable[[float], None]
+Heard = Optional[Callable[[float, str], None]]
+"""Is told how many seconds are left of a wait, and what is waited for; 0 when it is over."""
 
 
 class HubTroubleError(Exception):
     """A failure worth another try. `wait_s` is what the hub asked for, if it did.
 
     `no_route`: the hub could not be reached at all, as opposed to having answered badly.
+    `waits_for`: what a wait is for, in a few words.
     """
 
     def __init__(
-        self, sentence: str, wait_s: float | None = None, *, no_route: bool = False
+        self,
+        sentence: str,
+        wait_s: float | None = None,
+        *,
+        no_route: bool = False,
+        waits_for: str = "",
     ) -> None:
         super().__init__(sentence)
         self.wait_s = wait_s
         self.no_route = no_route
+        self.waits_for = waits_for or "the hub"
 
 
 class HubUnreachableError(ModelError):
     """The hub did not answer in all of our tries."""
 
 
+class HubBusyError(ModelError):
+    """The hub asks for a wait that is too long for where we are."""
+
+
+class Patience:
+    """How long a run may wait, and who hears of it. One for all hubs of the run."""
+
+    def __init__(self) -> None:
+        self.longest_s = math.inf
+        self.heard: Heard = None
+
+    def wait(self, sleep: Sleep, trouble: HubTroubleError, seconds: float) -> None:
+        """Sleep; long waits in steps, so that it can be seen how much is left."""
+        if seconds > self.longest_s:
+            raise HubBusyError(f"{trouble} It asks to wait {seconds:.0f} s.")
+        if seconds <= FOREGROUND_WAIT_S:
+            sleep(seconds)
+            return
+        left = seconds
+        while left > 0:
+            self._tell(left, trouble.waits_for)
+            sleep(min(left, STEP_S))
+            left -= STEP_S
+        self._tell(0.0, "")
+
+    def _tell(self, seconds: float, what: str) -> None:
+        if self.heard is not None:
+            self.heard(seconds, what)
+
+
 class Backoff:
     """Counts failures in a row; sleeps between them; gives up with the last one's sentence."""
 
-    def __init__(self, sleep: Sleep, tries: int = MOST_TRIES) -> None:
+    def __init__(
+        self, sleep: Sleep, tries: int = MOST_TRIES, patience: Patience | None = None
+    ) -> None:
         self._sleep = sleep
         self._tries = tries
+        self._patience = patience or Patience()
         self._failures = 0
 
     def progressed(self) -> None:
@@ -52,11 +105,25 @@ class Backoff:
         if self._failures >= self._tries:
             kind = HubUnreachableError if trouble.no_route else ModelError
             times = f"{self._failures} times in a row" if self._failures > 1 else "once"
-            raise kind(f"{trouble} Tried {times}; run again to go on from here.")
+            asked = f" It asks to wait {trouble.wait_s:.0f} s." if trouble.wait_s else ""
+            raise kind(f"{trouble}{asked} Tried {times}; run again to go on from here.")
+        seconds = DELAYS_S[min(self._failures, len(DELAYS_S)) - 1]
         if trouble.wait_s is not None:
-            self._sleep(min(trouble.wait_s, LONGEST_WAIT_S))
-        else:
-            self._sleep(DELAYS_S[min(self._failures, len(DELAYS_S)) - 1])
+            seconds = trouble.wait_s if trouble.wait_s <= LONGEST_WAIT_S else ASK_AGAIN_S
+        self._patience.wait(self._sleep, trouble, seconds)
+
+
+def read_wait(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
+    """Seconds that an answer asks to wait. Retry-After goes before a rate limit, as its draft says.
+
+    `headers` are named in lower case.
+    """
+    wait = read_retry_after(headers.get("retry-after"), now)
+    if wait is None:
+        wait = read_rate_limit(headers.get("ratelimit", ""))
+    if wait is None and headers.get("ratelimit-reset", "").strip().isdecimal():
+        wait = float(headers["ratelimit-reset"])
+    return wait
 
 
 def read_retry_after(value: str | None, now: Callable[[], float] = time.time) -> float | None:
@@ -64,10 +131,36 @@ def read_retry_after(value: str | None, now: Callable[[], float] = time.time) ->
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         pass
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now())
     except (TypeError, ValueError):
         return None
+
+
+def read_rate_limit(value: str) -> float | None:
+    """Seconds until the windows that are used up begin anew; None when that is not said.
+
+    `"api";r=0;t=187` is the list of draft-ietf-httpapi-ratelimit-headers since its revision 08,
+    `limit=500, remaining=0, reset=187` what it was before.
+    """
+    windows: list[tuple[int, int]] = []
+    older: dict[str, int] = {}
+    for member in MEMBER.findall(value):
+        found = _numbers(member)
+        if "t" in found:
+            windows.append((found.get("r", 0), found["t"]))
+        older.update(found)
+    if not windows and "reset" in older:
+        windows.append((older.get("remaining", 0), older["reset"]))
+    used_up = [seconds for left, seconds in windows if left == 0]
+    return float(max(used_up or [seconds for _left, seconds in windows], default=0)) or None
+
+
+def _numbers(member: str) -> dict[str, int]:
+    parts = STRING.sub("", member).split(";")
+    matches = (PARAMETER.fullmatch(part) for part in parts)
+    return {match[1].lower(): int(match[2]) for match in matches if match}

@@ -5,24 +5,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 
+from ansible_collections.closet.inference.plugins.module_utils.models.folding import (
+    FoldedTree,
+    fold,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
     FileEntry,
     Manifest,
+    named_shards,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    JOURNAL_SUFFIX,
+    LONGEST_NAME,
+    FlawError,
     ModelError,
     ModelWant,
     is_commit,
+    is_too_long,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.weights import (
+    is_for_people,
+    missing_by_name,
+    model_paths,
+    weight_paths,
 )
 
-# what omlx's own downloader leaves out when a repository has safetensors (omlx hf_downloader.py)
-NOT_SERVED = ("*.bin", "original/*", "consolidated.*.pth")
-NEVER_SERVED = (".gitattributes",)
 INDEX_PATTERN = "*.safetensors.index.json"
 GB = 1000**3
 
@@ -128,20 +140,80 @@ def next_step(want: ModelWant, have: ModelState, follow: bool) -> Step:
 
 def choose_files(want: ModelWant, tree: Sequence[FileEntry]) -> tuple[FileEntry, ...]:
     """The files of a repository that a server reads."""
-    has_safetensors = any(entry.path.endswith(".safetensors") for entry in tree)
-    left_out = NEVER_SERVED + (NOT_SERVED if has_safetensors else ())
-    chosen = tuple(entry for entry in tree if not _matches(entry.path, left_out))
-    if not chosen:
-        raise ModelError(f"model {want.title}: the repository holds no files.")
-    seen: dict[str, str] = {}
-    for entry in chosen:
-        twin = seen.setdefault(entry.path.casefold(), entry.path)
-        if twin != entry.path:
-            raise ModelError(
-                f"model {want.title}: {twin} and {entry.path} differ only in case, and a Mac's "
-                "disk keeps one of them."
+    if not tree:
+        raise FlawError(f"model {want.title}: the repository holds no files.")
+    _check_whole(want, [entry.path for entry in tree])
+    own = _without_twins(want, model_paths(entry.path for entry in tree))
+    return tuple(entry for entry in tree if entry.path in own)
+
+
+def _without_twins(want: ModelWant, paths: Iterable[str]) -> frozenset[str]:
+    """What fits together on a Mac's disk; files that a server reads go first, and may not clash."""
+    tree, kept = FoldedTree(), set()
+    for path in sorted(paths, key=lambda each: (is_for_people(each), each)):
+        if is_too_long(path):
+            if is_for_people(path):
+                continue
+            raise FlawError(
+                f"model {want.title}: {path} has a longer name than a Mac's disk takes: "
+                f"{LONGEST_NAME - len(JOURNAL_SUFFIX)} bytes for a file ({LONGEST_NAME} less what "
+                f"a running download adds), {LONGEST_NAME} for a folder. Whoever published it has "
+                "to shorten it."
             )
-    return chosen
+        twin = tree.add(path)
+        if twin is None:
+            kept.add(path)
+        elif not is_for_people(path):
+            raise FlawError(
+                f"model {want.title}: {twin} and {path} differ only in case or Unicode composition "
+                "where one of them needs a name for itself, and a Mac's disk keeps one of them. "
+                "Whoever published it has to rename one."
+            )
+    return frozenset(kept)
+
+
+def _check_whole(want: ModelWant, paths: Sequence[str]) -> None:
+    if not weight_paths(paths):
+        gguf = any(path.endswith(".gguf") for path in paths)
+        raise FlawError(
+            f"model {want.title}: none of the {len(paths)} files that the hub lists is a weight "
+            "that omlx or mlx_lm loads (*.safetensors, or *.bin)"
+            f"{'; GGUF files are for ollama' if gguf else ''}. Set repo to an MLX conversion of "
+            "it, for example one of mlx-community."
+        )
+    missing = missing_by_name(paths)
+    if missing:
+        raise FlawError(
+            f"model {want.title}: the repository does not hold {missing[0]}"
+            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}, which the names of "
+            "its other shards promise; whoever published it has to complete it."
+        )
+
+
+def index_warning(want: ModelWant, path: str, index: bytes, paths: Sequence[str]) -> str | None:
+    """Hold an index against the files that are there; FlawError when some of its shards lack.
+
+    Servers load the weights that they find and read no index. So one that names no file at all is
+    of another quantization, left behind by whoever published this one, and worth a warning only.
+    """
+    try:
+        named = named_shards(index, path)
+    except ModelError as unreadable:
+        named, foreign = frozenset[str](), str(unreadable)
+    else:
+        some = f"{len(named)} shards, and none of them is in the repository"
+        foreign = f"{path} names {some if named else 'no shard'}."
+    lacking = sorted(named.difference(paths))
+    if lacking and len(lacking) < len(named):
+        raise FlawError(
+            f"model {want.title}: {path} names {lacking[0]}"
+            f"{f' and {len(lacking) - 1} more' if len(lacking) > 1 else ''}, which the repository "
+            "does not hold; whoever published it has to complete it."
+        )
+    if named and not lacking:
+        return None
+    _check_whole(want, [each for each in paths if each != path])
+    return f"model {want.title}: {foreign} It is served from the weights that are there."
 
 
 def is_index(path: str) -> bool:
@@ -152,8 +224,8 @@ def stale_files(before: Manifest | None, files: Sequence[FileEntry]) -> tuple[st
     """Files that only the previous revision had. mlx-lm loads every shard it finds."""
     if before is None:
         return ()
-    wanted = {entry.path.casefold() for entry in files}
-    return tuple(entry.path for entry in before.files if entry.path.casefold() not in wanted)
+    wanted = {fold(entry.path) for entry in files}
+    return tuple(entry.path for entry in before.files if fold(entry.path) not in wanted)
 
 
 def check_space(plans: Sequence[ModelPlan], free: int, reserve: int, store: str) -> None:
@@ -178,7 +250,3 @@ def in_gb(size: int) -> str:
 def needs_no_record(want: ModelWant, manifest: Manifest) -> bool:
     """A manifest that already answers for this request, so that next time nobody is asked."""
     return manifest.requested == want.revision or is_commit(want.revision)
-
-
-def _matches(path: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(path, pattern) for pattern in patterns)

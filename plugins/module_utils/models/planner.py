@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ansible_collections.closet.inference.plugins.module_utils.models.fetch import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.links import (
     LinkPlan,
     Served,
+    links_without,
     observe_links,
     plan_links,
 )
@@ -43,13 +45,20 @@ from ansible_collections.closet.inference.plugins.module_utils.models.removal im
     Removal,
     plan_removal,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelWant
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    MANIFEST_NAME,
+    FlawError,
+    ModelError,
+    ModelWant,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.request import (
     HostPlan,
     Request,
     Tools,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
+    check_places,
+    check_way,
     file_states,
     free_bytes,
     observe_model,
@@ -65,13 +74,21 @@ def plan_host(request: Request, tools: Tools) -> HostPlan:
     if request.absent:
         return HostPlan((), LinkPlan((), ()), served, free, removal, remains)
     links = plan_links(request.wants, served, str(request.serve_dir))
-    models = tuple(plan_model(request, tools, want) for want in request.wants)
-    plan = HostPlan(models, links, served, free, removal, remains)
+    models, flaws = plan_models(request, tools)
+    links = links_without(links, flaws)
+    plan = HostPlan(models, links, served, free, removal, remains, flaws)
     check_memory(models, request.ceiling)
     check_space(models, free, request.reserve, str(request.store))
     if not request.check_mode:
         _check_means(request, tools, plan)
     return plan
+
+
+def raise_flaws(flaws: Mapping[str, str], others: bool) -> None:
+    """At the end, when everything else is done: a model that was asked for is not there."""
+    if flaws:
+        rest = " The other models of this host are not affected." if others else ""
+        raise ModelError(" ".join(flaws.values()) + rest)
 
 
 def plan_removals(request: Request, tools: Tools, served: Served) -> Removal:
@@ -115,9 +132,23 @@ def _check_means(request: Request, tools: Tools, plan: HostPlan) -> None:
         tools.carry()
 
 
+def plan_models(request: Request, tools: Tools) -> tuple[tuple[ModelPlan, ...], dict[str, str]]:
+    """The models that can be had, and by served name what is wrong with the others."""
+    models: list[ModelPlan] = []
+    flaws: dict[str, str] = {}
+    for want in request.wants:
+        try:
+            models.append(plan_model(request, tools, want))
+        except FlawError as flaw:
+            flaws[want.name] = str(flaw)
+    return tuple(models), flaws
+
+
 def plan_model(request: Request, tools: Tools, want: ModelWant) -> ModelPlan:
     """One model: what is here of it, what the hub says it is, and so what is missing."""
     folder = request.store / want.repo
+    check_way(folder)
+    check_places(folder, [MANIFEST_NAME])
     have = observe_model(folder, want.repo, request.verify, request.connections)
     before = have.manifest
     step = next_step(want, have, request.follow)
@@ -132,6 +163,7 @@ def plan_model(request: Request, tools: Tools, want: ModelWant) -> ModelPlan:
             return ModelPlan(want, revision, before, None)
         else:
             raise
+    check_places(folder, [entry.path for entry in entries])
     files = file_states(folder, have, entries)
     same = before is not None and before.revision == revision
     plan = ModelPlan(

@@ -14,8 +14,8 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     existing_ancestor,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.weights import weight_paths
 
-WEIGHTS = (".safetensors", ".bin", ".gguf")
 IN_MEMORY = 1.05  # omlx's own estimate over the bytes of the weights (model_discovery.py)
 
 
@@ -48,5 +48,5 @@ def check_memory(plans: Sequence[ModelPlan], ceiling: int | None) -> None:
 
 
 def weight_bytes(plan: ModelPlan) -> int:
-    files = [file.entry for file in plan.files or ()]
-    return sum(entry.size for entry in files if entry.path.endswith(WEIGHTS))
+    sizes = {file.entry.path: file.entry.size for file in plan.files or ()}
+    return sum(sizes[path] for path in weight_paths(sizes))

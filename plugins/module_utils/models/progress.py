@@ -37,6 +37,21 @@ class Progress:
         self._models: dict[str, dict[str, object]] = {}
         self._done: dict[str, int] = {}
         self._fetched: dict[str, int] = {}
+        self._waits: dict[str, object] | None = None
+        self._waited = False
+
+    @property
+    def waited(self) -> bool:
+        """Whether a wait was written down, so that there may be a file."""
+        return self._waited
+
+    def waits(self, seconds: float, what: str) -> None:
+        """A wait of so many more seconds; 0 ends it. Of several at once the last word counts."""
+        with self._lock:
+            self._waited = True
+            self._waits = {"for": what, "left_s": round(seconds)} if seconds > 0 else None
+            record = self._record()
+        self._write(record)
 
     def begin(self, plans: Sequence[ModelPlan]) -> None:
         with self._lock:
@@ -94,6 +109,7 @@ class Progress:
             "done": done,
             "rate_bytes_per_s": round(rate),
             "left_s": round((total - done) / rate) if rate > 0 else None,
+            "waits": self._waits,
             "models": models,
         }
 

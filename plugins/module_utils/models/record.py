@@ -42,8 +42,11 @@ def describe_record(record: Record | None) -> str:
     """`qwen3 (2 of 5): 43 %, 18.6 of 43.1 GB, 11.8 MB/s, 34 min left`; empty without one."""
     if record is None:
         return ""
-    parts = [_how_far(record)]
-    if record["rate_bytes_per_s"]:
+    parts = [_how_far(record)] if record["bytes"] else []
+    waits = record.get("waits")
+    if isinstance(waits, dict) and isinstance(waits.get("left_s"), (int, float)):
+        parts.append(f"waits for {waits.get('for')}, {in_time(waits['left_s'])} left")
+    elif record["rate_bytes_per_s"]:
         parts.append(f"{in_units(record['rate_bytes_per_s'])}/s")
         left = record.get("left_s")
         if isinstance(left, (int, float)):

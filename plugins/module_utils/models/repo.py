@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.closet.inference.plugins.module_utils.models.folding import fold
+
 COMMIT = re.compile(r"[0-9a-f]{40}")
 # huggingface_hub's validate_repo_id: letters, digits, - _ . ; no -- or .. ; 96 characters
 REPO_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -20,10 +22,15 @@ REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]*")
 MANIFEST_NAME = ".closet.json"
 PART_SUFFIX = ".part"
 JOURNAL_SUFFIX = ".part.journal"
+LONGEST_NAME = 255  # bytes of one part of a path, on APFS as on most file systems
 
 
 class ModelError(Exception):
     """Something a person has to hear, as a whole sentence. Never holds a token."""
+
+
+class FlawError(ModelError):
+    """Something is wrong with one published repository; the other models of a run go on."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +134,16 @@ def check_tree_path(repo: str, path: str) -> None:
     inside = all(piece not in {"", ".", ".."} for piece in pieces)
     printable = not any(unicodedata.category(character) == "Cc" for character in path)
     if not inside or not printable or "\\" in path:
-        raise ModelError(f"{repo} lists a file with an unsafe path, {path!r}; nothing was fetched.")
-    if path.endswith((PART_SUFFIX, JOURNAL_SUFFIX)) or pieces[0] == MANIFEST_NAME:
-        raise ModelError(f"{repo} lists {path!r}, a name kept for running downloads.")
+        raise FlawError(f"{repo} lists a file with an unsafe path, {path!r}; nothing was fetched.")
+    folded = fold(path)
+    if folded.endswith((PART_SUFFIX, JOURNAL_SUFFIX)) or folded.partition("/")[0] == MANIFEST_NAME:
+        raise FlawError(f"{repo} lists {path!r}, a name kept for running downloads.")
+
+
+def is_too_long(path: str) -> bool:
+    """Whether a file of that path, or what lies beside it while it is fetched, has no name."""
+    *folders, _name = pieces = [len(piece.encode()) for piece in path.split("/")]
+    return max(folders, default=0) > LONGEST_NAME or pieces[-1] + len(JOURNAL_SUFFIX) > LONGEST_NAME
 
 
 def digest_of(parts: Iterable[tuple[str, str, str]]) -> str:

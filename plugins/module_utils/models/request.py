@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.loaded imp
     Loaded,
     nobody_to_ask,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import Sleep
+from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
+    Patience,
+    Sleep,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peers
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import ModelPlan
 from ansible_collections.closet.inference.plugins.module_utils.models.remains import Remains
@@ -60,11 +63,15 @@ class Tools:
     loaded: Callable[[], Loaded] = nobody_to_ask
     wall: Callable[[], float] = time.time
     clock: Callable[[], float] = time.monotonic
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True)
 class HostPlan:
-    """Everything that one run is going to do. `remains`: orphans in the hub cache."""
+    """Everything that one run is going to do. `remains`: orphans in the hub cache.
+
+    `flaws`: by served name, why a repository cannot be had; `models` are the others.
+    """
 
     models: tuple[ModelPlan, ...]
     links: LinkPlan
@@ -72,6 +79,7 @@ class HostPlan:
     free: int
     removal: Removal = field(default_factory=Removal)
     remains: tuple[tuple[str, int], ...] = ()
+    flaws: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def changes(self) -> bool:

@@ -14,6 +14,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.arguments 
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.converge import converge
 from ansible_collections.closet.inference.plugins.module_utils.models.download import PullLimits
+from ansible_collections.closet.inference.plugins.module_utils.models.proxies import (
+    describe_unreadable,
+    environment_proxies,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.report import (
     describe,
     weights_of,
@@ -56,6 +60,8 @@ def run(params: Mapping[str, Any], check_mode: bool) -> Done:
     told = _tell(request, outcome, server, params)
     result = {**describe(request, outcome), "server": None}
     warnings = list(outcome.warnings)
+    left_out = None if params["proxy"] else describe_unreadable(environment_proxies())
+    warnings += [left_out] if left_out else []
     if told is not None:
         result["server"] = {"state": told.state, "sentence": told.sentence}
         warnings += [told.sentence] if told.state == BUSY else []

@@ -9,9 +9,10 @@ import contextlib
 import errno
 import fcntl
 import os
+import shlex
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,6 +40,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
     JOURNAL_SUFFIX,
     PART_SUFFIX,
     ModelError,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.steps import (
+    StepError,
+    step,
 )
 
 LOCK_NAME = ".closet.lock"
@@ -102,16 +107,18 @@ def _unvouched(final: Path, entry: FileEntry, known_bad: bool) -> FileState:
 
 
 def read_journal(final: Path, entry: FileEntry) -> Journal | None:
-    try:
-        return parse_journal(read_linked(journal_path(final)), entry)
-    except FileNotFoundError:
-        return None
+    path = journal_path(final)
+    with step("the journal of a download was read", path):
+        try:
+            return parse_journal(read_linked(path), entry)
+        except FileNotFoundError:
+            return None
 
 
 def hash_file(path: Path, entry: FileEntry) -> str:
     hasher = entry.hasher()
     buffer = memoryview(bytearray(READ_BYTES))
-    with path.open("rb", buffering=0) as stream:
+    with step("a file was hashed", path), path.open("rb", buffering=0) as stream:
         while True:
             count = stream.readinto(buffer)
             if not count:
@@ -201,7 +208,12 @@ def _take(descriptor: int, store: Path, sleep: Sleep) -> bool:
 
 
 def explain_os_error(error: OSError, doing: str, store: Path) -> ModelError:
-    where = error.filename or store
+    """A sentence with the error's own path, and what was being done as far as that is known."""
+    where = error.filename2 or error.filename
+    where = where if isinstance(where, str) and Path(where).is_absolute() else str(store)
+    if isinstance(error, StepError):
+        doing = error.doing
+    look = f"Look at it with: ls -lde {shlex.quote(where)}"
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return ModelError(
             f"the disk of {store} is full ({in_gb(free_bytes(store))} free) while {doing}. What "
@@ -210,9 +222,44 @@ def explain_os_error(error: OSError, doing: str, store: Path) -> ModelError:
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return ModelError(
             f"{where} may not be written by uid {os.geteuid()} while {doing}: "
-            f"{error.strerror}. Look at it with: ls -lde {where}"
+            f"{error.strerror}. {look}"
         )
-    return ModelError(f"{doing} failed at {where}: {error.strerror or error}.")
+    return ModelError(f"{where}: {error.strerror or error}, while {doing}. {look}")
+
+
+def check_places(folder: Path, paths: Iterable[str]) -> None:
+    """No folder stands where a file belongs, nor a file on the way to it: said before any byte."""
+    for path in paths:
+        final = folder / path
+        for place in (final, part_path(final), journal_path(final)):
+            if _is(stat.S_ISDIR, place):
+                raise _in_the_way(place, "a folder", "a file")
+        check_way(final.parent)
+
+
+def check_way(folder: Path) -> None:
+    """Each part of the path to a folder is one, as far as it is there."""
+    for place in (folder, *folder.parents):
+        if _is(stat.S_ISDIR, place):
+            return
+        if _is(stat.S_ISREG, place):
+            raise _in_the_way(place, "a file", "a folder")
+
+
+def _in_the_way(place: Path, found: str, wanted: str) -> ModelError:
+    quoted = shlex.quote(str(place))
+    return ModelError(
+        f"{place} is {found}, and {wanted} of the models belongs there. Move it away and run "
+        f"again: mv {quoted} {quoted}.away"
+    )
+
+
+def _is(kind: Callable[[int], bool], path: Path) -> bool:
+    """Of what a path leads to; one that cannot be looked at is no kind."""
+    try:
+        return kind(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _looks_right(folder: Path, entry: FileEntry, verify: str) -> bool:
@@ -229,10 +276,11 @@ def _wrong_content(folder: Path, entries: Sequence[FileEntry], connections: int)
 
 
 def _file_size(path: Path) -> int | None:
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    with step("a file was looked at", path):
+        try:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
     return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 

@@ -18,7 +18,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.loaded imp
     nobody_to_ask,
     nothing_runs,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import MOST_TRIES
+from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
+    MOST_TRIES,
+    Patience,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peers
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.request import Tools
@@ -36,22 +39,24 @@ def make_tools(params: Mapping[str, Any], check_mode: bool) -> Tools:
     """From the arguments of the module. Nothing is imported or connected before it is needed."""
     endpoint, token = params["endpoint"], params["token"] or None
     proxy, connections = params["proxy"] or None, params["max_connections"]
+    authority = params["ca_certificates"] or None
     tries = CHECK_MODE_TRIES if check_mode else MOST_TRIES
+    patience = Patience()
 
     def hub(transport: Transport) -> Hub:
-        return Hub(endpoint, token, transport, time.sleep, tries)
+        return Hub(endpoint, token, transport, time.sleep, tries, patience)
 
     @cache  # one client for the whole run: each costs a TLS context
     def strong() -> Hub:
         try:
-            return hub(HttpxTransport(connections, proxy))
+            return hub(HttpxTransport(connections, proxy, authority=authority))
         except (ImportError, ValueError) as error:  # a SOCKS or malformed proxy, a bad CA file
             raise ModelError(
                 f"httpx does not start with this environment's proxy or CA settings: {error}."
             ) from error
 
     simple = hub(
-        UrllibTransport(proxy)
+        UrllibTransport(proxy, authority=authority)
     )  # also refuses a bad endpoint that nobody would be asked at
 
     def ask() -> Hub:
@@ -67,7 +72,7 @@ def make_tools(params: Mapping[str, Any], check_mode: bool) -> Tools:
         return strong()
 
     peers = Peers(params["peers"], cache(lambda: _near(connections)))
-    return Tools(ask, carry, time.sleep, peers, _loaded(params))
+    return Tools(ask, carry, time.sleep, peers, _loaded(params), patience=patience)
 
 
 def _near(connections: int) -> Transport:

@@ -16,8 +16,15 @@ import ssl
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from ansible_collections.closet.inference.plugins.module_utils.models.authority import trust
+from ansible_collections.closet.inference.plugins.module_utils.models.proxies import (
+    Proxies,
+    environment_proxies,
+)
 
 CONNECT_TIMEOUT_S = 15.0
 CONNECT_NEAR_S = 3.0
@@ -25,20 +32,34 @@ SILENCE_TIMEOUT_S = 30.0
 USER_AGENT = "closet.inference"
 LARGEST_ANSWER = 64 << 20
 CHUNK_BYTES = 512 << 10
+UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
+DATES = frozenset({9, 10})
+OWN_AUTHORITY = (
+    "Where a company inspects TLS, its authority is in the Keychain, which Python does not read: "
+    "set models_ca_bundle to its PEM file"
+)
 ORIGINS = 2  # the hub, and the storage that it redirects to
 
 
 class TransportError(Exception):
-    """No answer, or half of one. The text says what happened, without the address."""
+    """No answer, or half of one. The text says what happened, without the address.
+
+    `lasting`: waiting does not mend it.
+    """
+
+    def __init__(self, text: str, *, lasting: bool = False) -> None:
+        super().__init__(text)
+        self.lasting = lasting
 
 
 class Reply(Protocol):
     """An answer whose body has not been read. Header names are lower case.
 
     `headers` are the last answer's; `first_headers` those of the first one, before redirects:
-    the hub itself speaks there, its storage in the other.
+    the hub itself speaks there, its storage in the other. `url` is what the last answer is to.
     """
 
+    url: str
     status: int
     headers: Mapping[str, str]
     first_headers: Mapping[str, str]
@@ -63,6 +84,7 @@ class HttpxReply:
     def __init__(self, httpx: Any, response: Any) -> None:
         self._httpx = httpx
         self._response = response
+        self.url = str(response.url)
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = _lower(response.headers)
         first = response.history[0] if response.history else response
@@ -78,6 +100,21 @@ class HttpxReply:
         self._response.close()
 
 
+class ProxyRoutes:
+    """A transport for httpx that takes each request through its proxy, or directly."""
+
+    def __init__(self, proxies: Proxies, make: Callable[[str | None], Any]) -> None:
+        self._proxies = proxies
+        self._ways = {way: make(way) for way in {None, *proxies.by_scheme.values()}}
+
+    def handle_request(self, request: Any) -> Any:
+        return self._ways[self._proxies.proxy_for(str(request.url))].handle_request(request)
+
+    def close(self) -> None:
+        for way in self._ways.values():
+            way.close()
+
+
 class HttpxTransport:
     """One connection pool for all threads. Without `proxy`, the environment's are used."""
 
@@ -87,36 +124,51 @@ class HttpxTransport:
         proxy: str | None = None,
         *,
         near: bool = False,
+        authority: str | None = None,
     ) -> None:
-        """`near` is for hosts of the LAN: no proxy, and no long wait for one that is asleep."""
+        """`near` is for hosts of the LAN: no proxy, and no long wait for one that is asleep.
+
+        `authority`: certificates (PEM) that are trusted besides the public ones.
+        """
         _without_its_command_line()
         import httpx
 
         _read_large_chunks()
         self._httpx: Any = httpx
-        self._client: Any = httpx.Client(
+        # room for both origins: else each request would close the other one's connection
+        most = ORIGINS * connections
+        limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
+        context = httpx.create_ssl_context(trust_env=not near)
+        if authority:
+            trust(context, authority)
+
+        def way(through: str | None) -> Any:
+            return self._httpx.HTTPTransport(verify=context, limits=limits, proxy=through)
+
+        proxies = Proxies({"all": proxy} if proxy else {}, ())
+        if not near and not proxy:
+            proxies = environment_proxies()
+        self._client: Any = self._httpx.Client(
             timeout=httpx.Timeout(
                 SILENCE_TIMEOUT_S, connect=CONNECT_NEAR_S if near else CONNECT_TIMEOUT_S, pool=None
             ),
-            # room for both origins: else each request would close the other one's connection
-            limits=httpx.Limits(
-                max_connections=ORIGINS * connections,
-                max_keepalive_connections=ORIGINS * connections,
-            ),
             headers={"User-Agent": USER_AGENT},
             follow_redirects=True,
-            trust_env=not near,
-            proxy=proxy,
+            trust_env=False,  # what it would read of the environment was read above
+            transport=ProxyRoutes(proxies, way),
         )
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply:
         request = self._client.build_request("GET", url, headers=dict(headers))
         try:
             return HttpxReply(self._httpx, self._client.send(request, stream=True))
-        except (self._httpx.TransportError, self._httpx.TooManyRedirects) as error:
-            raise TransportError(_describe(error)) from error
+        except self._httpx.TooManyRedirects as error:
+            raise TransportError(_describe(error), lasting=True) from error
+        except self._httpx.TransportError as error:
+            raise _trouble(error, str(error.request.url.host)) from error
         except (self._httpx.InvalidURL, UnicodeError) as error:
-            raise TransportError(f"the address is not usable ({_describe(error)})") from error
+            said = f"the address is not usable ({_describe(error)})"
+            raise TransportError(said, lasting=True) from error
 
     def close(self) -> None:
         self._client.close()
@@ -145,6 +197,7 @@ def _read_large_chunks() -> None:
 class UrllibReply:
     def __init__(self, response: Any) -> None:
         self._response = response
+        self.url = str(response.geturl())
         self.status: int = response.getcode()
         self.headers: Mapping[str, str] = _lower(response.headers)
         self.first_headers: Mapping[str, str] = self.headers
@@ -163,11 +216,34 @@ class UrllibReply:
         self._response.close()
 
 
+class UrllibRoutes(urllib.request.ProxyHandler):
+    """urllib's own, with our reading of the exceptions."""
+
+    def __init__(self, proxies: Proxies) -> None:
+        ways = dict(proxies.by_scheme)
+        everything = ways.pop("all", None)
+        more = {"http": everything, "https": everything} if everything else {}
+        super().__init__({**more, **ways})
+        self._routes = proxies
+
+    def proxy_open(self, req: Any, proxy: str, type: str) -> Any:  # noqa: A002 - urllib's name
+        if self._routes.proxy_for(req.full_url) is None:
+            return None
+        return super().proxy_open(req, proxy, type)
+
+
 class UrllibTransport:
-    def __init__(self, proxy: str | None = None, *, near: bool = False) -> None:
-        ways = {"http": proxy, "https": proxy} if proxy else None  # None: the environment's
-        ways = {} if near else ways
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler(ways))
+    def __init__(
+        self, proxy: str | None = None, *, near: bool = False, authority: str | None = None
+    ) -> None:
+        context = ssl.create_default_context()
+        if authority:
+            trust(context, authority)
+        proxies = Proxies({"all": proxy} if proxy else {}, ())
+        if not near and not proxy:
+            proxies = environment_proxies()
+        secure = urllib.request.HTTPSHandler(context=context)
+        self._opener = urllib.request.build_opener(UrllibRoutes(proxies), secure)
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply:
         try:
@@ -181,7 +257,7 @@ class UrllibTransport:
         except urllib.error.HTTPError as error:
             return UrllibReply(error)
         except urllib.error.URLError as error:
-            raise TransportError(_describe(error.reason)) from error
+            raise _trouble(error.reason, urlsplit(url).hostname or url) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise TransportError(_describe(error)) from error
 
@@ -200,7 +276,32 @@ def read_all(reply: Reply) -> bytes:
 
 
 def _lower(headers: Any) -> dict[str, str]:
-    return {str(name).lower(): str(value) for name, value in headers.items()}
+    """By name in lower case; a header that came twice is one list (RFC 9110 section 5.3)."""
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        key = str(name).lower()
+        found[key] = f"{found[key]}, {value}" if key in found else str(value)
+    return found
+
+
+def _trouble(error: object, host: str) -> TransportError:
+    """What kept us from `host`; a certificate does not get better by waiting."""
+    for candidate in _chain(error):
+        if isinstance(candidate, ssl.SSLCertVerificationError):
+            return TransportError(describe_certificate(candidate, host), lasting=True)
+    return TransportError(_describe(error))
+
+
+def describe_certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
+    """Why a certificate is not trusted, and what to do; the codes are X509_V_ERR_… of OpenSSL."""
+    reason = str(error.verify_message).rstrip(".")
+    if error.verify_code in DATES:
+        advice = "Look at the clock of this host: date"
+    elif error.verify_code in UNKNOWN_ISSUER:
+        advice = f"Who signed it is no authority that this Python trusts. {OWN_AUTHORITY}"
+    else:
+        advice = "Something else than that host may answer; look at it with a browser"
+    return f"the certificate of {host} is not trusted ({reason}). {advice}"
 
 
 def _describe(error: object) -> str:

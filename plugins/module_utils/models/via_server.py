@@ -18,7 +18,11 @@ from ansible_collections.closet.inference.plugins.module_utils.models.plan impor
     ModelPlan,
     check_space,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.planner import plan_model
+from ansible_collections.closet.inference.plugins.module_utils.models.planner import (
+    plan_model,
+    plan_models,
+    raise_flaws,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.preflight import check_memory
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
 from ansible_collections.closet.inference.plugins.module_utils.models.remains import remove_files
@@ -73,24 +77,28 @@ def converge_via_server(request: Request, tools: Tools, pull: Pull) -> Outcome:
     request = replace(request, store=request.serve_dir)
     try:
         if request.check_mode:
-            return _outcome(_plan(request, tools), {})
+            plan = _plan(request, tools)
+            raise_flaws(plan.flaws, bool(plan.models))
+            return _outcome(plan, {})
         request.store.mkdir(parents=True, exist_ok=True)
         with store_lock(request.store, tools.sleep):
             plan = _plan(request, tools)
             if not request.fetch and any(model.fetch for model in plan.models):
                 return replace(_outcome(plan, {}), pending=True)
-            return _outcome(plan, _apply(request, plan, tools, pull) if plan.changes else {})
+            fetched = _apply(request, plan, tools, pull) if plan.changes else {}
+            raise_flaws(plan.flaws, bool(plan.models))
+            return _outcome(plan, fetched)
     except OSError as error:
         doing = "the server's downloads were looked at"
         raise explain_os_error(error, doing, request.store) from error
 
 
 def _plan(request: Request, tools: Tools) -> HostPlan:
-    models = tuple(plan_model(request, tools, want) for want in request.wants)
+    models, flaws = plan_models(request, tools)
     free = free_bytes(request.store)
     check_memory(models, request.ceiling)
     check_space(models, free, request.reserve, str(request.store))
-    return HostPlan(models, LinkPlan((), ()), Served({}), free)
+    return HostPlan(models, LinkPlan((), ()), Served({}), free, flaws=flaws)
 
 
 def _apply(request: Request, plan: HostPlan, tools: Tools, pull: Pull) -> dict[str, int]:

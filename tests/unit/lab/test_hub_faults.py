@@ -293,6 +293,16 @@ def test_the_storage_can_fail_where_the_hub_does_not(lab: Lab) -> None:
     assert lab.hub(FILE).body == WEIGHTS
 
 
+def test_the_storage_refuses_in_words_of_its_own(lab: Lab) -> None:
+    denied = {"route": "storage", "status": 403, "error_code": "AccessDenied", "times": 1}
+    lab.order("faults", {**denied, "headers": {"x-amz-request-id": "1"}})
+    refused = lab.hub(FILE)
+    assert (refused.status, refused.headers["x-amz-request-id"]) == (403, "1")
+    assert b"<Code>AccessDenied</Code>" in refused.body
+    assert "x-error-code" not in refused.headers
+    assert lab.hub(FILE).body == WEIGHTS
+
+
 def test_a_fault_of_one_file_and_one_route_is_nobody_elses(lab: Lab) -> None:
     lab.order("faults", {"path": "model.safetensors", "cut_after_bytes": 10})
     lab.order("faults", {"path": "model.safetensors", "status": 500, "times": 1})
@@ -390,3 +400,34 @@ def test_a_large_file_is_served_in_ranges(lab: Lab) -> None:
     plain = lab.hub("/acme/big/resolve/main/plain.dat").body
     git = hashlib.sha1(b"blob %d\0" % len(plain) + plain).hexdigest()
     assert git == tree["plain.dat"]["oid"]
+
+
+# --- headers -----------------------------------------------------------------------------------
+
+
+def test_a_test_words_the_link_to_the_next_page(lab: Lab) -> None:
+    words = '</docs>; rel="help", <{path}>; title="more"; rel="next"'
+    lab.hub("/_lab/faults", "POST", {"route": "tree", "headers": {"Link": words}})
+    page = f"/api/models/{REPO}/tree/main"
+    first = lab.hub(f"{page}?limit=1").headers["link"]
+    target = f"{page}?recursive=false&limit=1&cursor=1"
+    assert first == f'</docs>; rel="help", <{target}>; title="more"; rel="next"'
+    assert "link" not in lab.hub(page).headers
+
+
+def test_the_hub_answers_below_the_prefix_of_a_mirror(lab: Lab) -> None:
+    below = "/artifactory/api/huggingfaceml/ext"
+    page = f"{below}/api/models/{REPO}/tree/main?limit=1"
+    assert f"{below}/api/models/{REPO}/tree/main?" in lab.hub(page).headers["link"]
+    words = "<{path}>; rel=next, <{below}>; rel=up"
+    lab.hub("/_lab/faults", "POST", {"route": "tree", "headers": {"Link": words}})
+    own, _, full = lab.hub(page).headers["link"].partition(", ")
+    assert own.startswith("</api/models/") and full.startswith(f"<{below}/api/models/")
+    assert lab.hub(f"{below}{SMALL}").body == CONFIG
+    assert lab.hub(f"{below}{FILE}").body == WEIGHTS
+
+
+def test_a_refusal_carries_the_headers_that_a_test_gives(lab: Lab) -> None:
+    limit = {"RateLimit": '"api";r=0;t=187'}
+    lab.hub("/_lab/faults", "POST", {"route": "info", "status": 429, "headers": limit})
+    assert lab.hub(f"/api/models/{REPO}").headers["ratelimit"] == limit["RateLimit"]

@@ -47,6 +47,10 @@ def answer(**files: int) -> str:
     [
         (answer(a_safetensors=2_000_000_000, b_safetensors=1, config_json=9), 2.000000001),
         (answer(a_safetensors=1_000_000_000, a_bin=5_000_000_000), 1.0),
+        (answer(a_safetensors=1_000_000_000, consolidated_safetensors=1_000_000_000), 1.0),
+        (answer(**{"original/a_safetensors": 5_000_000_000, "a_safetensors": 10**9}), 1.0),
+        (answer(**{"sub/a_safetensors": 5_000_000_000, "a_safetensors": 10**9}), 1.0),
+        (answer(**{"original/a_bin": 5_000_000_000, "a_bin": 10**9, "optimizer_pt": 9}), 1.0),
         (answer(config_json=9), None),
         ('{"error": "Repository not found"}', None),
         ("curl: (7) Failed to connect", None),

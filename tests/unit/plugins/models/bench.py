@@ -13,12 +13,18 @@ from typing import Any
 from ansible_collections.closet.inference.plugins.module_utils.models.arguments import ARGUMENTS
 from ansible_collections.closet.inference.plugins.module_utils.models.converge import converge
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
+from ansible_collections.closet.inference.plugins.module_utils.models.patience import Patience
+from ansible_collections.closet.inference.plugins.module_utils.models.record import (
+    describe_record,
+    read_record,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import read_wants
 from ansible_collections.closet.inference.plugins.module_utils.models.report import describe
 from ansible_collections.closet.inference.plugins.module_utils.models.request import (
     Request,
     Tools,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.store import progress_file
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,
 )
@@ -63,6 +69,15 @@ class Bench:
         self.store = home / "store"
         self.serve_dir = home / "models"
         self.slept: list[float] = []
+        self.said: list[str] = []
+        self.warnings: tuple[str, ...] = ()
+        self.patience = Patience()
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        record = describe_record(read_record(progress_file(self.store)))
+        if "waits for" in record:
+            self.said.append(record)
 
     @property
     def folder(self) -> Path:
@@ -83,16 +98,18 @@ class Bench:
             "progress_path": None,
             **options,
         }
+        self.patience = Patience()
         entries = wants or ({"repo": REPO, "name": "tiny"},)
         request = Request(read_wants(entries), self.store, self.serve_dir, **values)
 
         @cache
         def hub() -> Hub:
             transport = HttpxTransport(request.connections)
-            return Hub(self.hub.endpoint, token, transport, self.slept.append, tries)
+            return Hub(self.hub.endpoint, token, transport, self._sleep, tries, self.patience)
 
-        tools = Tools(hub, carry or hub, self.slept.append, **reach)
+        tools = Tools(hub, carry or hub, self._sleep, **reach, patience=self.patience)
         outcome = converge(request, tools)
+        self.warnings = outcome.warnings
         return describe(request, outcome)
 
     def files(self) -> dict[str, bytes]:

@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import ssl
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -43,6 +45,10 @@ class HubDouble:
     token: str | None = None
     no_ranges: bool = False
     api_text: str | None = None
+    link: str = '<{url}>; rel="next"'
+    prefix: str = ""
+    etag: str | None = None
+    linked_etag: str | None = None
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     tokens: list[tuple[int, str | None]] = field(default_factory=list)
@@ -108,6 +114,8 @@ class Handler(BaseHTTPRequestHandler):
         """Tests read `requests`."""
 
     def do_GET(self) -> None:
+        assert self.path.startswith(self.hub.prefix), self.path
+        self.path = self.path[len(self.hub.prefix) :]
         url = urlsplit(self.path)
         path = unquote(url.path)
         port = self.server.server_port
@@ -150,11 +158,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _tree(self, repo: str, commit: str, cursor: int) -> None:
         entries = tree_of(self.hub.repos[repo][commit])
-        link = (
-            f"<{self.hub.endpoint}{self.path.split('?')[0]}?recursive=true&cursor={cursor + PAGE}>"
-        )
+        target = f"{self.path.split('?')[0]}?recursive=true&cursor={cursor + PAGE}"
+        below = f"{self.hub.prefix}{target}"
+        link = self.hub.link.replace("{url}", f"http://{self.headers['Host']}{below}")
+        link = link.replace("{host}", self.headers["Host"]).replace("{path}", target)
+        link = link.replace("{query}", f"?{target.partition('?')[2]}")
         more = cursor + PAGE < len(entries)
-        headers = (("Link", f'{link}; rel="next"'),) if more else ()
+        headers = tuple(("Link", each) for each in link.split("\n")) if more else ()
         self._json(entries[cursor : cursor + PAGE], headers)
 
     def _forbidden(self, repo: str) -> bool:
@@ -180,8 +190,9 @@ class Handler(BaseHTTPRequestHandler):
         if data is None:
             self._answer(404, b"{}", (("X-Error-Code", "EntryNotFound"),))
         elif len(data) >= LFS_FROM:
-            target = self.hub.storage + self.path.replace("/resolve/", "/storage/")
-            linked = (("X-Linked-Etag", f'"{oid(data)}"'), ("X-Linked-Size", str(len(data))))
+            target = self.hub.storage + self.hub.prefix + self.path.replace("resolve", "storage")
+            named = self.hub.linked_etag or f'"{oid(data)}"'
+            linked = (("X-Linked-Etag", named), ("X-Linked-Size", str(len(data))))
             self._answer(302, b"", (("Location", target), ("X-Repo-Commit", commit), *linked))
         else:
             self._file(path)
@@ -205,9 +216,8 @@ class Handler(BaseHTTPRequestHandler):
         length = end - start + (7 if fault.kind == "wrong_length" else 0)
         self.send_response(status)
         self.send_header("Content-Length", str(length))
-        self.send_header(
-            "ETag", f'"{oid(b"?" * len(data)) if fault.kind == "etag" else oid(data)}"'
-        )
+        etag = f'"{oid(b"?" * len(data)) if fault.kind == "etag" else oid(data)}"'
+        self.send_header("ETag", etag if self.hub.etag is None else self.hub.etag)
         if status == 206:
             first = start + (1 if fault.kind == "wrong_range" else 0)
             self.send_header("Content-Range", f"bytes {first}-{end - 1}/{len(data)}")
@@ -241,11 +251,18 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def running_hub() -> Iterator[HubDouble]:
+def running_hub(certificate: Path | None = None) -> Iterator[HubDouble]:
+    """`certificate`: a PEM file with a key and its certificate, to speak TLS."""
     hub = HubDouble()
     handler = type("BoundHandler", (Handler,), {"hub": hub})
     servers = [Server(("127.0.0.1", 0), handler) for _ in range(2)]
-    hub.endpoint, hub.storage = (f"http://127.0.0.1:{s.server_port}" for s in servers)
+    scheme = "http"
+    if certificate is not None:
+        context, scheme = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "https"
+        context.load_cert_chain(certificate)
+        for server in servers:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+    hub.endpoint, hub.storage = (f"{scheme}://127.0.0.1:{s.server_port}" for s in servers)
     for server in servers:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:

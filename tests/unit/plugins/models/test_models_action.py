@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -66,6 +67,52 @@ class Host(ActionModule):
             raise look
         record, alive, result = look
         return {"stdout": f"{record}{plugin.MARK}\n{alive}\n{plugin.MARK}{result}"}
+
+
+# as async_wrapper of ansible-core 2.19 writes it; 2.20 and 2.21 write the same
+WARNED = """{"changed": true, "pending": false, "models": [], "warnings": [
+  {"event": {"msg": "NO_PROXY of this host …", "__ansible_type": "Event"},
+   "__ansible_type": "WarningSummary"}], "deprecations": [
+  {"event": {"msg": "old", "__ansible_type": "Event"}, "date": "2030-01-01",
+   "__ansible_type": "DeprecationSummary"}]}"""
+FAILED = """{"failed": true, "msg": "no room", "exception": {
+  "event": {"msg": "no room", "formatted_traceback": "(traceback unavailable)",
+   "__ansible_type": "Event"}, "__ansible_type": "ErrorSummary"}}"""
+
+
+def test_warnings_of_a_background_pull_are_objects_of_ansible_core() -> None:
+    host = Host([PLANNED, JOB], [("", "", WARNED)])
+    result = host.run(task_vars={"inventory_hostname": "attic"})
+    assert [warning.event.msg for warning in result["warnings"]] == ["NO_PROXY of this host …"]
+    assert [one.event.msg for one in result["deprecations"]] == ["old"]
+    assert "__ansible_type" not in str(result)
+
+
+def test_an_error_of_a_background_pull_is_one_of_ansible_core() -> None:
+    host = Host([PLANNED, JOB], [("", "", FAILED)])
+    result = host.run(task_vars={"inventory_hostname": "attic"})
+    assert (result["failed"], result["exception"].event.msg) == (True, "no room")
+
+
+def test_a_module_encodes_its_warnings_as_the_tests_say() -> None:
+    """What a real module prints is read back; with the ansible-core that runs the tests."""
+    done = subprocess.run(
+        [sys.executable, "-c", MODULE], check=True, capture_output=True, text=True
+    )
+    found = plugin.read_result(done.stdout)
+    assert found is not None
+    assert [warning.event.msg for warning in found["warnings"]] == ["careful"]
+
+
+MODULE = """
+import json
+from ansible.module_utils import basic
+from ansible.module_utils.testing import patch_module_args
+with patch_module_args({}):
+    module = basic.AnsibleModule({})
+    module.warn("careful")
+    module.exit_json(changed=False)
+"""
 
 
 JOB = {"ansible_job_id": "j12.3", "results_file": "/Users/admin/.ansible_async/j12.3"}

@@ -190,7 +190,7 @@ def test_nothing_appears_under_its_name_before_the_model_is_whole(bench: Bench) 
     bench.hub.publish(REPO, tiny_model())
     bench.hub.faults[SHARDS[1]] = [Fault("status", 404)]
     with pytest.raises(ModelError):
-        bench.run(connections=1)
+        bench.run(connections=1, tries=1)
     assert all(path.endswith((".part", ".part.journal")) for path in bench.files())
     assert not bench.serve_dir.exists()
 
@@ -200,7 +200,7 @@ def test_what_was_fetched_before_an_error_is_not_fetched_again(bench: Bench) -> 
     bench.hub.publish(REPO, model)
     bench.hub.faults[SHARDS[1]] = [Fault("cut", 3000), Fault("status", 404)]
     with pytest.raises(ModelError):
-        bench.run(connections=1)
+        bench.run(connections=1, tries=2)
     bench.forget_requests()
     result = bench.run(connections=1)
     assert result["models"][0]["fetched_bytes"] == len(model[SHARDS[1]]) - 3000 + 2
@@ -214,6 +214,79 @@ def test_a_shard_that_the_index_names_must_be_in_the_repository(bench: Bench) ->
     with pytest.raises(ModelError, match=f"{SHARDS[1]}, which the repository does not hold"):
         bench.run()
     assert [path for path in bench.hub.bodies if SHARDS[0] in path] == []
+
+
+OTHER = {"repo": "acme/other", "name": "second"}
+
+
+def single_with_a_foreign_index() -> dict[str, bytes]:
+    model = tiny_model()
+    weights = model[SHARDS[0]]
+    rest = {path: data for path, data in model.items() if path not in SHARDS}
+    return {**rest, "model.safetensors": weights}
+
+
+def test_an_index_of_other_weights_is_a_warning(bench: Bench) -> None:
+    bench.hub.publish(REPO, single_with_a_foreign_index())
+    result = bench.run()
+    assert result["models"][0]["state"] == "pulled"
+    assert "names 2 shards, and none of them is in the repository" in bench.warnings[0]
+    assert not bench.run()["changed"]
+    assert bench.warnings == ()
+
+
+def broken(kind: str) -> dict[str, bytes]:
+    model = tiny_model()
+    if kind == "a hole":
+        del model[SHARDS[1]]
+    elif kind == "no weights":
+        model = {"config.json": b"{}"}
+    elif kind == "an unsafe path":
+        model["x.part"] = b""
+    return model
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    "kind", ["a hole", "no weights", "an unsafe path", "a lost file", "a wrong byte"]
+)
+def test_one_flawed_repository_does_not_stop_the_others(
+    bench: Bench, kind: str, order: int
+) -> None:
+    bench.hub.publish(REPO, broken(kind))
+    other = {"config.json": b"{}", "model.safetensors": b"o" * 2000}
+    bench.hub.publish(OTHER["repo"], other)
+    if kind == "a lost file":
+        bench.hub.faults["sub/tokenizer.json"] = [Fault("status", 404)]
+    if kind == "a wrong byte":
+        bench.hub.faults[SHARDS[0]] = [Fault("flip")] * 2
+    wants = [{"repo": REPO, "name": "tiny"}, OTHER][::order]
+    with pytest.raises(ModelError, match="The other models of this host are not affected") as told:
+        bench.run(*wants)
+    assert REPO in str(told.value)
+    assert (bench.store / OTHER["repo"] / "model.safetensors").read_bytes() == b"o" * 2000
+    assert [path.name for path in bench.serve_dir.iterdir()] == ["second"]
+    assert not bench.run(OTHER)["changed"]
+
+
+def test_a_flaw_of_a_new_revision_leaves_the_old_one_served(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.run()
+    before = bench.files()
+    bench.hub.publish(REPO, broken("no weights"))
+    with pytest.raises(ModelError, match="is a weight that") as told:
+        bench.run(follow=True)
+    assert "other models" not in str(told.value)
+    assert bench.files() == before
+    assert (bench.serve_dir / "tiny").resolve() == bench.folder
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_repository_with_a_flaw_alone_leaves_nothing(bench: Bench, check_mode: bool) -> None:
+    bench.hub.publish(REPO, broken("no weights"))
+    with pytest.raises(ModelError, match="is a weight that"):
+        bench.run(check_mode=check_mode)
+    assert not bench.store.exists()
 
 
 def test_two_models_and_a_dropped_one(bench: Bench) -> None:

@@ -134,6 +134,85 @@ def test_a_busy_hub_is_waited_for(bench: Bench, where: str, fault: Fault, slept:
     assert sum(bench.slept) == slept
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+def test_a_refusal_of_the_storage_gets_a_new_redirect(bench: Bench, status: int) -> None:
+    model = tiny_model()
+    bench.hub.publish(REPO, model)
+    bench.hub.faults[SHARDS[0]] = [Fault("status", status)]
+    assert bench.run(connections=1)["models"][0]["state"] == "pulled"
+    assert len(bench.hub.paths(f"/resolve/{bench.hub.branches[(REPO, 'main')]}/{SHARDS[0]}")) == 2
+    assert bench.slept == [1]
+    assert bench.model_files() == served_files(model)
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_a_storage_that_goes_on_refusing_is_named(bench: Bench, token: str | None) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.token = TOKEN
+    bench.hub.faults[SHARDS[0]] = [Fault("status", 403)] * 40
+    text = sentence(bench, token=token)
+    assert text.startswith(f"{bench.hub.storage}, to which {bench.hub.endpoint} redirects, ")
+    assert f"answered 403 for {SHARDS[0]}" in text
+    assert "Tried 9 times" in text
+    assert "gated" not in text and "terms" not in text
+
+
+def test_a_refusal_of_the_hub_for_one_file_is_its_own(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.faults["config.json"] = [Fault("status", 403)]
+    assert sentence(bench).startswith(f"{REPO} is gated")
+    assert bench.slept == []
+
+
+LIMIT = Fault("status", 429, (("RateLimit", '"api";r=0;t=187'),))
+
+
+@pytest.mark.parametrize("where", ["api", SHARDS[0], "config.json"])
+def test_the_window_of_a_rate_limit_is_waited_for_and_shown(bench: Bench, where: str) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.faults[where] = [LIMIT]
+    assert bench.run()["models"][0]["state"] == "pulled"
+    assert sum(bench.slept) == 187
+    hub, storage = bench.hub.endpoint, bench.hub.storage
+    limit = f"the rate limit of {hub} (models_token would raise it)"
+    assert f"waits for {storage if where == SHARDS[0] else limit}, 3 min left" in bench.said[0]
+    assert not (bench.store / ".closet.progress.json").exists()
+
+
+def test_a_rate_limit_that_never_ends_names_the_token(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.faults["api"] = [LIMIT] * 5
+    text = sentence(bench)
+    assert "allows no more requests for now (429" in text
+    assert "set models_token" in text and "It asks to wait 187 s." in text
+    assert sum(bench.slept) == 4 * 187
+
+
+def test_with_a_token_none_is_advised(bench: Bench) -> None:
+    bench.hub.token = TOKEN
+    bench.hub.faults["api"] = [LIMIT] * 5
+    assert "models_token" not in sentence(bench, token=TOKEN)
+
+
+@pytest.mark.parametrize("t", [31, 187, 3600])
+def test_a_plan_leaves_a_long_wait_to_the_pull_that_can_show_it(bench: Bench, t: int) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    wait = Fault("status", 429, (("RateLimit", f'"api";r=0;t={t}'),))
+    bench.hub.faults["api"] = [wait]
+    planned = bench.run(fetch=False)
+    assert (planned["pending"], planned["changed"], bench.slept) == (True, False, [])
+    bench.hub.faults["api"] = [wait]
+    assert bench.run()["models"][0]["state"] == "pulled"
+    assert sum(bench.slept) == t
+
+
+def test_a_plan_waits_for_a_short_time_itself(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.faults["api"] = [Fault("status", 429, (("Retry-After", "30"),))]
+    assert bench.run(fetch=False)["models"]
+    assert bench.slept == [30]
+
+
 @pytest.mark.parametrize("kind", ["wrong_range", "wrong_length", "flip", "ignore_range", "etag"])
 def test_one_lie_does_no_harm(bench: Bench, kind: str) -> None:
     model = tiny_model()
@@ -168,10 +247,47 @@ def test_a_hub_that_goes_on_lying_is_given_up(bench: Bench, kind: str, words: st
     assert not (bench.folder / SHARDS[0]).exists()
 
 
-def test_wrong_content_of_a_small_file_is_named(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "etag",
+    [
+        f'"{"0" * 40}"',
+        "0" * 40,
+        f'"{"0" * 64}"',
+        f'W/"{"0" * 40}"',
+        f'"{"0" * 32}"',
+        '"{SHA1{%s}}"' % ("0" * 40),
+        "",
+    ],
+)
+def test_an_etag_is_not_held_against_the_content(bench: Bench, etag: str) -> None:
+    """A mirror names files by hashes of its own; what the bytes hash to decides."""
     bench.hub.publish(REPO, tiny_model())
-    bench.hub.faults["config.json"] = [Fault("etag")] * 40
+    bench.hub.etag = etag
+    assert bench.run()["models"][0]["state"] == "pulled"
+    assert bench.slept == []
+    assert bench.model_files() == served_files(tiny_model())
+
+
+@pytest.mark.parametrize("etag", [f'"{"0" * 40}"', '"none"', "0" * 32])
+def test_a_linked_etag_that_is_no_sha256_says_nothing(bench: Bench, etag: str) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.linked_etag = etag
+    assert bench.run()["models"][0]["state"] == "pulled"
+    assert bench.slept == []
+
+
+@pytest.mark.parametrize("etag", [f'"{"0" * 64}"', "0" * 64, f'W/"{"0" * 64}"'])
+def test_a_hub_that_links_to_other_content_is_named(bench: Bench, etag: str) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.linked_etag = etag
     assert "offers other content than it lists" in sentence(bench)
+
+
+def test_wrong_content_of_a_small_file_is_found_by_its_bytes(bench: Bench) -> None:
+    bench.hub.publish(REPO, tiny_model())
+    bench.hub.faults["config.json"] = [Fault("flip")] * 2
+    assert "config.json" in (text := sentence(bench))
+    assert "twice they were not the ones it lists" in text
 
 
 def test_a_hub_without_ranges_that_is_always_cut_is_given_up(bench: Bench) -> None:

@@ -50,6 +50,7 @@ class Part:
     """One range of CONTENT, in chunks of a given size."""
 
     def __init__(self, start: int, end: int, chunk: int) -> None:
+        self.url = "http://hub/file"
         self.status = 206
         self.headers: Mapping[str, str] = {
             "content-range": f"bytes {start}-{end - 1}/{len(CONTENT)}"

@@ -22,7 +22,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     FileEntry,
     Manifest,
     format_manifest,
-    missing_shards,
+    named_shards,
     parse_manifest,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
@@ -33,10 +33,12 @@ from ansible_collections.closet.inference.plugins.module_utils.models.plan impor
     Step,
     check_space,
     choose_files,
+    index_warning,
     next_step,
     stale_files,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
+    FlawError,
     ModelError,
     ModelWant,
     check_tree_path,
@@ -117,6 +119,9 @@ def test_a_good_want() -> None:
         "x.part",
         "x.part.journal",
         ".closet.json",
+        "x.PART",
+        "x.Part.Journal",
+        ".CLOSET.json",
     ],
 )
 def test_paths_that_a_hub_may_not_name(path: str) -> None:
@@ -166,7 +171,7 @@ def entry(path: str) -> FileEntry:
         ),
         (["consolidated.00.pth", "a.safetensors"], ["a.safetensors"]),
         (["x.bin", "config.json"], ["x.bin", "config.json"]),
-        ([".gitattributes", "README.md"], ["README.md"]),
+        ([".gitattributes", "model.bin"], ["model.bin"]),
     ],
 )
 def test_files_nobody_serves_are_left_out(paths: list[str], chosen: list[str]) -> None:
@@ -176,11 +181,100 @@ def test_files_nobody_serves_are_left_out(paths: list[str], chosen: list[str]) -
 
 @pytest.mark.parametrize(
     ("paths", "words"),
-    [([], "holds no files"), (["Config.json", "config.json"], "differ only in case")],
+    [
+        ([], "holds no files"),
+        (["Config.json", "config.json", "a.safetensors"], "differ only in case"),
+        (["config.json", "tokenizer.json"], "none of the 2 files that the hub lists is a weight"),
+        (["config.json", "model-Q4_K_M.gguf"], "GGUF files are for ollama"),
+        (["m-00001-of-00002.safetensors"], "does not hold m-00002-of-00002.safetensors"),
+        (["m-00002-of-00004.bin"], "does not hold m-00001-of-00004.bin and 2 more"),
+    ],
 )
 def test_repositories_that_cannot_be_kept(paths: list[str], words: str) -> None:
     with pytest.raises(ModelError, match=words):
         choose_files(WANT, [entry(path) for path in paths])
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["Assets/a", "assets/b"],
+        ["Assets", "assets/b"],
+        ["assets/b", "ASSETS"],
+        ["sub/Config.json", "sub/config.json"],
+        ["Sub/config.json", "sub/config.json"],
+        ["Sub/deep/a", "sub/deep/b"],
+        [f"{COMPOSED}.json", f"{DECOMPOSED}.json"],
+        [f"{COMPOSED}/a", f"{DECOMPOSED}/b"],
+        [f"{COMPOSED.upper()}.json", f"{DECOMPOSED}.json"],
+        ["\u212b.json", "\u00e5.json"],
+        ["a", "a/b"],
+    ],
+)
+def test_names_that_are_one_on_a_mac_are_refused(paths: list[str]) -> None:
+    for order in (paths, paths[::-1]):
+        with pytest.raises(FlawError, match="differ only in case or Unicode composition") as told:
+            choose_files(WANT, [SHARD, *map(entry, order)])
+        assert all(path in str(told.value) for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("paths", "left_out"),
+    [
+        (["README.md", "readme.md"], {"readme.md"}),
+        (["Assets/a.png", "assets/b.PNG", "assets/c.png"], {"assets/b.PNG", "assets/c.png"}),
+        (["Assets/a.png", "assets/config.json"], {"Assets/a.png"}),
+        (["License", "LICENSE"], {"License"}),
+        (["README", "readme/x.json"], {"README"}),
+        ([f"{COMPOSED}.jpg", f"{DECOMPOSED}.jpg"], {f"{COMPOSED}.jpg"}),
+        (
+            ["original/A", "original/a", "onnx/B", "ONNX.json"],
+            {"original/A", "original/a", "onnx/B"},
+        ),
+        (["sub/a", "sub/b", "sub2/a", "a.b/c", "a/c"], set()),
+    ],
+)
+def test_of_files_that_no_server_reads_one_is_left_out(
+    paths: list[str], left_out: set[str]
+) -> None:
+    for order in (paths, paths[::-1]):
+        found = choose_files(WANT, [SHARD, *map(entry, order)])
+        assert {file.path for file in found} == {SHARD.path, *paths} - left_out
+
+
+@pytest.mark.parametrize(
+    ("path", "fits"),
+    [
+        ("n" * 242, True),
+        ("n" * 243, False),
+        ("n" * 256, False),
+        ("\u00e9" * 121, True),
+        ("\u00e9" * 122, False),
+        ("n" * 255 + "/a", True),
+        ("n" * 256 + "/a", False),
+        ("sub/" + "n" * 243, False),
+    ],
+)
+def test_a_name_that_is_too_long_is_told_as_it_is_listed(path: str, fits: bool) -> None:
+    if fits:
+        assert len(choose_files(WANT, [SHARD, entry(path)])) == 2
+        return
+    with pytest.raises(FlawError) as told:
+        choose_files(WANT, [SHARD, entry(path)])
+    assert f"model tiny (acme/tiny@main): {path} has a longer name" in str(told.value)
+    assert ".part" not in str(told.value)
+
+
+def test_a_picture_with_a_name_that_is_too_long_is_left_out() -> None:
+    assert choose_files(WANT, [SHARD, entry("n" * 250 + ".png")]) == (SHARD,)
+
+
+def test_a_file_that_only_changed_its_spelling_is_not_superseded() -> None:
+    before = replace(HERE, files=(entry(f"Sub/{COMPOSED}.json"), SHARD))
+    assert stale_files(before, [entry(f"sub/{DECOMPOSED}.json"), SHARD]) == ()
 
 
 def test_superseded_files_are_those_of_the_manifest_only() -> None:
@@ -253,35 +347,71 @@ def changed(**values: Any) -> bytes:
         changed(files=[{"path": "x", "size": 1, "git": "2" * 39}]),
         changed(files=[{"path": "x", "size": 1, "sha256": "z" * 64}]),
         changed(files=[{"path": "x", "size": 1}]),
+        changed(files=[{"path": "config.json", "size": 1, "git": "2" * 40}]),
+        changed(
+            files=[{"path": "a-00001-of-00002.safetensors", "size": 1, "sha256": "2" * 64}],
+        ),
     ],
 )
 def test_what_is_no_manifest(text: bytes) -> None:
     assert parse_manifest(text) is None
 
 
+SINGLE = ["config.json", "model.safetensors", "model.safetensors.index.json"]
+TWO = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+
+
+def index_of(*shards: str) -> bytes:
+    return json.dumps({"weight_map": {f"t{n}": shard for n, shard in enumerate(shards)}}).encode()
+
+
 @pytest.mark.parametrize(
-    ("index", "paths", "missing"),
+    ("index", "paths"),
     [
-        ({"weight_map": {"a": "s1", "b": "s2", "c": "s1"}}, ["s1", "s2"], ()),
-        ({"weight_map": {"a": "s1", "b": "s2"}}, ["s2"], ("s1",)),
-        ({"weight_map": {}}, [], ()),
+        (index_of("s1", "s2", "s1"), ["s1", "s2", "model.safetensors"]),
+        (index_of("model.safetensors"), SINGLE),
     ],
 )
-def test_shards_of_an_index(index: object, paths: list[str], missing: tuple[str, ...]) -> None:
-    text = json.dumps(index).encode()
-    assert missing_shards(text, "model.safetensors.index.json", paths) == missing
+def test_an_index_that_fits(index: bytes, paths: list[str]) -> None:
+    assert index_warning(WANT, "model.safetensors.index.json", index, paths) is None
+
+
+@pytest.mark.parametrize(
+    ("index", "paths", "words"),
+    [
+        (index_of(*TWO), SINGLE, "names 2 shards, and none of them is in the repository"),
+        (index_of("a-00001-of-00001.safetensors"), [*SINGLE, *TWO], "names 1 shards, and none"),
+        (index_of(), SINGLE, "names no shard"),
+        (b"", SINGLE, "is not a safetensors index"),
+        (b"[]", SINGLE, "is not a safetensors index"),
+        (b'{"weight_map": []}', SINGLE, "is not a safetensors index"),
+    ],
+)
+def test_an_index_of_other_weights_is_worth_a_word(
+    index: bytes, paths: list[str], words: str
+) -> None:
+    warning = index_warning(WANT, "model.safetensors.index.json", index, paths)
+    assert warning is not None
+    assert warning.startswith("model tiny (acme/tiny@main): model.safetensors.index.json ")
+    assert words in warning
+
+
+@pytest.mark.parametrize(
+    ("index", "paths", "words"),
+    [
+        (index_of("s1", "s2", "s3"), ["s2", "model.safetensors"], "names s1 and 1 more, which"),
+        (index_of("s1", "s2"), ["s2", *SINGLE], "names s1, which the repository does not hold"),
+        (index_of("x", "y"), ["model.safetensors.index.json", TWO[0]], f"not hold {TWO[1]}"),
+        (b"{}", ["model.safetensors.index.json", TWO[0]], f"not hold {TWO[1]}"),
+    ],
+)
+def test_an_index_that_shows_a_hole(index: bytes, paths: list[str], words: str) -> None:
+    with pytest.raises(FlawError, match=words):
+        index_warning(WANT, "model.safetensors.index.json", index, paths)
 
 
 def test_an_index_in_a_folder_names_its_neighbours() -> None:
-    text = json.dumps({"weight_map": {"a": "s1"}}).encode()
-    assert missing_shards(text, "sub/x.safetensors.index.json", ["sub/s1"]) == ()
-    assert missing_shards(text, "sub/x.safetensors.index.json", ["s1"]) == ("sub/s1",)
-
-
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"weight_map": []}'])
-def test_an_index_that_is_none(text: bytes) -> None:
-    with pytest.raises(ModelError, match="not a safetensors index"):
-        missing_shards(text, "model.safetensors.index.json", [])
+    assert named_shards(index_of("s1"), "sub/x.safetensors.index.json") == {"sub/s1"}
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ class Line:
 class LineReply:
     def __init__(self, line: Line, kind: str, number: int, wanted: str | None) -> None:
         self._line, self._kind, self._number = line, kind, number
+        self.url = "http://hub/file"
         self.headers: Mapping[str, str] = {}
         self.first_headers: Mapping[str, str] = {}
         self.status, start, end = 200, 0, SIZE

@@ -48,6 +48,15 @@ RECORD: dict[str, Any] = {
     [
         ({}, "coder (2 of 2): 37 %, 18.6 GB of 50.0 GB, 11.8 MB/s, 44 min left"),
         ({"rate_bytes_per_s": 0}, "coder (2 of 2): 37 %, 18.6 GB of 50.0 GB"),
+        (
+            {"waits": {"for": "the rate limit of http://hub", "left_s": 187}},
+            "coder (2 of 2): 37 %, 18.6 GB of 50.0 GB, "
+            "waits for the rate limit of http://hub, 3 min left",
+        ),
+        (
+            {"models": [], "bytes": 0, "waits": {"for": "http://hub", "left_s": 20}},
+            "waits for http://hub, 20 s left",
+        ),
         ({"models": []}, "37 %, 18.6 GB of 50.0 GB, 11.8 MB/s, 44 min left"),
         (
             {"models": RECORD["models"][1:], "left_s": None},

@@ -20,7 +20,9 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
     HubTroubleError,
+    read_rate_limit,
     read_retry_after,
+    read_wait,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.tools import make_tools
@@ -36,7 +38,10 @@ from tests.unit.plugins.models.hub_double import Fault, HubDouble
 TOKEN = "hf_secretsecretsecret"
 
 
-@pytest.mark.parametrize("endpoint", ["hub.local", "ftp://hub", "http://", "https://me:pw@hub"])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["hub.local", "ftp://hub", "http://", "https://me:pw@hub", "http://hub?x=1", "http://hub/#x"],
+)
 def test_an_endpoint_that_is_none(endpoint: str) -> None:
     with pytest.raises(ModelError, match="endpoint must be") as raised:
         make_tools(arguments(endpoint=endpoint), check_mode=False)
@@ -111,12 +116,52 @@ def test_no_httpx_stops_only_where_bytes_have_to_move(
         ("3", 3.0),
         ("-3", 0.0),
         ("soon", None),
+        ("nan", None),
+        ("inf", None),
         ("Thu, 01 Jan 1970 00:00:30 GMT", 20.0),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
     ],
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
     assert read_retry_after(value, now=lambda: 10.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ('"api";r=0;t=187', 187.0),
+        ("api;r=0;t=187", 187.0),
+        (' "api" ; r=0 ; t=187 ', 187.0),
+        ('"api";t=187;r=0;pk=:dXNlcg==:', 187.0),
+        ('"burst";r=0;t=10, "day";r=5;t=3000', 10.0),
+        ('"burst";r=0;t=10, "day";r=0;t=3000', 3000.0),
+        ('"api";r=2;t=60', 60.0),
+        ('"a, b;t=9";r=0;t=12', 12.0),
+        ("limit=500, remaining=0, reset=42", 42.0),
+        ("limit=500;w=300, remaining=0, reset=42", 42.0),
+        ('"api";r=0;t=0', None),
+        ('"api";r=0;t=-5', None),
+        ('"api";r=0', None),
+        ("", None),
+        ('"api', None),
+    ],
+)
+def test_a_rate_limit_tells_when_its_window_ends(value: str, seconds: float | None) -> None:
+    assert read_rate_limit(value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "3", "ratelimit": '"api";r=0;t=187'}, 3.0),
+        ({"retry-after": "soon", "ratelimit": '"api";r=0;t=187'}, 187.0),
+        ({"ratelimit-reset": "42"}, 42.0),
+        ({"ratelimit-reset": "tomorrow"}, None),
+        ({}, None),
+    ],
+)
+def test_which_header_says_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    assert read_wait(headers) == seconds
 
 
 def test_a_cut_answer_is_trouble_that_passes(bench: Bench) -> None:
@@ -134,7 +179,10 @@ def test_a_cut_answer_is_trouble_that_passes(bench: Bench) -> None:
 class OneReply:
     """A transport that gives one prepared answer."""
 
-    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, status: int, headers: Mapping[str, str], url: str = "http://hub/api"
+    ) -> None:
+        self.url = url
         self.status = status
         self.headers = headers
         self.first_headers = headers
@@ -148,6 +196,35 @@ class OneReply:
 
     def close(self) -> None:
         self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url", "code", "own"),
+    [
+        ("http://hub", "http://hub/o/n", "", True),
+        ("http://hub/below", "http://hub/elsewhere", "", True),
+        ("http://hub:80", "http://HUB/o/n", "", True),
+        ("http://hub", "https://hub/o/n", "", True),
+        ("http://hub", "https://other/o/n", "RepoNotFound", True),
+        ("http://hub", "http://hub:8082/o/n", "", False),
+        ("http://hub:8080", "https://hub:8443/o/n", "", False),
+        ("https://hub", "http://hub/o/n", "", False),
+        ("https://hub", "https://cdn.hub/o/n", "", False),
+    ],
+)
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 416])
+def test_who_answered_decides_what_a_refusal_means(
+    endpoint: str, url: str, code: str, own: bool, status: int
+) -> None:
+    headers = {"x-error-code": code} if code else {}
+    hub = Hub(endpoint, None, OneReply(status, headers, url), lambda _: None)
+    kind = ModelError if own else HubTroubleError
+    with pytest.raises(kind) as raised:
+        hub.open(REPO, "c" * 40, FILE, 0, 3000)
+    if not own:
+        scheme, _, rest = url.partition("://")
+        assert str(raised.value).startswith(f"{scheme}://{rest.partition('/')[0]}, to which ")
+        assert f"answered {status} for model.safetensors" in str(raised.value)
 
 
 FILE = FileEntry("model.safetensors", 3000, SHA256, "1" * 64)

@@ -1,0 +1,52 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A certificate authority besides the public ones: that of a company which inspects TLS.
+
+macOS keeps it in the Keychain. Python reads the list of certifi, or SSL_CERT_FILE, and not that.
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+
+def trust(context: ssl.SSLContext, certificates: str) -> None:
+    """Add certificates (PEM) to those that are trusted already."""
+    context.load_verify_locations(cadata=certificates)
+    # Python 3.13 asks of an authority what RFC 5280 says, and companies' own often lack it
+    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+
+
+def problem(certificates: str) -> str | None:
+    """Why this text names no authority, or None."""
+    if "BEGIN CERTIFICATE" not in certificates:
+        return "it has no certificate in PEM (-----BEGIN CERTIFICATE-----)"
+    if "PRIVATE KEY" in certificates:
+        return "it has a private key, which belongs on no other host"
+    try:
+        ssl.create_default_context().load_verify_locations(cadata=certificates)
+    except (ssl.SSLError, ValueError) as error:
+        return f"its certificate cannot be read ({getattr(error, 'reason', None) or error})"
+    return None
+
+
+def objection(host: str, path: str) -> str | None:
+    """What is wrong with the file that `models_ca_bundle` names on the controller, or None."""
+    place = Path(path).expanduser()
+    if not place.is_absolute():
+        wrong = "it is no absolute path; write '{{ inventory_dir }}/ca.pem', for example"
+    else:
+        try:
+            found = problem(place.read_text(encoding="ascii", errors="replace"))
+        except OSError as error:
+            found = f"it cannot be read: {error.strerror}"
+        wrong = found or ""
+    if not wrong:
+        return None
+    return (
+        f"models_ca_bundle of {host} is {path}, on this controller, and {wrong}. It is the PEM "
+        "file of a certificate authority; on a Mac that trusts it: security find-certificate -a -p "
+        "-c NAME /Library/Keychains/System.keychain > ca.pem"
+    )
