@@ -149,7 +149,9 @@ done
 say addresses "$(ifconfig -a 2>/dev/null | sed -n 's/.*inet \([0-9.]*\).*/\1/p' | tr '\n' ' ')"
 listed=$(sudo -n launchctl list 2>/dev/null) && say jobs "told $(
   { printf '%s\n' "$listed" | awk '{ print $3 }'
-    ls /Library/LaunchDaemons | sed -n 's/[.]plist$//p'
+    for job in /Library/LaunchDaemons/inference.closet.*.plist; do
+      [ ! -f "$job" ] || { job=${job##*/}; echo "${job%.plist}"; }
+    done
   } | grep '^inference[.]closet[.]' | sort -u | tr '\n' ' ')"
 say run "$(cat RUN 2>/dev/null)"
 say record "$(tr -d '\n' <RECORD 2>/dev/null)"

@@ -150,3 +150,23 @@ def test_the_look_knows_every_file_that_the_role_mcp_keeps() -> None:
 )
 def test_no_job_is_another_answer_than_none_at_all(line: str, jobs: tuple[str, ...] | None) -> None:
     assert mac.parse(f"look=begin\n{line}\nlook=end\n").jobs == jobs
+
+
+def test_only_a_file_is_a_job_that_is_on_disk(tmp_path: Path) -> None:
+    """A folder or a dangling link of our name could neither be loaded nor removed as a job."""
+    for name in ("b", "a"):
+        (tmp_path / f"inference.closet.{name}.plist").write_text("")
+    (tmp_path / "inference.closet.folder.plist").mkdir()
+    (tmp_path / "inference.closet.link.plist").symlink_to("/nowhere")
+    text = look.CLOSET.partition("listed=")[2].partition("say run ")[0]
+    text = "say() { echo \"$@\"; }\nsudo() { echo '7 0 inference.closet.c'; }\nlisted=" + text
+    done = subprocess.run(
+        ["/bin/sh"],
+        input=text.replace("/Library/LaunchDaemons", str(tmp_path)),
+        text=True,
+        capture_output=True,
+        check=True,
+        timeout=30,
+    )
+    names = " ".join(f"inference.closet.{name}" for name in "abc")
+    assert (done.stdout.strip(), done.stderr) == (f"jobs told {names}", "")
