@@ -106,6 +106,12 @@ jobs:
       elements: str
       returned: always
       sample: []
+    trouble:
+      description: What is wrong with it in a sentence, such as memory pressure or a crash loop.
+        Null when it looks healthy.
+      type: str
+      returned: always
+      sample: null
     type:
       description: What launchd calls it.
       type: str

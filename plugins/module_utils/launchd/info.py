@@ -27,6 +27,7 @@ from ansible_collections.closet.inference.plugins.module_utils.launchd.model imp
     Presence,
     Want,
 )
+from ansible_collections.closet.inference.plugins.module_utils.launchd.preflight import troubles
 from ansible_collections.closet.inference.plugins.module_utils.launchd.printout import Printout
 from ansible_collections.closet.inference.plugins.module_utils.launchd.report import (
     process_facts,
@@ -99,6 +100,7 @@ def _describe(
         "path": want.path,
         "plist_exists": _is_there(want, have),
         "drift": _drift(want, have),
+        "trouble": " ".join(troubles(have)) or None,
         **process_facts(job),
         **_definition(job),
     }

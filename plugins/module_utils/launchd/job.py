@@ -118,7 +118,11 @@ def observe(
         probe = f"`{' '.join(result.argv)}` printed something that is not this job"
     file = file_at(want.path, crew)
     age_s = None
-    if job is not None and job.pid is not None and job.was_restarted_after_a_bad_end:
+    if (
+        job is not None
+        and job.pid is not None
+        and (job.was_restarted_after_a_bad_end or job.jetsam)
+    ):
         age_s = process_age_s(launchctl.runner, job.pid)
     plist = want.plist if want.plist is not None else file.content or {}
     logs = missing_logs(plist) if want.domain.kind == "system" and os.geteuid() == 0 else ()
