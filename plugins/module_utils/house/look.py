@@ -154,8 +154,8 @@ listed=$(sudo -n launchctl list 2>/dev/null) && say jobs "told $(
     done
   } | grep '^inference[.]closet[.]' | sort -u | tr '\n' ' ')"
 say run "$(cat RUN 2>/dev/null)"
-say record "$(tr -d '\n' <RECORD 2>/dev/null)"
-say holders "$(tr -d '\n' <HOLDERS 2>/dev/null)"
+say record "$(tr -d '\n' 2>/dev/null <RECORD)"
+say holders "$(tr -d '\n' 2>/dev/null <HOLDERS)"
 say state_modes "$(ls -ldn /opt/closet STATE RECORD HOLDERS 2>/dev/null |
   awk '{ print substr($1, 1, 10), $3, $4 }' | sort | tr '\n' ' ')"
 parent() { ps -o ppid= -p "$1" 2>/dev/null | tr -d ' '; }
@@ -196,6 +196,9 @@ for cli in /usr/local/bin/tailscale /Applications/Tailscale.app/Contents/MacOS/T
 done
 """
 END = "\nsay look end\n"
+# What the login shell is asked to run. The look itself goes in by its input: tcsh takes no word of
+# several lines and no exclamation mark, whatever the quotes.
+SHELL = "/bin/sh -s"
 
 
 def text(
@@ -220,6 +223,11 @@ def text(
     hub = HUB.replace("RECORD", RECORD).replace("ASKS", "\n".join(asks)) if asks else ""
     serves_as = f"account={shlex.quote(account)}\n" if account else ""
     return serves_as + LOOK + closet + hub + end
+
+
+def as_input(script: str) -> str:
+    """The script as SHELL reads it: to its end before it runs, so that no command can eat of it."""
+    return f"look() {{\n{script}\n}}\nlook </dev/null\n"
 
 
 def questions(models: Iterable[Mapping[str, Any]], endpoint: str) -> list[tuple[str, str]]:

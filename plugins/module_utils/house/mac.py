@@ -224,8 +224,6 @@ def plain(facts: Mac) -> dict[str, Any]:
 
 def problems(name: str, facts: Mac, minimum_macos: str, has_sudo_password: bool) -> list[str]:
     """Return a sentence for each reason why the host `name` cannot be worked with."""
-    if not facts.complete:
-        return [f"{name}: the login shell ended before the look did: run `ssh {name}` and see"]
     if facts.kernel != "Darwin":
         return [f"{name} runs {facts.kernel}, not macOS: take it out of the inventory"]
     found = []

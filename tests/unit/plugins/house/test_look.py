@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ OFFER: dict[str, Any] = {"port": 8000, "models": [MODEL, {"repo": "", "revision"
 def test_a_posix_shell_reads_it(offer: dict[str, Any] | None) -> None:
     text = look.text(offer, "http://hub.local:8080/")
     done = subprocess.run(
-        ["/bin/sh", "-n"], input=text, text=True, capture_output=True, check=False
+        ["/bin/sh", "-n"], input=look.as_input(text), text=True, capture_output=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert ("lsof" in text) == (offer is not None)
@@ -68,8 +69,8 @@ def test_the_name_of_an_account_cannot_become_a_command() -> None:
 def seen_at(home: Path) -> mac.Mac:
     """What the look at a laptop says of this home."""
     done = subprocess.run(
-        ["/bin/sh"],
-        input=look.text(None),
+        shlex.split(look.SHELL),
+        input=look.as_input(look.text(None)),
         env={"HOME": str(home)},
         text=True,
         capture_output=True,

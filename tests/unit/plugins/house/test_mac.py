@@ -60,7 +60,6 @@ def test_what_could_not_be_read_is_unknown_and_not_a_guess() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"complete": False}, ["login shell", "ssh attic"]),
         ({"kernel": "Linux"}, ["runs Linux, not macOS"]),
         ({"machine": "x86_64"}, ["not Apple Silicon", "x86_64"]),
         ({"macos": "13.7"}, ["macOS 13.7", "oldest that works is 14", "Software Update"]),
