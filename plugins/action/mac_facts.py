@@ -31,6 +31,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     space,
     tailnet,
     tailnet_keys,
+    unreachable,
 )
 
 
@@ -74,7 +75,7 @@ class ActionModule(ActionBase):
                 in_data=look.as_input(command).encode(),
             )
         except AnsibleConnectionFailure as err:
-            sentence = mac.unreachable(name, address, str(err.message))
+            sentence = unreachable.sentence(name, self._way(address), str(err.message))
             result.update(unreachable=True, msg=sentence)
             return result
         facts = mac.parse(done["stdout"])

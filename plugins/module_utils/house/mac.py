@@ -340,22 +340,6 @@ def remarks(name: str, facts: Mac, on_battery: str) -> list[str]:
     return found
 
 
-def unreachable(name: str, address: str, message: str) -> str:
-    """Return the sentence for a host that ssh does not reach."""
-    reason = message.strip().splitlines()[-1] if message.strip() else "no answer"
-    if "Permission denied" in reason:
-        return (
-            f"{name} lets nobody in by ssh at {address} ({reason}): try `ssh {address}`. When your "
-            "key is in ~/.ssh/authorized_keys there, sshd ignores it as long as others may write "
-            "the home or ~/.ssh: run `chmod go-w ~ ~/.ssh ~/.ssh/authorized_keys` at the machine"
-        )
-    return (
-        f"{name} does not answer by ssh at {address} ({reason}): wake it, look at System Settings "
-        "> General > Sharing > Remote Login (on Linux: sudo apt-get install openssh-server), then "
-        f"try `ssh {address}`"
-    )
-
-
 def _strangers(listeners: list[str], ours: list[str]) -> tuple[str, ...]:
     """Listeners whose process, parent and grandparent launchd does not run for us."""
     pids = {pid for pid in ours if pid}

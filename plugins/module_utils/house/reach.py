@@ -24,16 +24,22 @@ class Way:
     """ansible_ssh_common_args and ansible_ssh_extra_args, such as a jump host."""
     is_ssh: bool = True
 
-    def command(self, *words: str) -> str:
+    def command(self, *words: str, program: str = "ssh") -> str:
         """What a person types to go the same way and run `words` there."""
         if not self.is_ssh:
             return shlex.join(words) or "sh"
-        argv = ["ssh"]
-        argv += ["-p", str(self.port)] if self.port not in (0, 22) else []
-        argv += ["-i", self.key] if self.key else []
+        parts = [program]
+        parts += [f"-p {self.port}"] if self.port not in (0, 22) else []
+        parts += [f"-i {self.quoted_key()}"] if self.key else []
+        parts += [self.options] if self.options else []
         target = f"{self.user}@{self.address}" if self.user else self.address
-        before = " ".join(part for part in (shlex.join(argv), self.options) if part)
-        return " ".join([before, shlex.join([target, *words])])
+        return " ".join([*parts, shlex.join([target, *words])])
+
+    def quoted_key(self) -> str:
+        """The key for a shell, which has to expand the tilde that it may begin with."""
+        if self.key.startswith("~/"):
+            return f"~/{shlex.quote(self.key[2:])}"
+        return shlex.quote(self.key) if self.key else ""
 
 
 def cut_off(name: str, way: Way, rc: int, stdout: str, stderr: str) -> str:
@@ -49,6 +55,12 @@ def cut_off(name: str, way: Way, rc: int, stdout: str, stderr: str) -> str:
         "which must print nothing; what shells read first is ~/.zshenv (zsh), ~/.bashrc (bash), "
         "~/.tcshrc or ~/.cshrc (tcsh), ~/.config/fish/config.fish (fish)"
     )
+
+
+def last_line(text: str, part: str) -> str:
+    """The last line that has `part` and says something."""
+    lines = [line.strip() for line in text.splitlines() if part in line]
+    return next((line for line in reversed(lines) if line), "")
 
 
 def _last_words(stdout: str, stderr: str) -> str:
