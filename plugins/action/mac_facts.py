@@ -127,7 +127,12 @@ class ActionModule(ActionBase):
             facts.key_holders, str(result["account"])
         )
         if not account:
-            result.update(account_group=facts.group, account_home=facts.home)
+            result.update(
+                account_uid=facts.uid,
+                account_group=facts.group,
+                account_gid=facts.gid,
+                account_home=facts.home,
+            )
         return result
 
     def _problems(

@@ -201,12 +201,13 @@ wired_limit_mb:
   type: int
   sample: 0
 user:
-  description: The account that Ansible uses, C(group) and C(home) are its own.
+  description: The account that Ansible uses, C(uid), C(group), C(gid) and C(home) are its own.
   returned: when the host was reached
   type: str
   sample: admin
 account:
-  description: The account that serves, C(account_group) and C(account_home) are its own.
+  description: The account that serves, C(account_uid), C(account_group), C(account_gid) and
+    C(account_home) are its own.
   returned: when the host was reached
   type: str
   sample: admin

@@ -37,6 +37,7 @@ say macos "$(sw_vers -productVersion 2>/dev/null)"
 say sysctl "$(sysctl -n hw.memsize hw.model iogpu.wired_limit_mb 2>/dev/null | tr '\n' ' ')"
 say user "$(id -un)"
 say group "$(id -gn)"
+say ids "$(id -u) $(id -g)"
 say home "$HOME"
 # A home: each link on the way to it, the folder that it lies in, and whether its user can write it.
 # Mode and numbers of owner and group as ls has them; stat is another program on each system.
@@ -66,6 +67,7 @@ if [ -n "${account:-}" ]; then
   home=$(dscl . -read "/Users/$account" NFSHomeDirectory 2>/dev/null)
   home=${home#NFSHomeDirectory: }
   say account "$(id -u "$account" 2>/dev/null) $(id -gn "$account" 2>/dev/null)"
+  say account_gid "$(id -g "$account" 2>/dev/null)"
   [ -d "$home" ] && say account_home "$home"
   [ -z "$home" ] || way_to "$account" "$(id -u "$account" 2>/dev/null)" \
     "$(id -g "$account" 2>/dev/null)" "$(sudo -n true 2>/dev/null || { echo unknown; exit; }

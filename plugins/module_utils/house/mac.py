@@ -39,10 +39,13 @@ class Mac:
     wired_limit_mb: int | None = None
     user: str | None = None
     group: str | None = None
+    uid: int | None = None
+    gid: int | None = None
     home: str | None = None
     account_uid: int | None = None
     """Of the account that serves, when another one than `user` was asked for."""
     account_group: str | None = None
+    account_gid: int | None = None
     account_home: str | None = None
     places: tuple[homes.Place, ...] = ()
     in_the_way: tuple[obstacles.Obstacle, ...] = ()
@@ -140,6 +143,7 @@ def parse(text: str) -> Mac:
     limit = int(words[2]) if len(words) > 2 and words[2].isdigit() else None
     power = values.get("power", "")
     uid, _space, account_group = values.get("account", "").partition(" ")
+    ids = [int(word) for word in values.get("ids", "").split() if word.isdigit()]
     return Mac(
         kernel=values.get("kernel") or None,
         machine=values.get("machine") or None,
@@ -149,9 +153,12 @@ def parse(text: str) -> Mac:
         wired_limit_mb=limit,
         user=values.get("user") or None,
         group=values.get("group") or None,
+        uid=ids[0] if len(ids) == 2 else None,
+        gid=ids[1] if len(ids) == 2 else None,
         home=values.get("home") or None,
         account_uid=int(uid) if uid.isdigit() else None,
         account_group=account_group or None,
+        account_gid=int(gid) if (gid := values.get("account_gid", "")).isdigit() else None,
         account_home=values.get("account_home") or None,
         places=homes.places(many["place"]),
         in_the_way=obstacles.found(many["obstacle"]),
