@@ -19,6 +19,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     homes,
     obstacles,
     space,
+    sudo,
 )
 
 # The one file of sudo rules that is ours.
@@ -258,7 +259,8 @@ def may_not_sudo(name: str, facts: Mac, has_sudo_password: bool) -> str | None:
         return None
     return (
         f"{name}: {facts.user} may not use sudo without a password: run with "
-        f"--ask-become-pass, or let it with `sudo visudo -f /etc/sudoers.d/{facts.user}`"
+        "--ask-become-pass, or let it, on that machine as an administrator: "
+        f"{sudo.without_password(facts.user or '', facts.uid)}"
     )
 
 
@@ -281,7 +283,7 @@ def closet_problems(name: str, facts: Mac, offer: Mapping[str, Any], url_host: s
     if facts.sudoers and SUDOERS not in facts.sudoers:
         found.append(
             f"{name}: its sudo rules were broken before us ({facts.sudoers}), and another file "
-            "would not mend them: run `sudo visudo` on it, or `sudo visudo -f` with that file"
+            f"would not mend them: run on it: {sudo.mend(facts.sudoers)}"
         )
     if facts.sysctl_conf_odd:
         found.append(
