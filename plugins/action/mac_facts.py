@@ -28,6 +28,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     memory_plan,
     obstacles,
     reach,
+    rivals,
     space,
     tailnet,
     tailnet_keys,
@@ -103,6 +104,7 @@ class ActionModule(ActionBase):
             )
             on_battery = str(self._task.args.get("on_battery", "nothing"))
             warnings += mac.remarks(name, facts, on_battery)
+            warnings += rivals.warnings(name, facts.rivals, int(offer["port"]))
         if offer and facts.complete and facts.memory_mb is not None:
             told = _sizes(facts, offer)
             found, lines = self._closet(name, facts, offer, told)

@@ -31,7 +31,9 @@ options:
       - What this host shall serve, from RV(closet.inference.inventory_check#module:offers). A Mac
         that cannot hold it is a problem, and so are a port that another program uses, an address
         that is not this Mac's, and sudo rules that were broken before.
-      - What the owner of such a Mac should know, such as FileVault, is a warning.
+      - What the owner of such a Mac should know is a warning, such as FileVault, or a job of
+        another tool that starts by itself and sets the wired limit, the power settings or takes
+        the port.
     type: dict
   tailnet:
     description:

@@ -18,6 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     consent,
     holders,
     obstacles,
+    rivals,
 )
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
 
@@ -176,7 +177,8 @@ if sudo -n true >/dev/null 2>&1; then
   told=$(sudo -n visudo -c 2>&1 >/dev/null) || say sudoers "$(printf '%s' "$told" | head -n 1)"
 fi
 [ ! -e /etc/sysctl.conf ] || [ -f /etc/sysctl.conf ] || say sysctl_conf "no file"
-"""
+RIVALS"""
+CLOSET = CLOSET.replace("RIVALS", rivals.SHELL.strip() + "\n")
 # One curl for all repositories whose size the record does not hold; nothing is asked twice.
 HUB = r"""
 set -f

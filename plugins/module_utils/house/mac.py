@@ -18,6 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     holders,
     homes,
     obstacles,
+    rivals,
     space,
     sudo,
 )
@@ -108,6 +109,8 @@ class Mac:
     """The environment that omlx is started from."""
     served_from: tuple[tuple[str, str], ...] = ()
     """The same of the other programs that serve, by name."""
+    rivals: rivals.Found = rivals.NONE
+    """Other people's jobs that mention what a closet sets."""
     tailnet: str = ""
     """Nothing without Tailscale, `found`, or `found` and the state of the node, as it says it."""
     complete: bool = False
@@ -118,6 +121,10 @@ def parse(text: str) -> Mac:
     """Read what LOOK printed; lines that are not ours (a banner, a motd) are skipped."""
     values: dict[str, str] = {}
     many: dict[str, list[str]] = {
+        "rival_job": [],
+        "rival_script": [],
+        "rival_switch": [],
+        "rival_log": [],
         "installed": [],
         "obstacle": [],
         "account_obstacle": [],
@@ -200,6 +207,7 @@ def parse(text: str) -> Mac:
         jobs=tuple(jobs[1:]) if (jobs := values.get("jobs", "").split()) else None,
         mcp=tuple(values.get("mcp", "").split()),
         opencode=tuple(many["opencode"]),
+        rivals=rivals.found(many),
         tailnet=values.get("tailnet", ""),
         reached_at=values.get("reached_at") or None,
         tailscale=tuple(values.get("tailscale", "").split()),
@@ -223,6 +231,7 @@ def plain(facts: Mac) -> dict[str, Any]:
         "disks",
         "in_the_way",
         "in_the_account_s_way",
+        "rivals",
     ):  # judged here, and nobody's business after it
         del values[long]
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -171,3 +172,17 @@ def test_only_a_file_is_a_job_that_is_on_disk(tmp_path: Path) -> None:
     )
     names = " ".join(f"inference.closet.{name}" for name in "abc")
     assert (done.stdout.strip(), done.stderr) == (f"jobs told {names}", "")
+
+
+def test_no_case_stands_within_a_substitution() -> None:
+    """bash 3.2, the /bin/sh of macOS, takes the bracket of a pattern for the end of `$(...)`."""
+    text = look.text(OFFER, "http://h", "ada", in_tailnet=True)
+    text = re.sub(r"(?m)^\s*#.*$", "", text)
+    text = re.sub(r"'[^']*'", "''", text)
+    for begin in re.finditer(re.escape("$("), text):
+        depth = 0
+        for end in range(begin.start(), len(text)):  # to the bracket that bash 3.2 would take
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            if depth == 0 and text[end] == ")":
+                break
+        assert not re.search(r"\bcase\b", text[begin.start() : end])
