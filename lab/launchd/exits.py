@@ -59,6 +59,7 @@ class LastExit(NamedTuple):
 
     code: int | None = None
     signal: int | None = None
+    jetsam: bool = False
 
     @property
     def success(self) -> bool:
@@ -79,7 +80,10 @@ class LastExit(NamedTuple):
         return (self.code or 0) << 8 if self.signal is None else darwin_number(self.signal)
 
     def printed(self) -> str:
-        """The line of `launchctl print`."""
+        """The line of `launchctl print`, two after a jetsam kill (captures of macOS 26)."""
+        if self.jetsam:
+            reason = "OS_REASON_JETSAM"
+            return f"last exit reason = {reason}\n\tlast jetsam exit details = {reason}"
         if self.signal is not None:
             number = darwin_number(self.signal)
             return f"last terminating signal = {signal_name(self.signal)}: {number}"

@@ -30,10 +30,11 @@ class Faults:
     fail_bootout_once: int = 0  # the next bootout fails with this number
     fail_kickstart_once: int = 0  # the next kickstart likewise
     ends_well_on_sigterm: tuple[str, ...] = ()  # labels whose death of SIGTERM counts as exit 0
+    jetsam_on_sigkill: tuple[str, ...] = ()  # labels whose death of SIGKILL counts as jetsam's
     gui_sessions: tuple[int, ...] = ()  # uids that own the screen: their gui/UID exists
 
 
-_ITEMS = {"gui_sessions": int, "ends_well_on_sigterm": str}
+_ITEMS = {"gui_sessions": int, "ends_well_on_sigterm": str, "jetsam_on_sigkill": str}
 
 
 def _fits(name: str, value: Any, default: Any) -> bool:

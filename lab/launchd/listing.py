@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .exits import NEVER
 from .job import JobState
 from .plist import JobDefinition
 from .targets import path_of
@@ -97,7 +98,7 @@ def domain(
         lines.append(f"\tsession = {sessions[kind]}")
     lines += ["", "\tservices = {"]
     for definition, state in jobs:
-        status = "-" if state.last_exit == (None, None) else str(state.last_exit.listed)
+        status = "-" if state.last_exit == NEVER else str(state.last_exit.listed)
         lines.append(f"\t\t{state.pid or 0:>8} {status:>6} \t{definition.label}")
     lines += ["\t}", "", "\tdisabled services = {"]
     lines += [f'\t\t"{label}" => {words[value]}' for label, value in disabled.items()]

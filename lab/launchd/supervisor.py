@@ -217,12 +217,11 @@ class Supervisor:
                 self._died(*owner, status)
 
     def _died(self, domain: Domain, entry: Job, status: int) -> None:
-        last = from_wait(status)
-        if (
-            entry.definition.label in self.faults.ends_well_on_sigterm
-            and last.signal == signal.SIGTERM
-        ):
+        last, label = from_wait(status), entry.definition.label
+        if label in self.faults.ends_well_on_sigterm and last.signal == signal.SIGTERM:
             last = LastExit(code=0)  # as of a program that handles it, which the real one may do
+        if label in self.faults.jetsam_on_sigkill and last.signal == signal.SIGKILL:
+            last = last._replace(jetsam=True)
         failure = entry.child.failure() if entry.child is not None else ""
         entry.child = None
         if failure:

@@ -27,9 +27,12 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     memory,
     memory_plan,
     obstacles,
+    reach,
+    rivals,
     space,
     tailnet,
     tailnet_keys,
+    unreachable,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models import authority
 
@@ -68,9 +71,14 @@ class ActionModule(ActionBase):
         hub = str(self._task.args.get("hub") or "")
         command = look.text(offer, hub, account, in_tailnet=bool(node))
         try:
-            done = self._low_level_execute_command(command, sudoable=False, executable="/bin/sh")
+            done = self._low_level_execute_command(
+                look.SHELL,
+                sudoable=False,
+                executable="/bin/sh",
+                in_data=look.as_input(command).encode(),
+            )
         except AnsibleConnectionFailure as err:
-            sentence = mac.unreachable(name, address, str(err.message))
+            sentence = unreachable.sentence(name, self._way(address), str(err.message))
             result.update(unreachable=True, msg=sentence)
             return result
         facts = mac.parse(done["stdout"])
@@ -80,6 +88,11 @@ class ActionModule(ActionBase):
             or self._play_context.become_pass
         )
         problems = self._problems(name, facts, has_password, bool(offer), bool(node))
+        if not facts.complete:
+            said = reach.cut_off(
+                name, self._way(address), done["rc"], done["stdout"], done["stderr"]
+            )
+            problems.insert(0, said)
         told = {}
         is_mac = facts.kernel != "Linux"
         no_key = tailnet_keys.objection(facts.tailnet, node) if facts.complete and is_mac else None
@@ -96,6 +109,7 @@ class ActionModule(ActionBase):
             )
             on_battery = str(self._task.args.get("on_battery", "nothing"))
             warnings += mac.remarks(name, facts, on_battery)
+            warnings += rivals.warnings(name, facts.rivals, int(offer["port"]))
         if offer and facts.complete and facts.memory_mb is not None:
             told = _sizes(facts, offer)
             found, lines = self._closet(name, facts, offer, told)
@@ -120,7 +134,12 @@ class ActionModule(ActionBase):
             facts.key_holders, str(result["account"])
         )
         if not account:
-            result.update(account_group=facts.group, account_home=facts.home)
+            result.update(
+                account_uid=facts.uid,
+                account_group=facts.group,
+                account_gid=facts.gid,
+                account_home=facts.home,
+            )
         return result
 
     def _problems(
@@ -138,10 +157,34 @@ class ActionModule(ActionBase):
         found += space.problems(
             name, facts.disks, space.missing_programs(facts.installed, programs)
         )
-        if facts.complete and is_linux:
+        if not facts.complete:
+            return found
+        if is_linux:
             return linux.problems(name, facts, has_password, serves, in_tailnet) + found
         minimum_macos = str(self._task.args.get("minimum_macos", "14"))
         return mac.problems(name, facts, minimum_macos, has_password) + found
+
+    def _way(self, address: str) -> reach.Way:
+        """How this run reaches the host, from whatever source the inventory has it."""
+        connection = self._connection
+        if str(connection.transport).rpartition(".")[2] != "ssh":
+            return reach.Way(address, is_ssh=False)
+
+        def option(name: str) -> str:
+            try:
+                return str(connection.get_option(name) or "")
+            except KeyError:
+                return ""
+
+        more = " ".join(filter(None, map(option, ("ssh_common_args", "ssh_extra_args"))))
+        port = option("port")
+        return reach.Way(
+            option("host") or address,
+            option("remote_user") or str(self._play_context.remote_user or ""),
+            int(port) if port.isdigit() else 0,
+            option("private_key_file"),
+            more,
+        )
 
     def _closet(
         self, name: str, facts: mac.Mac, offer: Mapping[str, Any], told: Mapping[str, float]

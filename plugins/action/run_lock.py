@@ -9,6 +9,7 @@ run_holder.py on the closet. Documentation: plugins/modules/run_lock.py.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import getpass
 import hashlib
@@ -153,8 +154,11 @@ def _who(main: int) -> dict[str, Any]:
 
 
 def _command(order: Mapping[str, Any]) -> str:
-    program = Path(run_holder.__file__).read_text(encoding="utf-8")
-    return shlex.join([PYTHON, "-I", "-S", "-c", program, json.dumps(order)])
+    """In one line and without an exclamation mark, which a login shell like tcsh cannot take."""
+    program = base64.b64encode(Path(run_holder.__file__).read_bytes()).decode()
+    start = "import base64,sys;exec(base64.b64decode(sys.argv.pop(1)))"
+    words = json.dumps(order).replace("!", "\\u0021")
+    return shlex.join([PYTHON, "-I", "-S", "-c", start, program, words])
 
 
 def _until_held(host: str, descriptor: int, wait_s: float) -> Mapping[str, Any]:

@@ -14,7 +14,9 @@ description:
   - Says what launchd has loaded for a label, or for all labels with a prefix. The definition as
     launchd holds it, the process, how often it was started, how its last run ended, and whether
     the label is enabled.
-  - Jobs that are only on disk are named as well, with RV(jobs[].state=absent).
+  - Jobs that are only on disk are named as well, with RV(jobs[].state=absent). The label in a plist
+    names the job, as for launchd, whatever the file is called. A folder, a dangling link and a file
+    that cannot be read have no label, so they are no jobs.
 attributes:
   check_mode:
     support: full
@@ -92,7 +94,8 @@ jobs:
       returned: always
       sample: /Library/LaunchDaemons/inference.closet.omlx.plist
     plist_exists:
-      description: Whether that file exists.
+      description: Whether the job has a plist there. A file with the label of another job is not
+        its plist, a file that cannot be read may be.
       type: bool
       returned: always
       sample: true
@@ -103,6 +106,12 @@ jobs:
       elements: str
       returned: always
       sample: []
+    trouble:
+      description: What is wrong with it in a sentence, such as memory pressure or a crash loop.
+        Null when it looks healthy.
+      type: str
+      returned: always
+      sample: null
     type:
       description: What launchd calls it.
       type: str

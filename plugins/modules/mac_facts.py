@@ -31,7 +31,9 @@ options:
       - What this host shall serve, from RV(closet.inference.inventory_check#module:offers). A Mac
         that cannot hold it is a problem, and so are a port that another program uses, an address
         that is not this Mac's, and sudo rules that were broken before.
-      - What the owner of such a Mac should know, such as FileVault, is a warning.
+      - What the owner of such a Mac should know is a warning, such as FileVault, or a job of
+        another tool that starts by itself and sets the wired limit, the power settings or takes
+        the port.
     type: dict
   tailnet:
     description:
@@ -206,12 +208,13 @@ wired_limit_mb:
   type: int
   sample: 0
 user:
-  description: The account that Ansible uses, C(group) and C(home) are its own.
+  description: The account that Ansible uses, C(uid), C(group), C(gid) and C(home) are its own.
   returned: when the host was reached
   type: str
   sample: admin
 account:
-  description: The account that serves, C(account_group) and C(account_home) are its own.
+  description: The account that serves, C(account_uid), C(account_group), C(account_gid) and
+    C(account_home) are its own.
   returned: when the host was reached
   type: str
   sample: admin

@@ -29,6 +29,12 @@ options:
     description: &source
       - Settings for this source of power, by the names that V(pmset(1\)) uses. Times are minutes,
         V(0) means never. V(true) and V(false) are V(1) and V(0).
+      - Since macOS 26.5 C(autorestart) and C(autorestartatconnect) are one setting, Start up when
+        power is connected. V(0) and V(0) are Never, V(1) and V(0) After a Power Failure, V(0) and
+        V(1) Always. C(autorestartatconnect=1) gives Always, whatever C(autorestart) says. A Mac
+        with Always satisfies C(autorestart=1) alone.
+      - A setting that this module does not know is taken when the Mac shows it, as a newer macOS
+        may have added it.
       - V(lowpowermode) is compared with C(powermode) on a Mac that has that instead.
     type: dict
     default: {}

@@ -247,6 +247,17 @@ def test_fault_a_program_that_ends_well_on_sigterm(fresh_double: Double, control
     assert launchctl.value("system/a.job", "state") == "not running"
 
 
+def test_fault_a_sigkill_that_counts_as_jetsam_s(fresh_double: Double, control: Control) -> None:
+    install(fresh_double, "Library/LaunchDaemons", "a.job", KeepAlive=True, ThrottleInterval=1)
+    launchctl = control()
+    launchctl.wait("system/a.job", "state", "running")
+    fresh_double.faults('{"jetsam_on_sigkill": ["a.job"]}')
+    assert launchctl("kill", "KILL", "system/a.job").returncode == 0
+    launchctl.wait("system/a.job", "last exit reason", "OS_REASON_JETSAM")
+    assert launchctl.value("system/a.job", "last jetsam exit details") == "OS_REASON_JETSAM"
+    launchctl.wait("system/a.job", "state", "running")
+
+
 def test_fault_slow_answers_and_slow_starts(fresh_double: Double, control: Control) -> None:
     path = str(install(fresh_double, "tmp", "a.job"))
     launchctl = control()

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from ansible_collections.closet.inference.plugins.module_utils.house.mac import (
     Mac,
     may_not_sudo,
@@ -60,7 +62,7 @@ def _no_sudo(name: str, facts: Mac, has_sudo_password: bool) -> str | None:
     if facts.has_sudo is False:
         return (
             f"{name} has no sudo: as root on it, run `apt-get install sudo`, then "
-            f"`adduser {facts.user} sudo`"
+            f"`adduser {shlex.quote(facts.user or '')} sudo`"
         )
     return may_not_sudo(name, facts, has_sudo_password)
 

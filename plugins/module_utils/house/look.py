@@ -18,6 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     consent,
     holders,
     obstacles,
+    rivals,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.weights import weight_paths
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
@@ -36,6 +37,7 @@ say macos "$(sw_vers -productVersion 2>/dev/null)"
 say sysctl "$(sysctl -n hw.memsize hw.model iogpu.wired_limit_mb 2>/dev/null | tr '\n' ' ')"
 say user "$(id -un)"
 say group "$(id -gn)"
+say ids "$(id -u) $(id -g)"
 say home "$HOME"
 # A home: each link on the way to it, the folder that it lies in, and whether its user can write it.
 # Mode and numbers of owner and group as ls has them; stat is another program on each system.
@@ -65,6 +67,7 @@ if [ -n "${account:-}" ]; then
   home=$(dscl . -read "/Users/$account" NFSHomeDirectory 2>/dev/null)
   home=${home#NFSHomeDirectory: }
   say account "$(id -u "$account" 2>/dev/null) $(id -gn "$account" 2>/dev/null)"
+  say account_gid "$(id -g "$account" 2>/dev/null)"
   [ -d "$home" ] && say account_home "$home"
   [ -z "$home" ] || way_to "$account" "$(id -u "$account" 2>/dev/null)" \
     "$(id -g "$account" 2>/dev/null)" "$(sudo -n true 2>/dev/null || { echo unknown; exit; }
@@ -148,11 +151,13 @@ done
 say addresses "$(ifconfig -a 2>/dev/null | sed -n 's/.*inet \([0-9.]*\).*/\1/p' | tr '\n' ' ')"
 listed=$(sudo -n launchctl list 2>/dev/null) && say jobs "told $(
   { printf '%s\n' "$listed" | awk '{ print $3 }'
-    ls /Library/LaunchDaemons | sed -n 's/[.]plist$//p'
+    for job in /Library/LaunchDaemons/inference.closet.*.plist; do
+      [ ! -f "$job" ] || { job=${job##*/}; echo "${job%.plist}"; }
+    done
   } | grep '^inference[.]closet[.]' | sort -u | tr '\n' ' ')"
 say run "$(cat RUN 2>/dev/null)"
-say record "$(tr -d '\n' <RECORD 2>/dev/null)"
-say holders "$(tr -d '\n' <HOLDERS 2>/dev/null)"
+say record "$(tr -d '\n' 2>/dev/null <RECORD)"
+say holders "$(tr -d '\n' 2>/dev/null <HOLDERS)"
 say state_modes "$(ls -ldn /opt/closet STATE RECORD HOLDERS 2>/dev/null |
   awk '{ print substr($1, 1, 10), $3, $4 }' | sort | tr '\n' ' ')"
 parent() { ps -o ppid= -p "$1" 2>/dev/null | tr -d ' '; }
@@ -171,7 +176,8 @@ if sudo -n true >/dev/null 2>&1; then
   told=$(sudo -n visudo -c 2>&1 >/dev/null) || say sudoers "$(printf '%s' "$told" | head -n 1)"
 fi
 [ ! -e /etc/sysctl.conf ] || [ -f /etc/sysctl.conf ] || say sysctl_conf "no file"
-"""
+RIVALS"""
+CLOSET = CLOSET.replace("RIVALS", rivals.SHELL.strip() + "\n")
 # One curl for all repositories whose size the record does not hold; nothing is asked twice.
 HUB = r"""
 set -f
@@ -193,6 +199,9 @@ for cli in /usr/local/bin/tailscale /Applications/Tailscale.app/Contents/MacOS/T
 done
 """
 END = "\nsay look end\n"
+# What the login shell is asked to run. The look itself goes in by its input: tcsh takes no word of
+# several lines and no exclamation mark, whatever the quotes.
+SHELL = "/bin/sh -s"
 
 
 def text(
@@ -217,6 +226,11 @@ def text(
     hub = HUB.replace("RECORD", RECORD).replace("ASKS", "\n".join(asks)) if asks else ""
     serves_as = f"account={shlex.quote(account)}\n" if account else ""
     return serves_as + LOOK + closet + hub + end
+
+
+def as_input(script: str) -> str:
+    """The script as SHELL reads it: to its end before it runs, so that no command can eat of it."""
+    return f"look() {{\n{script}\n}}\nlook </dev/null\n"
 
 
 def questions(models: Iterable[Mapping[str, Any]], endpoint: str) -> list[tuple[str, str]]:

@@ -18,7 +18,9 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     holders,
     homes,
     obstacles,
+    rivals,
     space,
+    sudo,
 )
 
 # The one file of sudo rules that is ours.
@@ -39,10 +41,13 @@ class Mac:
     wired_limit_mb: int | None = None
     user: str | None = None
     group: str | None = None
+    uid: int | None = None
+    gid: int | None = None
     home: str | None = None
     account_uid: int | None = None
     """Of the account that serves, when another one than `user` was asked for."""
     account_group: str | None = None
+    account_gid: int | None = None
     account_home: str | None = None
     places: tuple[homes.Place, ...] = ()
     in_the_way: tuple[obstacles.Obstacle, ...] = ()
@@ -104,6 +109,8 @@ class Mac:
     """The environment that omlx is started from."""
     served_from: tuple[tuple[str, str], ...] = ()
     """The same of the other programs that serve, by name."""
+    rivals: rivals.Found = rivals.NONE
+    """Other people's jobs that mention what a closet sets."""
     tailnet: str = ""
     """Nothing without Tailscale, `found`, or `found` and the state of the node, as it says it."""
     complete: bool = False
@@ -114,6 +121,10 @@ def parse(text: str) -> Mac:
     """Read what LOOK printed; lines that are not ours (a banner, a motd) are skipped."""
     values: dict[str, str] = {}
     many: dict[str, list[str]] = {
+        "rival_job": [],
+        "rival_script": [],
+        "rival_switch": [],
+        "rival_log": [],
         "installed": [],
         "obstacle": [],
         "account_obstacle": [],
@@ -140,6 +151,7 @@ def parse(text: str) -> Mac:
     limit = int(words[2]) if len(words) > 2 and words[2].isdigit() else None
     power = values.get("power", "")
     uid, _space, account_group = values.get("account", "").partition(" ")
+    ids = [int(word) for word in values.get("ids", "").split() if word.isdigit()]
     return Mac(
         kernel=values.get("kernel") or None,
         machine=values.get("machine") or None,
@@ -149,9 +161,12 @@ def parse(text: str) -> Mac:
         wired_limit_mb=limit,
         user=values.get("user") or None,
         group=values.get("group") or None,
+        uid=ids[0] if len(ids) == 2 else None,
+        gid=ids[1] if len(ids) == 2 else None,
         home=values.get("home") or None,
         account_uid=int(uid) if uid.isdigit() else None,
         account_group=account_group or None,
+        account_gid=int(gid) if (gid := values.get("account_gid", "")).isdigit() else None,
         account_home=values.get("account_home") or None,
         places=homes.places(many["place"]),
         in_the_way=obstacles.found(many["obstacle"]),
@@ -192,6 +207,7 @@ def parse(text: str) -> Mac:
         jobs=tuple(jobs[1:]) if (jobs := values.get("jobs", "").split()) else None,
         mcp=tuple(values.get("mcp", "").split()),
         opencode=tuple(many["opencode"]),
+        rivals=rivals.found(many),
         tailnet=values.get("tailnet", ""),
         reached_at=values.get("reached_at") or None,
         tailscale=tuple(values.get("tailscale", "").split()),
@@ -215,6 +231,7 @@ def plain(facts: Mac) -> dict[str, Any]:
         "disks",
         "in_the_way",
         "in_the_account_s_way",
+        "rivals",
     ):  # judged here, and nobody's business after it
         del values[long]
     return {
@@ -224,8 +241,6 @@ def plain(facts: Mac) -> dict[str, Any]:
 
 def problems(name: str, facts: Mac, minimum_macos: str, has_sudo_password: bool) -> list[str]:
     """Return a sentence for each reason why the host `name` cannot be worked with."""
-    if not facts.complete:
-        return [f"{name}: the login shell ended before the look did: run `ssh {name}` and see"]
     if facts.kernel != "Darwin":
         return [f"{name} runs {facts.kernel}, not macOS: take it out of the inventory"]
     found = []
@@ -253,7 +268,8 @@ def may_not_sudo(name: str, facts: Mac, has_sudo_password: bool) -> str | None:
         return None
     return (
         f"{name}: {facts.user} may not use sudo without a password: run with "
-        f"--ask-become-pass, or let it with `sudo visudo -f /etc/sudoers.d/{facts.user}`"
+        "--ask-become-pass, or let it, on that machine as an administrator: "
+        f"{sudo.without_password(facts.user or '', facts.uid)}"
     )
 
 
@@ -276,7 +292,7 @@ def closet_problems(name: str, facts: Mac, offer: Mapping[str, Any], url_host: s
     if facts.sudoers and SUDOERS not in facts.sudoers:
         found.append(
             f"{name}: its sudo rules were broken before us ({facts.sudoers}), and another file "
-            "would not mend them: run `sudo visudo` on it, or `sudo visudo -f` with that file"
+            f"would not mend them: run on it: {sudo.mend(facts.sudoers)}"
         )
     if facts.sysctl_conf_odd:
         found.append(
@@ -340,22 +356,6 @@ def remarks(name: str, facts: Mac, on_battery: str) -> list[str]:
             "after this run that takes effect again"
         )
     return found
-
-
-def unreachable(name: str, address: str, message: str) -> str:
-    """Return the sentence for a host that ssh does not reach."""
-    reason = message.strip().splitlines()[-1] if message.strip() else "no answer"
-    if "Permission denied" in reason:
-        return (
-            f"{name} lets nobody in by ssh at {address} ({reason}): try `ssh {address}`. When your "
-            "key is in ~/.ssh/authorized_keys there, sshd ignores it as long as others may write "
-            "the home or ~/.ssh: run `chmod go-w ~ ~/.ssh ~/.ssh/authorized_keys` at the machine"
-        )
-    return (
-        f"{name} does not answer by ssh at {address} ({reason}): wake it, look at System Settings "
-        "> General > Sharing > Remote Login (on Linux: sudo apt-get install openssh-server), then "
-        f"try `ssh {address}`"
-    )
 
 
 def _strangers(listeners: list[str], ours: list[str]) -> tuple[str, ...]:

@@ -113,9 +113,31 @@ def exit_hint(last_exit: int | None, text: str | None) -> str:
         return " (it ended by itself without an error)"
     if text and "CODESIGNING" in text:
         return " (the program's code signature changed since the job was loaded)"
-    if text and "JETSAM" in text:
-        return " (macOS ended it for want of memory)"
+    if text and "JETSAM" in text and "IDLE_EXIT" not in text:
+        return f" (macOS ended it for want of {shortage(text)})"
     return ""
+
+
+def shortage(jetsam: str) -> str:
+    """What the kernel lacked when it ended a process for this reason (XNU, sys/reason.h)."""
+    if "DISK_SPACE" in jetsam:
+        return "disk space"
+    return "vnodes, which open files take" if jetsam.endswith("VNODE") else "memory"
+
+
+def jetsam_sentence(target: str, jetsam: str, runs: int | None) -> str:
+    """What it means that the kernel ended a job, and what helps."""
+    lacking = shortage(jetsam)
+    cure = "free some of it"
+    if lacking == "memory":
+        cure = (
+            "let it hold less, with a smaller model or a leaner profile; when it goes on, restart "
+            "the Mac, since wired memory of a killed process can stay lost until then"
+        )
+    return (
+        f"{target}: macOS ended it for want of {lacking} ({jetsam}), and launchd has started it "
+        f"{runs or 'an unknown number of'} times; {cure}. Next: sudo launchctl print {target}"
+    )
 
 
 def log_tail(paths: list[str], lines: int = 20, most_bytes: int = 8192) -> str:

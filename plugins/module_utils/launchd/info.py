@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ansible_collections.closet.inference.plugins.module_utils.acting import Cre
 from ansible_collections.closet.inference.plugins.module_utils.launchd.drift import loaded_drift
 from ansible_collections.closet.inference.plugins.module_utils.launchd.job import (
     default_path,
+    file_at,
     observe,
     parse_domain,
 )
@@ -20,11 +21,13 @@ from ansible_collections.closet.inference.plugins.module_utils.launchd.launchctl
 from ansible_collections.closet.inference.plugins.module_utils.launchd.model import (
     Domain,
     FileKind,
+    FileState,
     Have,
     JobError,
     Presence,
     Want,
 )
+from ansible_collections.closet.inference.plugins.module_utils.launchd.preflight import troubles
 from ansible_collections.closet.inference.plugins.module_utils.launchd.printout import Printout
 from ansible_collections.closet.inference.plugins.module_utils.launchd.report import (
     process_facts,
@@ -40,30 +43,52 @@ def describe_jobs(
     if domain.missing_user:
         raise JobError(f"there is no user '{domain.missing_user}' for the domain {domain.name}.")
     disabled = launchctl.disabled(domain)
-    labels = [label] if label else _labels(launchctl, domain, prefix or "")
     with crew() as hands:
-        return [_describe(launchctl, domain, name, disabled, hands) for name in labels]
+        on_disk = _on_disk(Path(default_path(domain, "x")).parent, hands)
+        labels = [label] if label else _labels(launchctl, domain, prefix or "", on_disk)
+        return [
+            _describe(launchctl, domain, name, on_disk.get(name, ()), disabled, hands)
+            for name in labels
+        ]
 
 
-def _labels(launchctl: Launchctl, domain: Domain, prefix: str) -> list[str]:
+def _on_disk(folder: Path, hands: Crew) -> dict[str, list[str]]:
+    """Paths of a folder's plists by the label in them, which the name of a file does not decide."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("*.plist")):
+        label = _label_of(file_at(str(path), hands))
+        if label:
+            found.setdefault(label, []).append(str(path))
+    return found
+
+
+def _label_of(file: FileState) -> str | None:
+    label = (file.content or {}).get("Label")
+    return label if isinstance(label, str) else None
+
+
+def _labels(
+    launchctl: Launchctl, domain: Domain, prefix: str, on_disk: Mapping[str, Sequence[str]]
+) -> list[str]:
     loaded, result = launchctl.labels(domain)
     if loaded is None:
         said = " ".join(result.stderr.split()) or "its output has no list of services"
         raise JobError(f"cannot list the jobs of {domain.name}: {said} (exit code {result.rc}).")
-    folder = Path(default_path(domain, "x")).parent
-    on_disk = [path.stem for path in folder.glob(f"{prefix}*.plist")] if prefix else []
-    return sorted({name for name in loaded if name.startswith(prefix)} | set(on_disk))
+    return sorted(name for name in {*loaded, *on_disk} if name.startswith(prefix))
 
 
 def _describe(
     launchctl: Launchctl,
     domain: Domain,
     label: str,
+    files: Sequence[str],
     disabled: Mapping[str, bool] | None,
     hands: Crew,
 ) -> dict[str, Any]:
-    want = Want(label, domain, default_path(domain, label))
-    want, have = observe(launchctl, want, disabled, hands)
+    path = default_path(domain, label)
+    if files and path not in files:
+        path = files[0]
+    want, have = observe(launchctl, Want(label, domain, path), disabled, hands)
     if have.presence is Presence.UNKNOWN:
         raise JobError(f"cannot tell whether {want.target} is loaded. {have.probe}")
     job = have.job if have.presence is Presence.LOADED else None
@@ -73,18 +98,29 @@ def _describe(
         "state": have.state,
         "override": have.override.value,
         "path": want.path,
-        "plist_exists": have.file.kind is not FileKind.ABSENT,
+        "plist_exists": _is_there(want, have),
         "drift": _drift(want, have),
+        "trouble": " ".join(troubles(have)) or None,
         **process_facts(job),
         **_definition(job),
     }
+
+
+def _is_there(want: Want, have: Have) -> bool:
+    """Whether the job has its plist; another job's, a folder and a dangling link are none.
+
+    A file that cannot be read may be the job's.
+    """
+    if have.file.content is not None:
+        return _label_of(have.file) == want.label
+    return have.file.kind in (FileKind.BROKEN, FileKind.UNREADABLE)
 
 
 def _drift(want: Want, have: Have) -> list[str]:
     """In what the loaded job differs from its own file."""
     if have.job is None or have.presence is not Presence.LOADED:
         return []
-    if have.file.content is None:
+    if have.file.content is None or _label_of(have.file) != want.label:
         return ["file"]
     return loaded_drift(have.file.content, want.path, have.job)
 

@@ -116,16 +116,20 @@ def observe(
     probe = f"`{' '.join(result.argv)}` ended with {result.rc}: {said}"
     if result.rc == 0:
         probe = f"`{' '.join(result.argv)}` printed something that is not this job"
-    file = _file(want.path, crew)
+    file = file_at(want.path, crew)
     age_s = None
-    if job is not None and job.pid is not None and job.was_restarted_after_a_bad_end:
+    if (
+        job is not None
+        and job.pid is not None
+        and (job.was_restarted_after_a_bad_end or job.jetsam)
+    ):
         age_s = process_age_s(launchctl.runner, job.pid)
     plist = want.plist if want.plist is not None else file.content or {}
     logs = missing_logs(plist) if want.domain.kind == "system" and os.geteuid() == 0 else ()
     return want, Have(presence, job, file, override, probe, age_s, logs)
 
 
-def _file(path: str, crew: Crew) -> FileState:
+def file_at(path: str, crew: Crew) -> FileState:
     """The plist, read with the rights of who can change the folder that it is in."""
     try:
         return crew.for_path(path).call(read_plist, path)

@@ -19,9 +19,11 @@ STARTED_WITH = "CLOSET_STARTED_WITH"
 DEFAULT_EXIT_TIMEOUT_S = 5
 """What launchd of macOS 13 to 27 gives a job without ExitTimeOut between SIGTERM and SIGKILL."""
 
-
 YOUNG_S = 60
 """A process younger than this, started again after a bad end, is watched before it is believed."""
+
+RECENT_S = 24 * 3600
+"""A process that has lived longer has outlived the shortage that ended the one before."""
 
 
 def plist_bytes(plist: Mapping[str, Any]) -> bytes:
@@ -161,6 +163,12 @@ class Have:
         if self.presence is Presence.LOADED:
             return "running" if self.running else "loaded"
         return "unknown" if self.presence is Presence.UNKNOWN else "absent"
+
+    @property
+    def jetsam(self) -> str | None:
+        """Why the kernel ended the job's last process, as long as that still tells anything."""
+        is_old = self.age_s is not None and self.age_s > RECENT_S
+        return None if self.job is None or is_old else self.job.jetsam
 
     @property
     def may_be_crashing(self) -> bool:

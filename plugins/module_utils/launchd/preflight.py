@@ -13,6 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.launchd.explain import (
+    jetsam_sentence,
+)
 from ansible_collections.closet.inference.plugins.module_utils.launchd.keys import program_of
 from ansible_collections.closet.inference.plugins.module_utils.launchd.model import (
     FileKind,
@@ -82,13 +85,16 @@ def remarks(want: Want, have: Have, plan: Plan) -> list[str]:
         found.append(f"cannot read which labels of {want.domain.name} are disabled")
     if want.domain.kind == "system" and have.job is not None and not plan.changed:
         found += [f"{want.label}: {part}" for part in unsafe_parts(definition(want, have))]
-    return found if plan.changed else found + _crashes(have)
+    return found if plan.changed else found + troubles(have)
 
 
-def _crashes(have: Have) -> list[str]:
+def troubles(have: Have) -> list[str]:
+    """What is wrong with the job as it runs, in a sentence; nothing when it looks healthy."""
     job = have.job
     if job is None:
         return []
+    if have.jetsam:
+        return [jetsam_sentence(job.target, have.jetsam, job.runs)]
     if have.may_be_crashing:
         return [
             f"{job.target} may be crashing: launchd has started it {job.runs} times, it ended with "

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 _LEAVING = ("SIGTERMed", "SIGKILLed", "exited", "languishing")
+_IDLE_EXIT = "JETSAM_REASON_MEMORY_IDLE_EXIT"
 _NEVER = ("(never exited)", "(abandoned)", "(failed reap)")
 _ENDED_ON_REQUEST = (0, -15, 143)
 """What a program leaves behind after SIGTERM: its own end, the signal's, or 128 + the signal."""
@@ -98,9 +99,32 @@ class Printout:
         return -int(number.group(1)) if number else None
 
     @property
+    def jetsam(self) -> str | None:
+        """Why the kernel ended the last run to regain what it lacked; None when it did not.
+
+        macOS prints the reason, its details, or both. A job that offers to be ended while it is
+        idle has a reason as well, and nothing was short then.
+        """
+        texts = [
+            self.values.get(key, "") for key in ("last exit reason", "last jetsam exit details")
+        ]
+        found = sorted(text for text in texts if "JETSAM" in text)
+        if not found or any(_IDLE_EXIT in text for text in found):
+            return None
+        return found[0]  # JETSAM_REASON_… says more than OS_REASON_JETSAM
+
+    @property
+    def ended_badly(self) -> bool:
+        """The last run ended, and nobody had asked for it."""
+        reason = self.values.get("last exit reason")
+        if self.jetsam is not None or (reason and _IDLE_EXIT not in reason):
+            return True
+        return self.last_exit not in (None, *_ENDED_ON_REQUEST)
+
+    @property
     def was_restarted_after_a_bad_end(self) -> bool:
         """launchd has started it again and again, and nobody had asked the last process to end."""
-        return (self.runs or 0) > 2 and self.last_exit not in (None, *_ENDED_ON_REQUEST)
+        return (self.runs or 0) > 2 and self.ended_badly
 
     @property
     def last_exit_text(self) -> str | None:

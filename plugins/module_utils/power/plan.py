@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.closet.inference.plugins.module_utils.power.pmset import (
+    AFTER_FAILURE,
+    AT_CONNECT,
     FLAGS,
     SOURCES,
     TWINS,
@@ -68,7 +70,7 @@ def plan(want: Want, have: Have) -> Plan:
         if there is None:
             unsupported += [source] if wanted else []
             continue
-        for key, value in wanted.items():
+        for key, value in with_start_up(wanted, there).items():
             name = shown_as(key, there)
             if name is None:
                 unsupported.append(f"{source}.{key}")
@@ -76,6 +78,20 @@ def plan(want: Want, have: Have) -> Plan:
                 writes.setdefault(source, {})[name] = value
     differs = want.sleep_disabled is not None and want.sleep_disabled != have.sleep_disabled
     return Plan(writes, want.sleep_disabled if differs else None, tuple(unsupported))
+
+
+def with_start_up(wanted: Mapping[str, str], there: Mapping[str, str]) -> Mapping[str, str]:
+    """What is wanted, with both keys of "Start up when power is connected" as one setting.
+
+    Always comes back after a power failure too, so an owner's choice of it is left as it is.
+    """
+    if AT_CONNECT not in there:
+        return wanted
+    if wanted.get(AT_CONNECT) == "1" and AFTER_FAILURE in there:
+        return {**wanted, AFTER_FAILURE: "0"}
+    if AT_CONNECT not in wanted and there[AT_CONNECT] == "1" and wanted.get(AFTER_FAILURE) == "1":
+        return {key: value for key, value in wanted.items() if key != AFTER_FAILURE}
+    return wanted
 
 
 def shown_as(key: str, there: Mapping[str, str]) -> str | None:

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What pmset knows and prints: its settings by power source. Pure.
 
-Source: pmset.m and pmset(1) of Apple's PowerManagement 1846, captures of macOS 26 laptops and of a
-desktop. The order of the lines is a hash table's; a name may hold spaces; a value may be followed
-by a remark in brackets.
+Source: pmset.m and pmset(1) of Apple's PowerManagement 1846, captures of macOS 26 laptops and of
+desktops up to 26.5.2. The order of the lines is a hash table's; a name may hold spaces; a value may
+be followed by a remark in brackets.
 """
 
 from __future__ import annotations
@@ -45,22 +45,43 @@ class Rule:
         return None
 
 
-MINUTES, SWITCH = Rule(None), Rule(1)
+MINUTES, SECONDS, SWITCH = Rule(None), Rule(None), Rule(1)
 KEYS: Mapping[str, Rule] = {
-    **dict.fromkeys(("displaysleep", "disksleep", "sleep", "standbydelay"), MINUTES),
+    **dict.fromkeys(("displaysleep", "disksleep", "sleep"), MINUTES),
+    **dict.fromkeys(
+        ("standbydelay", "standbydelayhigh", "standbydelaylow", "autopoweroffdelay"), SECONDS
+    ),
     **dict.fromkeys(
         (
             *("womp", "ring", "powernap", "proximitywake", "autorestart", "lidwake", "acwake"),
             *("lessbright", "halfdim", "ttyskeepawake", "networkoversleep", "tcpkeepalive"),
-            *("standby", "autopoweroff", "lowpowermode"),
+            *("standby", "autopoweroff", "lowpowermode", "sms", "destroyfvkeyonstandby"),
+            "autorestartatconnect",
         ),
         SWITCH,
     ),
+    "highstandbythreshold": Rule(100),
     "powermode": Rule(2),
     "gpuswitch": Rule(2),
     "hibernatemode": Rule(25),
     "hibernatefile": Rule(is_path=True),
 }
+# Settings of pmset(1) that `pmset -g custom` does not show, and who has them in hand.
+UNMANAGED: Mapping[str, str] = {
+    "disablesleep": "it is the option sleep_disabled here",
+    **dict.fromkeys(
+        ("haltlevel", "haltafter", "haltremain"),
+        "it is a threshold of a battery backup and is left alone; see `pmset -g ups`, and set it "
+        "with sudo pmset -u",
+    ),
+    **dict.fromkeys(
+        ("schedule", "repeat", "relative"),
+        "it is an event and no setting, and is left alone; see `pmset -g sched`",
+    ),
+}
+# "Start up when power is connected" of macOS 26.5 is one setting in two keys: Never is 0 and 0,
+# After a Power Failure 1 and 0, Always 0 and 1. With 1 and 1, System Settings makes it Always.
+AFTER_FAILURE, AT_CONNECT = "autorestart", "autorestartatconnect"
 # A Mac with a High Power mode shows powermode where others show lowpowermode; 1 is low in both.
 TWINS = {"lowpowermode": "powermode", "powermode": "lowpowermode"}
 
@@ -89,15 +110,21 @@ def parse_sleep_disabled(text: str) -> bool:
     return bool(found and found[1] != "0")
 
 
-def checked(source: str, wanted: Mapping[str, Any]) -> dict[str, str]:
+def checked(
+    source: str, wanted: Mapping[str, Any], there: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """The settings of one source as pmset takes them; raises PowerRefusedError with every problem.
 
-    `true` and `false` are 1 and 0, as YAML makes them of yes and no.
+    `true` and `false` are 1 and 0, as YAML makes them of yes and no. A setting that is not known
+    here and that the Mac shows (`there`) is one that a newer macOS has added: it is taken.
     """
     found, problems = {}, []
     for key, given in wanted.items():
         value = str(int(given)) if isinstance(given, bool) else str(given)
-        rule = KEYS.get(key)
+        rule = KEYS.get(key) or _rule_of_a_newer_macos(key, there or {})
+        if key in UNMANAGED:
+            problems.append(f"{source}: {key} is not managed as a setting: {UNMANAGED[key]}")
+            continue
         if rule is None:
             near = difflib.get_close_matches(key, KEYS, 1)
             hint = f", do you mean {near[0]}?" if near else f". pmset knows {', '.join(KEYS)}"
@@ -110,3 +137,8 @@ def checked(source: str, wanted: Mapping[str, Any]) -> dict[str, str]:
     if problems:
         raise PowerRefusedError("; ".join(problems))
     return found
+
+
+def _rule_of_a_newer_macos(key: str, there: Mapping[str, str]) -> Rule | None:
+    """What a setting can be that the Mac shows with a number; pmset takes no name with a blank."""
+    return Rule(None) if re.fullmatch(r"[a-z]+", key) and there.get(key, "").isdigit() else None

@@ -34,11 +34,15 @@ def execute(
     params: Mapping[str, Any], runner: Runner, check_mode: bool = False
 ) -> tuple[dict[str, Any], list[str]]:
     """The result and the warnings; raises PowerRefusedError or PowerError."""
+    sleep_disabled = params.get("sleep_disabled")
+    have = observe(runner, sleep_disabled)
     want = Want(
-        {source: checked(source, params.get(source) or {}) for source in SOURCES},
-        params.get("sleep_disabled"),
+        {
+            source: checked(source, params.get(source) or {}, have.settings.get(source))
+            for source in SOURCES
+        },
+        sleep_disabled,
     )
-    have = observe(runner, want)
     todo = plan(want, have)
     warnings = [_lacks(todo)] if todo.unsupported else []
     if todo.changes and not check_mode:
@@ -58,7 +62,7 @@ def execute(
     return result, warnings
 
 
-def observe(runner: Runner, want: Want) -> Have:
+def observe(runner: Runner, sleep_disabled: bool | None) -> Have:
     """What holds now; an answer that cannot be read is an error, never an empty Mac."""
     settings = parse_custom(_ask(runner, "custom"))
     if not settings:
@@ -66,7 +70,7 @@ def observe(runner: Runner, want: Want) -> Have:
             "`pmset -g custom` names no power source, so nothing was changed. Look at it: "
             "pmset -g custom"
         )
-    if want.sleep_disabled is None:
+    if sleep_disabled is None:
         return Have(settings)
     return Have(settings, parse_sleep_disabled(_ask(runner)))
 
@@ -84,7 +88,7 @@ def _write(runner: Runner, want: Want, todo: Plan) -> list[str]:
     if done.rc != 0:
         hint = " Run the task with become: true." if "root" in done.stdout + done.stderr else ""
         raise PowerError(f"{told} {_ended(done)}.{hint}")
-    left = plan(want, observe(runner, want))
+    left = plan(want, observe(runner, want.sleep_disabled))
     if left.changes:
         names = [f"{source}.{key}" for source, keys in left.writes.items() for key in keys]
         names += ["sleep_disabled"] if left.sleep_disabled is not None else []

@@ -24,6 +24,7 @@ from lab.launchd.faults import Faults
         ('{"gui_sessions": "501"}', Faults()),
         ('{"ends_well_on_sigterm": ["a.b"]}', Faults(ends_well_on_sigterm=("a.b",))),
         ('{"ends_well_on_sigterm": [1]}', Faults()),
+        ('{"jetsam_on_sigkill": ["a.b"]}', Faults(jetsam_on_sigkill=("a.b",))),
         ('{"fail_bootout_once": 36}', Faults(fail_bootout_once=36)),
         ('{"drop_early_bootstrap": true}', Faults(drop_early_bootstrap=True)),
     ],

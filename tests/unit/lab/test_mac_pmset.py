@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,25 @@ def test_pmset_on_a_desktop(studio: SimulatedMac) -> None:
     after = _settings(studio.said(PMSET, "-g", "custom").out)
     assert after == {**_settings(before.out), **wanted}
     assert _live(studio) == after
+
+
+@as_root
+def test_start_up_at_connect_is_a_desktop_s_since_26_5(tmp_path: Path) -> None:
+    for macos, model, shown in (
+        ("26.5.1", "Mac16,9", True),
+        ("27.0", "Mac16,9", True),
+        ("26.4.1", "Mac16,9", False),
+        ("15.6", "Mac16,9", False),
+        ("26.5.1", "Mac16,12", False),
+    ):
+        mac = SimulatedMac(
+            tmp_path / macos / model, {"model": model, "macos": macos, "memory_gb": 16}
+        )
+        custom = mac.said(PMSET, "-g", "custom").out
+        assert (" autorestartatconnect 0\n" in custom) == shown
+        knows = macos in ("26.5.1", "27.0")
+        assert mac.said(PMSET, "-a", "autorestartatconnect", "1").code == (0 if knows else 1)
+        assert (" autorestartatconnect 1\n" in mac.said(PMSET, "-g", "custom").out) == shown
 
 
 @as_root

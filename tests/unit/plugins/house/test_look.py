@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ OFFER: dict[str, Any] = {"port": 8000, "models": [MODEL, {"repo": "", "revision"
 def test_a_posix_shell_reads_it(offer: dict[str, Any] | None) -> None:
     text = look.text(offer, "http://hub.local:8080/")
     done = subprocess.run(
-        ["/bin/sh", "-n"], input=text, text=True, capture_output=True, check=False
+        ["/bin/sh", "-n"], input=look.as_input(text), text=True, capture_output=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert ("lsof" in text) == (offer is not None)
@@ -72,8 +74,8 @@ def test_the_name_of_an_account_cannot_become_a_command() -> None:
 def seen_at(home: Path) -> mac.Mac:
     """What the look at a laptop says of this home."""
     done = subprocess.run(
-        ["/bin/sh"],
-        input=look.text(None),
+        shlex.split(look.SHELL),
+        input=look.as_input(look.text(None)),
         env={"HOME": str(home)},
         text=True,
         capture_output=True,
@@ -154,3 +156,37 @@ def test_the_look_knows_every_file_that_the_role_mcp_keeps() -> None:
 )
 def test_no_job_is_another_answer_than_none_at_all(line: str, jobs: tuple[str, ...] | None) -> None:
     assert mac.parse(f"look=begin\n{line}\nlook=end\n").jobs == jobs
+
+
+def test_only_a_file_is_a_job_that_is_on_disk(tmp_path: Path) -> None:
+    """A folder or a dangling link of our name could neither be loaded nor removed as a job."""
+    for name in ("b", "a"):
+        (tmp_path / f"inference.closet.{name}.plist").write_text("")
+    (tmp_path / "inference.closet.folder.plist").mkdir()
+    (tmp_path / "inference.closet.link.plist").symlink_to("/nowhere")
+    text = look.CLOSET.partition("listed=")[2].partition("say run ")[0]
+    text = "say() { echo \"$@\"; }\nsudo() { echo '7 0 inference.closet.c'; }\nlisted=" + text
+    done = subprocess.run(
+        ["/bin/sh"],
+        input=text.replace("/Library/LaunchDaemons", str(tmp_path)),
+        text=True,
+        capture_output=True,
+        check=True,
+        timeout=30,
+    )
+    names = " ".join(f"inference.closet.{name}" for name in "abc")
+    assert (done.stdout.strip(), done.stderr) == (f"jobs told {names}", "")
+
+
+def test_no_case_stands_within_a_substitution() -> None:
+    """bash 3.2, the /bin/sh of macOS, takes the bracket of a pattern for the end of `$(...)`."""
+    text = look.text(OFFER, "http://h", "ada", in_tailnet=True)
+    text = re.sub(r"(?m)^\s*#.*$", "", text)
+    text = re.sub(r"'[^']*'", "''", text)
+    for begin in re.finditer(re.escape("$("), text):
+        depth = 0
+        for end in range(begin.start(), len(text)):  # to the bracket that bash 3.2 would take
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            if depth == 0 and text[end] == ")":
+                break
+        assert not re.search(r"\bcase\b", text[begin.start() : end])

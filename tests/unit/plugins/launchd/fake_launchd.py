@@ -363,7 +363,12 @@ def render(target: str, job: Job) -> str:
         *([f"\tpid = {job.pid}", "\timmediate reason = speculative"] if job.pid else []),
     ]
     signalled = job.last in ("Terminated: 15", "Killed: 9")
-    lines.append(f"\tlast {'terminating signal' if signalled else 'exit code'} = {job.last}")
+    if "REASON" in job.last:
+        lines.append(f"\tlast exit reason = {job.last}")
+    else:
+        lines.append(f"\tlast {'terminating signal' if signalled else 'exit code'} = {job.last}")
+    if "JETSAM" in job.last:
+        lines.append(f"\tlast jetsam exit details = {job.last}")
     lines += ["", "\tresource coalition = {", "\t\tstate = active", f"\t\tname = {label}", "\t}"]
     keep = plist.get("KeepAlive", False)
     if isinstance(keep, dict):

@@ -14,6 +14,8 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.closet.inference.plugins.module_utils.power.plan import Have, Want, plan
 from ansible_collections.closet.inference.plugins.module_utils.power.pmset import (
+    KEYS,
+    UNMANAGED,
     PowerRefusedError,
     checked,
     parse_custom,
@@ -65,6 +67,23 @@ AC Power:
  displaysleep         10
  lowpowermode         0
  womp                 1
+"""
+# a Mac mini with macOS 26.5.2, published by its owner
+LATE = """\
+AC Power:
+ Sleep On Power Button 1
+ autorestartatconnect 0
+ lowpowermode         0
+ standby              0
+ ttyskeepawake        1
+ powernap             1
+ displaysleep         0
+ womp                 1
+ networkoversleep     0
+ sleep                0
+ tcpkeepalive         1
+ autorestart          1
+ disksleep            10
 """
 LIVE = (
     "System-wide power settings:\n SleepDisabled\t\t1\nCurrently in use:\n womp                 1\n"
@@ -147,7 +166,87 @@ def test_plan(text: str, wanted: Any, writes: Any, unsupported: tuple[str, ...])
     assert (found.writes, found.unsupported) == (writes, unsupported)
 
 
-@pytest.mark.parametrize("text", [DESKTOP, LAPTOP])
+def started(after_failure: int, at_connect: int) -> str:
+    """LATE with a choice of "Start up when power is connected"."""
+    text = LATE.replace("autorestart          1", f"autorestart          {after_failure}")
+    return text.replace("autorestartatconnect 0", f"autorestartatconnect {at_connect}")
+
+
+NEVER, AFTER_A_FAILURE, ALWAYS, BOTH = (0, 0), (1, 0), (0, 1), (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("have", "wanted", "becomes"),
+    [
+        *((have, {"autorestart": 1}, AFTER_A_FAILURE) for have in (NEVER, AFTER_A_FAILURE)),
+        *((have, {"autorestart": 1}, have) for have in (ALWAYS, BOTH)),
+        (ALWAYS, {"autorestart": 0}, ALWAYS),
+        (AFTER_A_FAILURE, {"autorestart": 0}, NEVER),
+        *((have, {"autorestartatconnect": 1}, ALWAYS) for have in (NEVER, ALWAYS, BOTH, (1, 0))),
+        (ALWAYS, {"autorestartatconnect": 0}, NEVER),
+        (AFTER_A_FAILURE, {"autorestartatconnect": 0}, AFTER_A_FAILURE),
+        *(
+            (have, {"autorestart": 1, "autorestartatconnect": 1}, ALWAYS)
+            for have in (NEVER, AFTER_A_FAILURE, ALWAYS, BOTH)
+        ),
+        (ALWAYS, {"autorestart": 1, "autorestartatconnect": 0}, AFTER_A_FAILURE),
+        (ALWAYS, {"autorestart": 0, "autorestartatconnect": 0}, NEVER),
+        (ALWAYS, {"womp": 0}, ALWAYS),
+    ],
+)
+def test_start_up_when_power_is_connected_is_one_setting(
+    have: tuple[int, int], wanted: dict[str, int], becomes: tuple[int, int]
+) -> None:
+    mac = Mac(started(*have))
+    told, warnings = execute({"ac": wanted}, mac)
+    keys = parse_custom(mac.text)["ac"]
+    assert (int(keys["autorestart"]), int(keys["autorestartatconnect"])) == becomes
+    assert warnings == []
+    if "womp" not in wanted:
+        assert told["changed"] == (have != becomes)
+    again, _ = execute({"ac": wanted}, mac)
+    assert not again["changed"]
+
+
+def test_an_older_macos_has_one_key_of_the_two() -> None:
+    mac = Mac(DESKTOP)
+    told, warnings = execute({"ac": {"autorestart": 1, "autorestartatconnect": 1}}, mac)
+    assert told["written"] == {"ac": {"autorestart": "1"}}
+    assert warnings == ["this Mac has no setting ac.autorestartatconnect; that was left out"]
+
+
+def test_what_a_newer_macos_adds_is_a_setting_once_the_mac_shows_it() -> None:
+    mac = Mac(DESKTOP + " brandnewswitch       0\n")
+    told, _ = execute({"ac": {"brandnewswitch": True}}, mac)
+    assert told["written"] == {"ac": {"brandnewswitch": "1"}}
+    with pytest.raises(PowerRefusedError, match="brandnewswitch is 'on'; a whole number"):
+        execute({"ac": {"brandnewswitch": "on"}}, mac)
+    with pytest.raises(PowerRefusedError, match="there is no setting 'brandnewswitch'"):
+        execute({"ac": {"brandnewswitch": 1}}, Mac(DESKTOP))
+
+
+# every setting of pmset(1) of macOS 26.5
+MAN_PAGE = (
+    *("displaysleep", "disksleep", "sleep", "womp", "ring", "autorestart", "autorestartatconnect"),
+    *("powernap", "proximitywake", "tcpkeepalive", "lidwake", "acwake", "lessbright", "halfdim"),
+    *("sms", "ttyskeepawake", "destroyfvkeyonstandby", "gpuswitch", "hibernatemode", "standby"),
+    *("hibernatefile", "standbydelay", "standbydelayhigh", "standbydelaylow", "autopoweroff"),
+    *("highstandbythreshold", "autopoweroffdelay", "networkoversleep", "disablesleep"),
+    *("haltlevel", "haltafter", "haltremain", "schedule", "repeat", "relative"),
+)
+
+
+@pytest.mark.parametrize("key", MAN_PAGE)
+def test_every_setting_of_the_man_page_is_known_or_said_to_be_unmanaged(key: str) -> None:
+    if key in KEYS:
+        assert checked("ups", {key: "/x" if KEYS[key].is_path else 1})
+        assert key not in UNMANAGED
+        return
+    with pytest.raises(PowerRefusedError, match=f"ups: {key} is not managed as a setting: it is"):
+        checked("ups", {key: 1})
+
+
+@pytest.mark.parametrize("text", [DESKTOP, LAPTOP, LATE])
 def test_one_call_writes_it_and_the_next_has_nothing_to_do(text: str) -> None:
     params = {"ac": CLOSET, "battery": {"sleep": 5}, "sleep_disabled": True}
     mac = Mac(text)

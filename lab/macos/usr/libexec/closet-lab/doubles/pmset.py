@@ -1,6 +1,7 @@
 """pmset(1): the power settings of a desktop (AC only) or a laptop, kept across reboots.
 
 Output, streams and exit codes: PowerManagement's pmset.m; key order: captures of macOS 26.
+autorestartatconnect: captures of desktops with macOS 26.5.2 (a Mac mini, a Mac Studio M2 Max).
 The battery's charge comes from /run/closet-lab/power.json, which the lab may write:
 {"source": "Battery Power", "percent": 78, "state": "discharging; 5:05 remaining"}.
 """
@@ -53,6 +54,7 @@ _STOCK_LAPTOP = {
 _STOCK_DESKTOP = {
     AC: {
         "Sleep On Power Button": "1",
+        "autorestartatconnect": "0",
         "autorestart": "0",
         "powernap": "1",
         "standby": "0",
@@ -90,14 +92,22 @@ def main(arguments: list[str]) -> int:
 def _profiles() -> dict[str, dict[str, str]]:
     facts = mac.env()
     stock = _STOCK_LAPTOP if facts["BATTERY"] == "1" else _STOCK_DESKTOP
+    late = [] if _has_start_up_at_connect(facts) else ["autorestartatconnect"]
     written = mac.kept("pmset")
     return {
         source: {
             _shown(key, facts): written.get(source, {}).get(key, value)
             for key, value in keys.items()
+            if key not in late
         }
         for source, keys in stock.items()
     }
+
+
+def _has_start_up_at_connect(facts: dict[str, str]) -> bool:
+    """Say whether this macOS knows "Start up when power is connected"; 26.5 added it."""
+    major, minor = (int(number) for number in (facts["MACOS"] + ".0").split(".")[:2])
+    return (major, minor) >= (26, 5)
 
 
 def _shown(key: str, facts: dict[str, str]) -> str:
@@ -157,13 +167,16 @@ def _parse(words: list[str]) -> tuple[dict[str, dict[str, str]], dict[str, str]]
     system: dict[str, str] = {}
     scope = _SCOPES["-a"]
     rest = list(words)
+    known = _MINUTES | _SWITCHES | {"hibernatefile"} | set(_SYSTEM)
+    if _has_start_up_at_connect(mac.env()):
+        known.add("autorestartatconnect")
     while rest:
         word = rest.pop(0)
         if word in _SCOPES:
             scope = _SCOPES[word]
             continue
         key = "lowpowermode" if word.lower() == "powermode" else word.lower()
-        if not rest or key not in _MINUTES | _SWITCHES | {"hibernatefile"} | set(_SYSTEM):
+        if not rest or key not in known:
             raise ArgumentsError
         value = rest.pop(0)
         if key != "hibernatefile":
