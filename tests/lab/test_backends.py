@@ -215,7 +215,7 @@ def test_omlx_takes_over_and_no_laptop_is_touched(home: Path) -> None:
 
 def test_a_backend_that_never_answers_is_taken_back(home: Path) -> None:
     # it waits for memory that it will not get, and the gateway says so with 503
-    never = ("-e", "mlx_lm_wired_limit_mb=999999999", "-e", "mlx_lm_start_timeout_s=6")
+    never = ("-e", "mlx_lm_wired_limit_mb=16000000", "-e", "mlx_lm_start_timeout_s=6")
     done = profile(home, "mlx_lm", *never)
     assert done.code != 0
     assert "the switch to profile coding-mlx-lm was taken back" in done.output

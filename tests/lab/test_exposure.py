@@ -289,7 +289,7 @@ def test_a_word_that_is_no_network_is_refused_before_pf_is_touched(home: Path) -
     extra = ("-e", '{"firewall_networks": ["couch.local"]}', "--limit", "attic")
     done = site("-i", str(home), *extra)
     assert done.code != 0
-    assert "firewall_networks has couch.local, which is no network" in words(done)
+    assert "firewall_networks[0] is 'couch.local', and it has to be a network" in words(done)
     assert on("attic", RULES).output == ""
 
 
