@@ -14,13 +14,19 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
     GIT_BLOB,
     SHA256,
     FileEntry,
     entry_problem,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.origins import (
+    API,
+    api_question,
+    is_of_the_hub,
+    origin,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
     MOST_TRIES,
@@ -44,9 +50,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.transport 
     TransportError,
     read_all,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.web_link import next_target
+from ansible_collections.closet.inference.plugins.module_utils.models.web_link import (
+    next_target,
+)
 
-API = "/api/models/"
 BUSY = frozenset({408, 425, 429})
 MOST_PAGES = 1000
 QUESTION_TRIES = 5  # nothing is at stake yet: say soon that a hub cannot be reached
@@ -222,7 +229,7 @@ class Hub:
             raise self._not_a_hub(url, f"the answer is {kind}, not JSON") from None
 
     def _get(self, url: str, headers: dict[str, str]) -> Reply:
-        if self._token and _origin(url) == _origin(self.endpoint):
+        if self._token and origin(url) == origin(self.endpoint):
             headers["Authorization"] = f"Bearer {self._token}"
         try:
             return self._transport.get(url, headers)
@@ -235,7 +242,7 @@ class Hub:
     def _check_status(self, reply: Reply, what: str, path: str | None) -> None:
         if reply.status in {200, 206}:
             return
-        if not self._is_of_the_hub(reply):
+        if not is_of_the_hub(self.endpoint, reply.url, reply.headers):
             raise self._refused_elsewhere(reply, path or what)
         if reply.status in BUSY or reply.status >= 500:
             raise self._busy(reply, path or what)
@@ -248,32 +255,18 @@ class Hub:
         kind = FlawError if lacks_file else ModelError
         raise kind(refused.sentence(reply.status, code))
 
-    def _is_of_the_hub(self, reply: Reply) -> bool:
-        """Whether the endpoint answered itself, or a hub that it redirects all questions to.
-
-        Only a hub sends X-Error-Code. An endpoint that leads from http to https stays itself.
-        """
-        ours, theirs = urlsplit(self.endpoint), urlsplit(reply.url)
-        upgraded = (ours.scheme, theirs.scheme) == ("http", "https")
-        same_host = ours.hostname == theirs.hostname
-        return (
-            _origin(reply.url) == _origin(self.endpoint)
-            or (upgraded and same_host and theirs.port in {None, 443})
-            or "x-error-code" in reply.headers
-        )
-
     def _refused_elsewhere(self, reply: Reply, what: str) -> HubTroubleError:
         """An address that the hub signed for another origin may expire: the next try has a new one.
 
         It says nothing of the model's terms, so it must not be read as the hub's own refusal.
         """
-        origin = "://".join(_origin(reply.url))
+        place = "://".join(origin(reply.url))
         sentence = (
-            f"{origin}, to which {self.endpoint} redirects, answered {reply.status} for {what}."
+            f"{place}, to which {self.endpoint} redirects, answered {reply.status} for {what}."
         )
         if reply.status not in BUSY and reply.status < 500:
             sentence += " Is this host's clock right, and does a firewall or proxy let it pass?"
-        return HubTroubleError(sentence, read_wait(reply.headers), waits_for=origin)
+        return HubTroubleError(sentence, read_wait(reply.headers), waits_for=place)
 
     def _busy(self, reply: Reply, what: str) -> HubTroubleError:
         sentence = f"{self.endpoint} answered {reply.status} for {what}."
@@ -335,19 +328,6 @@ class Hub:
         )
 
 
-def api_question(url: str, link: str) -> str:
-    """Path and query of a link in the answer to `url`, from the API's own path on.
-
-    What stands before it is another's: a cache passes on the original's address, and a server
-    below a prefix may know its prefix or not.
-    """
-    target = urlsplit(urljoin(url, link))
-    _before, api, question = target.path.rpartition(API)
-    if not api:
-        raise ValueError(f"{link!r} does not lead to {API}…")
-    return f"{API}{question}{'?' if target.query else ''}{target.query}"
-
-
 def _is_file(item: Any) -> bool:
     return isinstance(item, dict) and item.get("type") == "file"
 
@@ -367,11 +347,3 @@ def fits(reply: Reply, sent: re.Match[str], start: int) -> bool:
     first, last = int(sent[1]), int(sent[2])
     length = reply.headers.get("content-length")
     return first == start and last >= start and length in {None, str(last - first + 1)}
-
-
-def _origin(url: str) -> tuple[str, str]:
-    """Scheme, and host with port where it is not the scheme's own."""
-    parts = urlsplit(url)
-    host = (parts.netloc.rpartition("@")[2]).lower()
-    default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
-    return parts.scheme, host[: -len(default)] if default and host.endswith(default) else host
