@@ -302,6 +302,25 @@ def test_filevault_autologin_and_background_items_are_explained() -> None:
     assert "WARNING" not in play("playbooks/preflight.yml", *ATTIC).output
 
 
+def test_a_job_of_another_tool_is_named_and_the_advice_turns_it_off() -> None:
+    plist = {
+        "Label": "com.example.gpu",
+        "ProgramArguments": ["/bin/echo", "iogpu.wired_limit_mb=1000"],
+        "RunAtLoad": True,
+    }
+    file = "/Library/LaunchDaemons/gpu.plist"
+    program = f"import plistlib; plistlib.dump({plist!r}, open('{file}', 'wb'))"
+    as_root("attic", f"python3 -c {json.dumps(program)}; launchctl bootstrap system {file}")
+    done = play("playbooks/preflight.yml", *ATTIC)
+    said = " ".join(done.output.split())
+    assert done.code == 0, done.output
+    assert f"attic: {file} (com.example.gpu) sets iogpu.wired_limit_mb too" in said
+    [command] = re.findall(r"turn it off: (sudo launchctl disable \S+ && sudo \S+ \S+ \S+)", said)
+    assert on("attic", command).code == 0
+    assert "WARNING" not in play("playbooks/preflight.yml", *ATTIC).output
+    as_root("attic", f"rm {file}; launchctl enable system/com.example.gpu")
+
+
 # --- an account of its own -----------------------------------------------------------------------
 
 OWN = ("-e", "closet_service_account=_closet")
