@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 
 import pytest
 
-from tests.lab.conftest import CLIENTS, HOSTS, ROOT, UPPER, Done, lab, on, provisioned, run, site
+from tests.lab.conftest import (
+    CLIENTS,
+    HOSTS,
+    ROOT,
+    UPPER,
+    Done,
+    as_root,
+    lab,
+    on,
+    provisioned,
+    run,
+    site,
+)
 from tests.lab.pulling import served_folder, wait_until
 
 pytestmark = pytest.mark.usefixtures("fresh_lab")
@@ -245,3 +258,38 @@ def test_a_model_that_was_missing_when_omlx_started_is_served(case: str) -> None
     assert done.changed() == foretold
     again = provisioned(site(*CLOSET_ALONE))
     assert again.changed()["attic"] == 0
+
+
+# Each Python of omlx's environment waits before it listens, as it does while a large model loads.
+SLOW = """\
+import asyncio
+whole = asyncio.base_events.BaseEventLoop.create_server
+async def later(*words, **named):
+    await asyncio.sleep(30)
+    return await whole(*words, **named)
+asyncio.base_events.BaseEventLoop.create_server = later
+"""
+
+
+def test_a_server_that_is_still_starting_with_other_models_is_started_anew() -> None:
+    packages = on("attic", "echo /opt/closet/omlx/*/lib/python*/site-packages").output.strip()
+    link = f"{served_folder()}/qwen3-reranker"
+    as_root("attic", f"printf %s {shlex.quote(SLOW)} >{packages}/slow_start.py")
+    as_root("attic", f"echo 'import slow_start' >{packages}/slow_start.pth")
+    try:
+        was = on("attic", f"readlink {link}").output.strip()
+        assert on("attic", f"rm {link}").code == 0
+        assert on("attic", "sudo launchctl kickstart -k system/inference.closet.omlx").code == 0
+        log = "/var/log/closet/omlx/omlx.log"
+        wait_until(
+            lambda: "Waiting for application startup" in on("attic", f"tail -5 {log}").output, 60
+        )
+        assert on("attic", f"ln -s {was} {link}").code == 0
+        assert on("attic", "curl -s -m 2 http://127.0.0.1:8000/health").code == 7, "nobody listens"
+    finally:
+        # the one that starts now has read them
+        as_root("attic", f"rm {packages}/slow_start.py {packages}/slow_start.pth")
+    done = provisioned(site(*CLOSET_ALONE))
+    assert "again | Restart omlx" in done.output
+    assert listed() == SERVED
+    assert provisioned(site(*CLOSET_ALONE)).changed()["attic"] == 0

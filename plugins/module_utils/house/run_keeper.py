@@ -29,6 +29,8 @@ BEAT_S = 15.0
 LOOK_S = 0.25
 AGAIN_S = 5.0
 END_S = 5.0
+# In the background of a script, a run may ignore the first signal.
+STOP_S = 10.0
 
 
 def identity(pid: int) -> str:
@@ -68,13 +70,8 @@ class Keeper:
         """Hold the closet until the run ends; a connection that breaks is made again."""
         while True:
             again = self._once()
-            if not again:
+            if not again or self._ends_within(AGAIN_S):
                 return
-            end = time.monotonic() + AGAIN_S
-            while time.monotonic() < end:
-                if self._is_over():
-                    return
-                time.sleep(LOOK_S)
 
     def _once(self) -> bool:
         """One holder from its start to its end; whether there has to be another one."""
@@ -145,8 +142,19 @@ class Keeper:
             argv = ["ps", "-o", "tty=", "-p", str(self.pid)]
             done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
             Path("/dev", done.stdout.strip() or "null").write_text(text, encoding="utf-8")
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGINT)
+        for how in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, how)
+            if self._ends_within(STOP_S):
+                return
+
+    def _ends_within(self, limit_s: float) -> bool:
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            if self._is_over():
+                return True
+            time.sleep(LOOK_S)
+        return False
 
     def _is_over(self) -> bool:
         """Whether ansible-playbook has ended; a ps for each look would be too much."""
