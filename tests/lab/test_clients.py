@@ -206,7 +206,8 @@ def test_a_proxy_of_the_laptop_is_never_shown_the_key() -> None:
     seen = say("pro", "zsh", 'echo "$NO_PROXY $no_proxy"').output.split()
     assert seen == ["attic.local", "attic.local"]
     nested = "zsh -c 'zsh -c \"echo \\$NO_PROXY\"'"
-    again = on("pro", f"env {set_} {nested}")
+    # the shell that ssh starts has put it there already
+    again = on("pro", f"env -u no_proxy {set_} {nested}")
     assert again.output.split() == ["attic.local,localhost,corp.example"]
     health = on("pro", f"env {set_} zsh -c 'closet health'")
     assert (health.code, "takes the key of this laptop" in health.output) == (0, True)
