@@ -213,7 +213,7 @@ OPTIONS: tuple[tuple[str, Format], ...] = (
     ("gateway_paths", URL_PATH),
     ("models_endpoint", URL),
     ("models_proxy", PROXY),
-    ("models_peers", HOST),
+    ("models_peers", URL),
     ("models_remove", MODEL),
     ("models_share_address", ADDRESS),
     ("models_ca_bundle", PATH),
@@ -253,7 +253,7 @@ OPTIONS: tuple[tuple[str, Format], ...] = (
     ("*_size_kib", _whole(1, 1 << 30, "KiB")),
     ("*_count", _whole(0, 1000, "")),
     ("*_keep", COUNT),
-    ("*_addresses", ADDRESS),
+    ("*_addresses", HOST),
     ("*_networks", NETWORK),
     ("*_programs", PATH),
     ("*_keys", SECRET),
@@ -281,6 +281,9 @@ OPTIONS: tuple[tuple[str, Format], ...] = (
     ("*_closet_name", LINE),
     ("*_refusal", LINE),
 )
+
+# Beside those whose default is empty: what is empty means something else than the default.
+MAY_BE_EMPTY = ("models_hub_cache", "tailscale_hostname")
 
 
 def format_of(name: str) -> Format | None:
@@ -354,7 +357,8 @@ def _one_problem(
     else:
         text = _as_text(value)
         right = right or "text"
-        empty = text == "" and option.get("default", "") == "" and not option.get("required")
+        may_be = option.get("default", "") == "" and not option.get("required")
+        empty = text == "" and (may_be or name in MAY_BE_EMPTY)
         good = text is not None and (empty or its.fits(text))
         if isinstance(value, float):
             right += " (put it in quotes: YAML reads a number and drops its last zeros)"

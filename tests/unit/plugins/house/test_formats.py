@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import math
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -133,11 +135,50 @@ def test_a_wrong_value_is_told_with_what_is_right(name: str, value: Any, right: 
         ("opencode_instruction_files", "~/rules.md"),
         ("closet_service_account", ""),
         ("omlx_client_keys", None),
+        ("models_hub_cache", ""),
+        ("tailscale_hostname", ""),
+        ("models_peers", ["http://10.0.0.10:8001"]),
+        ("gateway_addresses", ["localhost", "10.0.0.10"]),
         ("opencode_instructions", "Be kind.\n\tAlways.\n"),
     ],
 )
 def test_a_right_value_passes_however_it_is_written(name: str, value: Any) -> None:
     assert told(name, value) == ""
+
+
+class Loader(yaml.SafeLoader):
+    """Knows Ansible's tags."""
+
+
+Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: "{{ a tag }}")
+
+
+def shown_values() -> Iterator[tuple[str, str, Any]]:
+    """Every value of an option in our inventories, scenarios, playbooks and documentation."""
+    patterns = ("inventories/**/*.yml", "tests/lab/**/*.yml", "molecule/**/*.yml", "docs/*.md")
+    for path in (path for pattern in patterns for path in sorted(ROOT.glob(pattern))):
+        texts = [path.read_text()]
+        if path.suffix == ".md":
+            texts = re.findall(r"```ya?ml\n(.*?)```", texts[0], re.DOTALL)
+        for text in texts:
+            for document in yaml.load_all(text.replace("…", "x"), Loader=Loader):
+                for name, value in options_in(document):
+                    yield path.name, name, value
+
+
+def options_in(value: Any) -> Iterator[tuple[str, Any]]:
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        if name in SPECS and "{{" not in str(inner):
+            yield name, inner
+        yield from options_in(inner)
+    for inner in value if isinstance(value, list) else ():
+        yield from options_in(inner)
+
+
+def test_what_we_show_and_test_with_fits() -> None:
+    shown = list(shown_values())
+    assert len(shown) > 40
+    assert [(path, told(name, value)) for path, name, value in shown if told(name, value)] == []
 
 
 @pytest.mark.parametrize(
