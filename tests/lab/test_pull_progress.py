@@ -36,7 +36,7 @@ def python() -> Iterator[str]:
     lab("up", "--inventory", TWO, limit_s=600)
     done = run("ansible-playbook", "-i", TWO, INSTALLED, limit_s=600)
     assert done.code == 0, done.output[-6000:]
-    hub("commits", {"repo": REPO, "files": {"weights.npz": {"size": SIZE, "seed": 1}}})
+    hub("commits", {"repo": REPO, "files": {"weights.bin": {"size": SIZE, "seed": 1}}})
     yield on("attic", "echo /opt/closet/omlx/*/bin/python").output.split()[0]
     lab("down")
 
