@@ -105,9 +105,8 @@ class _House:
         ]
         self.options = _options()
         folders = [source if source.is_dir() else source.parent for source in self.sources]
-        self.said = {
-            host: Origins(self.hostvars.raw_get(host), folders, extra) for host in self._hosts
-        }
+        self.raw = {host: self.hostvars.raw_get(host) for host in self._hosts}
+        self.said = {host: Origins(raw, folders, extra) for host, raw in self.raw.items()}
         # of these, the defaults stand in for the values until they are mended
         self.wrong: set[tuple[str, str]] = set()
         self.models = args.get("models") or {}
@@ -172,10 +171,12 @@ class _House:
             ):
                 for path in sorted((folder / part).glob("[!.]*")):
                     name = path.stem if path.suffix in VARS_SUFFIXES else path.name
-                    if name not in known and not path.name.endswith("~"):
+                    hint = names.suggestion(name, known)
+                    # a host's name may have dots; a README or a backup is no file of variables
+                    if name not in known and (hint or path.suffix in ("", *VARS_SUFFIXES)):
                         yield (
                             f"{path} is read for no {part.partition('_')[0]}, since the inventory "
-                            f"has none named {name}{names.suggestion(name, known)}"
+                            f"has none named {name}{hint}"
                         )
 
     def problems_of_names(self) -> Iterator[str]:
@@ -195,7 +196,7 @@ class _House:
         hosts_of: dict[tuple[str, str], list[str]] = {}
         for host in self._hosts:
             said = self.said[host]
-            for name in sorted(set(self.hostvars.raw_get(host)) & set(self.options)):
+            for name in sorted(set(self.raw[host]) & set(self.options)):
                 try:
                     value = self.hostvars[host].get(name)
                 except AnsibleError:
@@ -290,10 +291,7 @@ class _House:
         groups = {"closet": self.closets, "clients": self.clients}
         words = set(tailnet.WORDS)
         said = {
-            host: {
-                name: self._value(host, name, None)
-                for name in words & set(self.hostvars.raw_get(host))
-            }
+            host: {name: self._value(host, name, None) for name in words & set(self.raw[host])}
             for hosts in groups.values()
             for host in hosts
         }

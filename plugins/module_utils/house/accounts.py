@@ -76,4 +76,9 @@ def sudoers_user(name: str, facts: Mapping[str, Any]) -> str:
             f"sudo's rules cannot express the account {name!r}; give its number, which the Mac "
             f"shows with `id -u {shlex.quote(name)}`"
         )
+    return sudoers_escaped(name)
+
+
+def sudoers_escaped(name: str) -> str:
+    """A name with a backslash before every character that means something in sudoers(5)."""
     return re.sub(r"([^A-Za-z0-9_.-])", r"\\\1", name)

@@ -282,7 +282,7 @@ OPTIONS: tuple[tuple[str, Format], ...] = (
     ("*_refusal", LINE),
 )
 
-# Beside those whose default is empty: what is empty means something else than the default.
+# These may be empty although their default is not: an empty value means something of its own.
 MAY_BE_EMPTY = ("models_hub_cache", "tailscale_hostname")
 
 
@@ -404,5 +404,7 @@ def _shown(value: Any) -> str:
         return "a mapping"
     if isinstance(value, (list, tuple)):
         return "a list"
-    words = repr(str(value)) if isinstance(value, str) else str(value).lower()
+    # what stands before the @ of an address may be a password
+    text = re.sub(r"^([a-z][a-z0-9+.-]*://)?.*@", r"\1…@", str(value), flags=re.I | re.S)
+    words = repr(text) if isinstance(value, str) else text.lower()
     return words if len(words) <= SHOWN else f"{words[:SHOWN]}…"

@@ -70,4 +70,4 @@ def _last_words(stdout: str, stderr: str) -> str:
         said = [line for line in lines if line and not line.startswith(_NOISE)]
         if said and (text is stderr or "look=begin" not in lines):
             return f", its last words: {said[-1][:200]}"
-    return ", and not a word"
+    return ", no output"

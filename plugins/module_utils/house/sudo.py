@@ -8,6 +8,10 @@ from __future__ import annotations
 import re
 import shlex
 
+from ansible_collections.closet.inference.plugins.module_utils.house.accounts import (
+    sudoers_escaped,
+)
+
 FOLDER = "/etc/sudoers.d"
 
 
@@ -18,7 +22,7 @@ def without_password(user: str, uid: int | None) -> str:
     number of an account whatever its name is. The new file is checked before sudo reads it.
     """
     name = "nopasswd-" + re.sub(r"[^A-Za-z0-9_-]", "_", user)
-    who = f"#{uid}" if uid is not None else re.sub(r"([^A-Za-z0-9_.-])", r"\\\1", user)
+    who = f"#{uid}" if uid is not None else sudoers_escaped(user)
     file = f"{FOLDER}/{name}"
     checked = f"umask 337; cat > {file}.new && visudo -cf {file}.new && mv {file}.new {file}"
     rule = shlex.quote(f"{who} ALL=(ALL) NOPASSWD: ALL")

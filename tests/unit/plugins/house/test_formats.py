@@ -207,6 +207,14 @@ def test_a_value_that_fits_becomes_its_type(name: str, value: Any, typed: Any) -
     assert (made, type(made)) == (typed, type(typed))
 
 
+def test_what_an_address_has_before_its_at_sign_is_not_shown() -> None:
+    for value in ("me:s3cr@et@proxy:3128", "https://me:s3/cret@hub.local", "http://s3cret@hub\n"):
+        for name in ("models_proxy", "models_endpoint"):
+            sentence = told(name, value) or "fits"
+            assert "s3" not in sentence
+    assert "'https://…@hub.local'" in told("models_endpoint", "https://me:s3/cret@hub.local")
+
+
 ATOMS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=80)
 HOSTILE = st.sampled_from(
     ["", "\n", "a\nb", "a\r", "\x00", "$(id)", "`id`", "'", '"', "%", "../..", "-x", "{{ 1 }}"]

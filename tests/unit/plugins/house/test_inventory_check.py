@@ -213,7 +213,12 @@ def test_a_value_is_told_with_its_own_place_whatever_the_source(tmp_path: Path) 
 
 
 def test_a_file_of_a_host_that_is_not_there_is_told(tmp_path: Path) -> None:
-    for name in ("host_vars/atic.yml", "group_vars/closets.yml", "group_vars/all.yml"):
+    for name in (
+        "host_vars/atic.yml",
+        "group_vars/closets.yml",
+        "group_vars/all.yml",
+        "group_vars/README.md",
+    ):
         path = tmp_path / "home" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("mine: 1\n")
@@ -223,6 +228,7 @@ def test_a_file_of_a_host_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert "named atic, do you mean attic?" in text
     assert "group_vars/closets.yml is read for no group" in text
     assert "all.yml is read" not in text
+    assert "README" not in text
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])

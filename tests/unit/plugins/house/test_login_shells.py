@@ -122,7 +122,7 @@ def test_nothing_of_the_look_is_eaten_by_a_command_that_reads() -> None:
         (answer(1, "This account is currently not available.\n"), "not available."),
         (answer(127, stderr="zsh:1: command not found: /bin/sh\n\n"), "not found: /bin/sh"),
         (answer(1, stderr="oops\nShared connection to air closed.\n"), "last words: oops"),
-        (answer(7), "exit code 7, and not a word"),
+        (answer(7), "exit code 7, no output"),
         (answer(0, "Welcome!\n"), "last words: Welcome!"),
     ],
 )
@@ -137,7 +137,7 @@ def test_a_shell_that_ends_first_is_quoted(said: dict[str, Any], words: str) -> 
 def test_a_look_that_is_cut_off_is_not_the_shell_s_fault() -> None:
     said = answer(255, "look=begin\nkernel=Darwin\n")
     [problem] = Host(lambda *_: said).seen()["problems"]
-    assert "air: the look at it was cut off (exit code 255, and not a word)" in problem
+    assert "air: the look at it was cut off (exit code 255, no output)" in problem
     assert problem.endswith("ssh 10.0.0.9 uptime")
 
 
