@@ -200,7 +200,7 @@ class _House:
                 try:
                     value = self.hostvars[host].get(name)
                 except AnsibleError:
-                    continue  # made of facts that only the plays have; the role checks it then
+                    continue  # made of what only the plays have: who takes it checks it
                 for problem in formats.problems(name, self.options[name], value):
                     self.wrong.add((host, name))
                     hosts_of.setdefault((said.place(name), problem), []).append(host)
