@@ -156,8 +156,7 @@ class ActionModule(ActionBase):
     def _record_path(self, args: dict[str, Any]) -> str:
         if args.get("progress_path"):
             return str(args["progress_path"])
-        folder = args["serve_dir"] if args.get("via") == "server" else args["store"]
-        return f"{str(folder).rstrip('/')}/.closet.progress.json"
+        return f"{str(args['store']).rstrip('/')}/.closet.progress.json"
 
     def _follow(self, job: Job, teller: Teller) -> dict[str, Any]:
         """Until the job has left its result, or has ended without one."""

@@ -95,14 +95,6 @@ options:
         are left alone and reported.
     type: path
     required: true
-  via:
-    description:
-      - Who fetches. V(hub) is this module itself. V(server) asks the omlx at O(server_url), which
-        fetches C(main) into C(owner/name) below O(serve_dir) and serves it as C(name); its files
-        are then verified here. Needs O(server_url), no pinned revision and no O(models[].name).
-    type: str
-    choices: [hub, server]
-    default: hub
   endpoint:
     description: The hub's address, or that of a mirror.
     type: str
@@ -121,7 +113,7 @@ options:
   ca_certificates:
     description:
       - Certificates (PEM) of authorities that are trusted besides the public ones, for a company
-        that inspects TLS. Not for O(peers), nor for what omlx fetches itself.
+        that inspects TLS. Not for O(peers).
     type: str
   peers:
     description:
@@ -153,10 +145,6 @@ options:
     description: Seconds that a busy server gets to come to rest before it is left alone.
     type: float
     default: 120
-  server_pull_limit_s:
-    description: Seconds that a download through the server may take in all.
-    type: float
-    default: 86400
   reserve_gb:
     description: Gigabytes (1000^3 bytes) of the disk that stay free.
     type: float

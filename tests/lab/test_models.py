@@ -300,27 +300,6 @@ def test_a_hub_with_every_fault_at_once_ends_in_the_right_bytes(closet: Puller) 
     assert dict(zip(sums[1::2], sums[::2], strict=True)) == want
 
 
-# --- the server's own downloads ----------------------------------------------------------------
-
-
-def test_a_download_of_omlx_itself_survives_its_restart(closet: Puller) -> None:
-    repo = "mlx-community/By-Server-4bit"
-    publish(repo, 8)
-    settings = {"hf_endpoint": "http://hub.local:8080"}
-    Admin(OMLX, key()).admin_json(Request("POST", "/admin/api/global-settings", settings))
-    with fault(path="*.npz", rate_bytes_per_s=0.5 * MIB):
-        task = closet.start(repo, via="server", **TELLS, server_key=key())
-        wait_until(lambda: sum(served(repo).values()) > MIB)
-        assert on("attic", f"sudo launchctl kickstart -k {JOB}").code == 0
-    done = task.result()
-    assert not done["failed"], done.get("msg")
-    assert done["models"][0]["state"] == "pulled"
-    assert "served from the closet" in says("By-Server-4bit")
-    assert remains("attic", f"{closet.serve_dir}/{repo}") == "", "what the restart left is gone"
-    again = closet.pulled(repo, via="server", **TELLS, server_key=key())
-    assert again["changed"] is False
-
-
 # --- taking away -------------------------------------------------------------------------------
 
 

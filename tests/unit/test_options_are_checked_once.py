@@ -27,7 +27,7 @@ def entries(found: Any) -> Iterator[dict[str, Any]]:
 
 def used(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """What a file imports and includes, in its order: what it is called, and its arguments."""
-    found = []
+    found: list[tuple[str, dict[str, Any]]] = []
     for entry in entries(yaml.safe_load(path.read_text())):
         if "ansible.builtin.import_playbook" in entry:
             found.append((entry["ansible.builtin.import_playbook"], {}))

@@ -34,7 +34,6 @@ ARGUMENTS: dict[str, Any] = {
     "confirmed": {"type": "bool", "default": False},
     "store": {"type": "path", "required": True},
     "serve_dir": {"type": "path", "required": True},
-    "via": {"type": "str", "choices": ["hub", "server"], "default": "hub"},
     "endpoint": {"type": "str", "default": "https://huggingface.co"},
     "token": {"type": "str", "no_log": True},
     "proxy": {"type": "str", "no_log": True},
@@ -44,7 +43,6 @@ ARGUMENTS: dict[str, Any] = {
     "server_key": {"type": "str", "no_log": True},
     "server_stopped": {"type": "bool", "default": False},
     "server_idle_wait_s": {"type": "float", "default": 120},
-    "server_pull_limit_s": {"type": "float", "default": 86400},
     "reserve_gb": {"type": "float", "default": 10},
     "memory_ceiling_bytes": {"type": "int"},
     "verify": {"type": "str", "choices": ["manifest", "size", "sha256"], "default": "size"},
@@ -68,8 +66,6 @@ def read_request(params: Mapping[str, Any], check_mode: bool) -> Request:
     store, serve_dir = Path(params["store"]).absolute(), Path(params["serve_dir"]).absolute()
     if store in (serve_dir, *serve_dir.parents) or serve_dir in store.parents:
         raise ModelError(f"store {store} and serve_dir {serve_dir} must not lie in each other.")
-    if params["via"] == "server" and not params["server_url"]:
-        raise ModelError("via: server needs server_url, the address of the omlx that shall fetch.")
     absent = params["state"] == "absent"
     if absent and params["exclusive"]:
         raise ModelError("exclusive goes with state: present; it is about what is not listed.")
@@ -98,9 +94,9 @@ def _check_numbers(params: Mapping[str, Any]) -> None:
     for name in ("reserve_gb", "server_idle_wait_s"):
         if params[name] < 0:
             raise ModelError(f"{name} is {params[name]}; it cannot be negative.")
-    for name in ("memory_ceiling_bytes", "server_pull_limit_s"):
-        if params[name] is not None and params[name] <= 0:
-            raise ModelError(f"{name} is {params[name]}; it must be more than 0.")
+    ceiling = params["memory_ceiling_bytes"]
+    if ceiling is not None and ceiling <= 0:
+        raise ModelError(f"memory_ceiling_bytes is {ceiling}; it must be more than 0.")
 
 
 def _path(value: str | None) -> Path | None:

@@ -13,7 +13,6 @@ from ansible_collections.closet.inference.plugins.module_utils.models.arguments 
     read_request,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.converge import converge
-from ansible_collections.closet.inference.plugins.module_utils.models.download import PullLimits
 from ansible_collections.closet.inference.plugins.module_utils.models.proxies import (
     describe_unreadable,
     environment_proxies,
@@ -32,10 +31,6 @@ from ansible_collections.closet.inference.plugins.module_utils.models.server imp
     Told,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.tools import make_tools
-from ansible_collections.closet.inference.plugins.module_utils.models.via_server import (
-    Heard,
-    converge_via_server,
-)
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 
@@ -53,10 +48,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> Done:
     tools = make_tools(params, check_mode)
     url = params["server_url"]
     server = Server(url, params["server_key"] or None, Runner()) if url else None
-    if params["via"] == "server" and server is not None:
-        outcome = converge_via_server(request, tools, _puller(server, params))
-    else:
-        outcome = converge(request, tools)
+    outcome = converge(request, tools)
     told = _tell(request, outcome, server, params)
     result = {**describe(request, outcome), "server": None}
     warnings = list(outcome.warnings)
@@ -66,15 +58,6 @@ def run(params: Mapping[str, Any], check_mode: bool) -> Done:
         result["server"] = {"state": told.state, "sentence": told.sentence}
         warnings += [told.sentence] if told.state == BUSY else []
     return Done(result, tuple(warnings))
-
-
-def _puller(server: Server, params: Mapping[str, Any]) -> Any:
-    limits = PullLimits(overall_s=params["server_pull_limit_s"])
-
-    def pull(repo: str, heard: Heard) -> object:
-        return server.pull(repo, limits, params["token"] or None, heard)
-
-    return pull
 
 
 def _tell(
@@ -87,6 +70,5 @@ def _tell(
     if request.absent and not plan.removal.changes:
         return None
     moved = any(model.incomplete for model in plan.models) or plan.links.changes
-    # what omlx fetched itself it has found already
-    changed = (moved and params["via"] == "hub") or plan.removal.changes
+    changed = moved or plan.removal.changes
     return server.tell(weights_of(plan), changed, params["server_idle_wait_s"])

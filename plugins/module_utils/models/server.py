@@ -1,28 +1,22 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell a running omlx of models on its disk, or let it fetch one itself.
+"""Tell a running omlx of models on its disk.
 
     server = Server(url, key, Runner())
     told = server.tell({"qwen3": weight_bytes}, changed=True)
-    pulled = server.pull("mlx-community/Qwen3-4B-4bit", PullLimits(), token)
 
-Whatever goes wrong is a ModelError whose sentence holds neither key nor token. A server that is
+Whatever goes wrong is a ModelError whose sentence holds no key. A server that is
 down is no error for `tell`: it looks for its models when it starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import BadUrlError
-from ansible_collections.closet.inference.plugins.module_utils.models.download import (
-    Download,
-    Pulled,
-    PullLimits,
-)
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.omlx_admin import (
     Admin,
@@ -43,9 +37,6 @@ DOWN = "down"
 CURRENT = "current"
 RELOADED = "reloaded"
 BUSY = "busy"
-
-Heard = Callable[[int, int], None]
-"""Bytes done and bytes in all (0: unknown), as the server counts them: a hint, no proof."""
 
 
 @dataclass(frozen=True)
@@ -84,24 +75,6 @@ class Server:
             return self._tell(models, changed, idle_wait_s)
         except ServerDownError as down:
             return Told(DOWN, f"{down}. It will find the models when it starts.")
-        except OmlxError as error:
-            raise _as_model_error(error) from error
-
-    def pull(
-        self,
-        repo: str,
-        limits: PullLimits | None = None,
-        token: str | None = None,
-        heard: Heard | None = None,
-    ) -> Pulled:
-        """Have the server fetch a repository at main into its own model folder, and wait.
-
-        A running download of it is adopted, one that a restart of the server lost is asked for
-        again. The caller proves the files: the server checks no hash.
-        """
-        download = Download(self._admin, self._runner, repo, limits or PullLimits(), token)
-        try:
-            return download.run(heard)
         except OmlxError as error:
             raise _as_model_error(error) from error
 

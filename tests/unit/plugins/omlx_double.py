@@ -3,9 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The part of omlx's HTTP API that the collection uses, with omlx's memory and its file.
 
-Statuses, bodies and wording follow admin/routes.py, admin/auth.py, admin/hf_downloader.py and
-server.py of omlx 0.5.0 and of flyto-mlx 0.7.0. What a download does next is a script that the
-test writes.
+Statuses, bodies and wording follow admin/routes.py, admin/auth.py and server.py of omlx 0.5.0 and
+of flyto-mlx 0.7.0.
 """
 
 from __future__ import annotations
@@ -22,19 +21,13 @@ from pathlib import Path
 from typing import Any
 
 COOKIE = "omlx_admin_session"
-LIVE = ("pending", "downloading")
 NOT_FOUND = (404, {"detail": "Not Found"})
-Steps = list[dict[str, Any]]
 Answer = tuple[int, Any]
 
 
 @dataclass
 class OmlxDouble:
-    """A server; `script` holds per repository what each request for it goes through.
-
-    Each look at the queue moves every live task one step on; the last step stays. A step with
-    "restart" empties the queue, as a restart does.
-    """
+    """A server: its keys, its models and what it was asked."""
 
     key: str | None = "sk-main-1234"
     subs: dict[str, str] = field(default_factory=dict)
@@ -44,8 +37,6 @@ class OmlxDouble:
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     paths: dict[str, Path] = field(default_factory=dict)
     on_disk: dict[str, int] = field(default_factory=dict)
-    script: dict[str, list[Steps]] = field(default_factory=dict)
-    tasks: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[dict[str, int]] = field(default_factory=list)
     sessions: set[str] = field(default_factory=set)
     requests: list[tuple[str, str, Any]] = field(default_factory=list)
@@ -55,7 +46,6 @@ class OmlxDouble:
     deaf_to_removals: bool = False
     broken: str = "(nothing)"  # the paths that start with this answer 500
     reloads: int = 0
-    clock: float = 1000.0
     port: int = 0
 
     @property
@@ -111,12 +101,7 @@ class OmlxDouble:
             self.reloads += 1
             self.models = dict(self.on_disk)
             return 200, {"status": "ok", "message": "Re-discovered models from 1 directory"}
-        if path == "/hf/tasks":
-            before = [shown(task) for task in self.tasks]
-            self.advance()
-            raced = len(self.tasks) > len(before)
-            return 200, {"tasks": before if raced else [shown(task) for task in self.tasks]}
-        return self._download(body["repo_id"]) if path == "/hf/download" else NOT_FOUND
+        return NOT_FOUND
 
     def _auth(self) -> dict[str, Any]:
         entries = [{"key": key, "name": name} for key, name in self.subs.items()]
@@ -157,11 +142,6 @@ class OmlxDouble:
             row["estimated_size"] = self.models[name]
         return row
 
-    def _download(self, repo: str) -> Answer:
-        if any(task["repo_id"] == repo and task["status"] in LIVE for task in self.tasks):
-            return 400, {"detail": f"Download for '{repo}' is already in progress"}
-        return 200, {"success": True, "task": shown(self.enqueue(repo))}
-
     def _public(self, path: str) -> Answer:
         load = re.match(r"/v1/models/(\w+)/load$", path)
         if load:
@@ -181,40 +161,6 @@ class OmlxDouble:
         now = (statuses.pop(0) if len(statuses) > 1 else statuses[0]) if statuses else {}
         rest = {"active_requests": 0, "waiting_requests": 0, "models_loading": 0}
         return 200, {"status": "ok", "version": "0.7.0", **rest, **now}
-
-    def enqueue(self, repo: str) -> dict[str, Any]:
-        self.clock += 1
-        steps = self.script.get(repo) or [[{"status": "completed"}]]
-        task = {
-            "task_id": str(uuid.uuid4()),
-            "repo_id": repo,
-            "status": "pending",
-            "progress": 0.0,
-            "total_size": 0,
-            "downloaded_size": 0,
-            "error": "",
-            "created_at": self.clock,
-            "started_at": 0.0,
-            "completed_at": 0.0,
-            "retry_count": 0,
-            "steps": list(steps.pop(0) if len(steps) > 1 else steps[0]),
-        }
-        self.tasks.append(task)
-        return task
-
-    def advance(self) -> None:
-        for task in list(self.tasks):
-            if task["steps"] and task["status"] in LIVE:
-                step = task["steps"].pop(0)
-                if step.get("restart"):
-                    self.tasks.clear()
-                    self.sessions.clear()
-                    return
-                task.update(step)
-
-
-def shown(task: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in task.items() if key != "steps"}
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -277,4 +277,4 @@ def test_where_the_record_is() -> None:
     host = Host([], [])
     at = host._record_path
     assert at({"store": "/s", "progress_path": "/p"}) == "/p"
-    assert at({"store": "/s", "serve_dir": "/m", "via": "server"}) == "/m/.closet.progress.json"
+    assert at({"store": "/s"}) == "/s/.closet.progress.json"

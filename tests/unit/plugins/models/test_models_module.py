@@ -39,7 +39,6 @@ def test_arguments_become_a_request_in_bytes() -> None:
         ({"reserve_gb": -1}, "reserve_gb is -1"),
         ({"memory_ceiling_bytes": 0}, "memory_ceiling_bytes is 0"),
         ({"server_idle_wait_s": -1}, "server_idle_wait_s is -1"),
-        ({"via": "server"}, "via: server needs server_url"),
         ({"state": "absent", "exclusive": True}, "exclusive goes with state: present"),
         ({"serve_dir": "/Users/admin/.omlx/store"}, "must not lie in each other"),
         ({"serve_dir": "/Users/admin/.omlx/store/served"}, "must not lie in each other"),
