@@ -20,7 +20,6 @@ from lab.parts import gobuild
 
 INDEX_NAME = "index.json"
 CHECKSUMS = "sha256sum.txt"
-FILE_NAME = re.compile(r"[\w.+-]+")
 
 
 def normalized(name: str) -> str:

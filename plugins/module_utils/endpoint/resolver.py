@@ -13,7 +13,6 @@ import socket
 from collections.abc import Iterable
 from typing import Union
 
-Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 

@@ -19,7 +19,6 @@ from typing import Any
 
 FOLDER = "/opt/closet/consent"
 FILE = f"{FOLDER}/lan.json"
-SCOPES = ("lan", "local")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from ansible_collections.closet.inference.plugins.module_utils.house.tailnet imp
 )
 
 SUFFIX = ".authkey"
-API_KEY_FILE = "tailnet.apikey"
 # Tailscale's own: an auth key, and the secret of an OAuth client, which makes one
 TAILSCALE = ("tskey-auth-", "tskey-client-")
 HEADSCALE = "hskey-"

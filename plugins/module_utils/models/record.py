@@ -54,16 +54,6 @@ def describe_record(record: Record | None) -> str:
     return f"{_which(record)}{', '.join(parts)}"
 
 
-def describe_models(record: Record) -> list[str]:
-    """One line per model that is not whole yet: name, percent and bytes."""
-    lines = []
-    for model in record["models"]:
-        size = model.get("bytes")
-        if isinstance(size, int) and model["done"] < size:
-            lines.append(f"{model['name']}: {percent(model['done'], size)} % of {in_units(size)}")
-    return lines
-
-
 def percent(done: int, size: int) -> int:
     """Whole percent, and 100 only when nothing is missing."""
     return 100 if done >= size else max(0, done * 100 // size)

@@ -13,7 +13,6 @@ import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
 from ansible_collections.closet.inference.plugins.module_utils.models.record import (
-    describe_models,
     describe_record,
     in_time,
     in_units,
@@ -72,10 +71,6 @@ def test_a_record_in_words(change: dict[str, Any], words: str) -> None:
 def test_what_is_no_record(text: str) -> None:
     assert parse_record(text) is None
     assert describe_record(None) == ""
-
-
-def test_models_that_are_not_whole_have_a_line_each() -> None:
-    assert describe_models(RECORD) == ["coder: 25 % of 42.0 GB"]
 
 
 @pytest.mark.parametrize(
