@@ -196,8 +196,14 @@ def life() -> tuple[str, str]:
 
 def test_models_yml_leaves_a_healthy_closet_alone() -> None:
     before = life()
-    done = provisioned(models())
-    assert done.changed()["attic"] == 0
+    for words in (
+        "--check",
+        "",
+        "-e models_verify=sha256",
+        "-e models_follow=true",
+        "-e models_exclusive=true",
+    ):
+        assert provisioned(models(*words.split())).changed()["attic"] == 0, words
     assert life() == before, "the pinned model was unloaded"
     assert on("attic", "ls ~/.omlx/models").code != 0, "a folder that omlx does not read"
     told = provisioned(models("--tags", "list")).output
