@@ -246,6 +246,11 @@ EXCLUSIVE = (
     ("vlm_mtp_enabled", "specprefill_enabled"),
     ("vlm_mtp_enabled", "mtp_enabled"),
     ("vlm_mtp_enabled", "turboquant_kv_enabled"),
+    # of later ones: validate_moe_expert_offload and __post_init__ of upstream's model_settings.py
+    ("moe_expert_offload_enabled", "mtp_enabled"),
+    ("moe_expert_offload_enabled", "vlm_mtp_enabled"),
+    ("moe_expert_offload_enabled", "dflash_enabled"),
+    ("qwen35_oq_a8_enabled", "qwen35_ane_prefill_enabled"),
 )
 
 # never shown: keys, and addresses that may carry a name and a password

@@ -144,6 +144,23 @@ def test_a_section_s_key_that_it_does_not_have_names_the_version() -> None:
         written(OMLX_05, settings={"video": {"x": 1}})
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("moe_expert_offload_enabled", "mtp_enabled"),
+        ("moe_expert_offload_enabled", "vlm_mtp_enabled"),
+        ("moe_expert_offload_enabled", "dflash_enabled"),
+        ("qwen35_oq_a8_enabled", "qwen35_ane_prefill_enabled"),
+    ],
+)
+def test_what_a_later_omlx_does_not_take_together(one: str, other: str) -> None:
+    later = ("moe_expert_offload_enabled", "qwen35_oq_a8_enabled", "qwen35_ane_prefill_enabled")
+    which = schema.from_answer({**NEW, "model": {**NEW["model"], **dict.fromkeys(later, "flag")}})
+    assert written(which, {one: True, other: False})
+    with pytest.raises(SettingsRefusedError, match=f"both {one} and {other}"):
+        written(which, {one: True}, have={other: True})
+
+
 def test_what_it_ignores_can_be_taken_out_of_its_file() -> None:
     have = {"mtp_num_draft_tokens": 3, "mtp_enabled": True}
     assert written(OMLX_07, {"mtp_num_draft_tokens": None}, have=have) == {"mtp_enabled": True}
