@@ -162,6 +162,8 @@ class ActionModule(ActionBase):
         if is_linux:
             return linux.problems(name, facts, has_password, serves, in_tailnet) + found
         minimum_macos = str(self._task.args.get("minimum_macos", "14"))
+        too_old = mac.too_old_to_serve(name, facts, offer, minimum_macos)
+        found = [*filter(None, [too_old]), *found]
         return mac.problems(name, facts, minimum_macos, has_password) + found
 
     def _way(self, address: str) -> reach.Way:

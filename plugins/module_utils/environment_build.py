@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ansible_collections.closet.inference.plugins.module_utils import (
+    environment_answer as answers,
+)
 from ansible_collections.closet.inference.plugins.module_utils.environment_shelf import (
     COMPLETE,
     OURS,
@@ -56,6 +59,8 @@ class Want:
     hashes: bool = False
     index_url: str | None = None
     check: tuple[str, ...] = ()
+    ask: str = ""
+    ask_user: str = ""
 
     def digest(self) -> str:
         """What the environment is made of; where the parts come from is not in it."""
@@ -63,8 +68,12 @@ class Want:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def apply(want: Want, steps: Sequence[str], runner: Runner) -> None:
-    """Do the steps; a run cut off anywhere leaves an environment that is known to be incomplete."""
+def apply(want: Want, steps: Sequence[str], runner: Runner) -> list[str]:
+    """Do the steps and return warnings.
+
+    A run cut off anywhere leaves an environment that is known to be incomplete.
+    """
+    warnings: list[str] = []
     do: dict[str, Callable[[], None]] = {
         "remove uv": lambda: shutil.rmtree(want.uv_path),
         "install uv": lambda: _install_uv(want, runner),
@@ -73,6 +82,7 @@ def apply(want: Want, steps: Sequence[str], runner: Runner) -> None:
         "create": lambda: _create(want, runner),
         "install": lambda: _install(want, runner),
         "check": lambda: _check(want, runner),
+        "ask": lambda: warnings.extend(_ask(want, runner)),
         "complete": lambda: _mark_complete(want.path, want.digest()),
     }
     before = os.umask(0o022)  # another user than the one who builds will run it
@@ -86,6 +96,7 @@ def apply(want: Want, steps: Sequence[str], runner: Runner) -> None:
     finally:
         os.umask(before)
         shutil.rmtree(_scratch(want), ignore_errors=True)
+    return warnings
 
 
 def _scratch(want: Want) -> str:
@@ -166,6 +177,13 @@ def _check(want: Want, runner: Runner) -> None:
     _do("try it", argv, want, runner, CHECK_TIMEOUT_S, " ".join(argv))
 
 
+def _ask(want: Want, runner: Runner) -> list[str]:
+    try:
+        return answers.warnings(answers.ask(want.path, want.ask, want.ask_user, runner))
+    except answers.NoAnswerError as error:
+        return [f"{want.path} was built, and could not be asked what it is: {error}"]
+
+
 def _begin(path: str) -> None:
     folder = Path(path)
     folder.mkdir(parents=True)
@@ -200,6 +218,11 @@ def _do(
     if done.rc == 0:
         return
     ended = f"did not end in {timeout_s} s" if done.timed_out else f"ended with {done.rc}"
+    if "Hash mismatch" in done.stderr:
+        next_step = (
+            "these are not the bytes that were pinned, and none of them was kept. Find out where "
+            "they come from (a mirror, a release that was replaced) before you change the pin"
+        )
     raise BuildFailedError(
         f"{want.path} could not be built: to {what}, '{' '.join(argv)}' {ended}:\n{_tail(done)}\n"
         f"Next: {next_step}"

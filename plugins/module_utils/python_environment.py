@@ -19,6 +19,7 @@ from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils import (
     build_lock,
+    environment_answer,
     environment_shelf,
 )
 from ansible_collections.closet.inference.plugins.module_utils.environment_build import (
@@ -70,6 +71,7 @@ def execute(params: Mapping[str, Any], runner: Runner, check_mode: bool = False)
         "digest": want.digest(),
         "bin": f"{want.path}/bin",
         "versions": versions(want.path, params.get("report") or ()),
+        "answer": environment_answer.read(want.path) if want.ask else {},
         "diff": {
             "before": f"{have.state}\n" if steps else after,
             "after": after,
@@ -92,7 +94,7 @@ def _build(want: Want, runner: Runner, warnings: list[str]) -> tuple[str, ...]:
                 apply(want, [step for step in steps if step in UV_STEPS], runner)
         rest = [step for step in steps if step not in UV_STEPS]
         if rest:
-            apply(want, rest, runner)
+            warnings += apply(want, rest, runner)
     return steps
 
 
@@ -118,6 +120,8 @@ def parse_want(params: Mapping[str, Any]) -> Want:
         hashes=bool(params.get("hashes")),
         index_url=params.get("index_url"),
         check=tuple(params.get("check") or ()),
+        ask=params.get("ask") or "",
+        ask_user=params.get("ask_user") or "",
     )
     if not any(_names_a_package(line) for line in want.requirements.splitlines()):
         raise EnvironmentRefusedError("requirements names no package")
@@ -190,7 +194,8 @@ def plan(want: Want, have: Have, uv: Have) -> tuple[str, ...]:
         steps.append("install uv")
     if have.state == "incomplete":
         steps.append("remove")
-    return (*steps, "resolve", "create", "install", *(["check"] if want.check else []), "complete")
+    tries = [name for name, wanted in (("check", want.check), ("ask", want.ask)) if wanted]
+    return (*steps, "resolve", "create", "install", *tries, "complete")
 
 
 def _names_a_package(line: str) -> bool:

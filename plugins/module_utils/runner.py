@@ -90,9 +90,9 @@ class Runner:
         """Environment, and whatever else of subprocess.Popen a command is started with."""
         return {"env": {**os.environ, **env, "LC_ALL": "C"}}
 
-    def acting_as(self, account: Account) -> Runner:
-        """One whose commands have that account's rights."""
-        return AccountRunner(account)
+    def acting_as(self, account: Account, home: str = "") -> Runner:
+        """One whose commands have that account's rights; `home` is another folder of its own."""
+        return AccountRunner(account, home)
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

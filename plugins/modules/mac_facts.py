@@ -29,7 +29,8 @@ options:
   offer:
     description:
       - What this host shall serve, from RV(closet.inference.inventory_check#module:offers). A Mac
-        that cannot hold it is a problem, and so are a port that another program uses, an address
+        that cannot hold it is a problem, and so are a macOS that its backend does not run on (omlx
+        needs 15, mlx_lm and ollama 14), a port that another program uses, an address
         that is not this Mac's, and sudo rules that were broken before.
       - What the owner of such a Mac should know is a warning, such as FileVault, or a job of
         another tool that starts by itself and sets the wired limit, the power settings or takes

@@ -13,9 +13,9 @@ description:
     and model stays as it is.
   - Both files are readable by their owner only and are written in one step, so that a power cut
     leaves the old or the new one.
-  - omlx ignores and then drops keys it does not know, and starts on its defaults (without an
-    API key) when it cannot read the file. So names and values are checked here, and an
-    unreadable file is kept aside as C(<name>.broken-<n>) and replaced.
+  - omlx ignores and then drops keys it does not know, also those that an older one knew, and starts
+    on its defaults (without an API key) when it cannot read the file. So names and values are
+    checked here, and an unreadable file is kept aside as C(<name>.broken-<n>) and replaced.
   - A running omlx does not read these files again, and its next save overwrites them. Restart
     it when RV(digest) changes, for instance by giving that to
     O(closet.inference.launchd_job#module:restart_on), and when RV(restart_needed) says so.
@@ -81,8 +81,16 @@ options:
         description: The key.
         type: str
         required: true
+  program:
+    description:
+      - The environment that omlx is installed in. What it said when it was built, its
+        C(answer.json), tells which keys there are, see
+        O(closet.inference.python_environment#module:ask).
+      - Without it, or for one that was not asked then, a table counts, which is about the omlx that
+        this collection pins.
+    type: str
   unchecked:
-    description: Also write sections and keys that omlx 0.5 does not have. Known ones are
+    description: Also write sections and keys that this omlx does not have. Known ones are
       checked all the same.
     type: bool
     default: false
@@ -178,6 +186,7 @@ def main() -> None:
                     "key": {"type": "str", "required": True, "no_log": True},
                 },
             },
+            "program": {"type": "str"},
             "unchecked": {"type": "bool", "default": False},
             "owner": {"type": "str"},
             "group": {"type": "str"},

@@ -85,6 +85,17 @@ options:
     type: list
     elements: str
     default: []
+  ask:
+    description:
+      - Text of a Python program that is run once, by the environment's Python, before the
+        environment is complete. It ends with a line that is a JSON object, which is kept in the
+        environment as C(answer.json) and returned as RV(answer). Texts in its list C(warnings)
+        are shown by the run that builds it.
+      - One that fails, or says something else, costs a warning, and the environment stays.
+    type: str
+  ask_user:
+    description: Account that runs O(ask), with nothing in its environment. Needed with O(ask).
+    type: str
   report:
     description: Names of packages whose version in the environment is returned.
     type: list
@@ -129,6 +140,11 @@ versions:
   returned: with O(state=present)
   type: dict
   sample: {"omlx": "0.6.0"}
+answer:
+  description: What the environment said when it was built; empty when it was not asked then.
+  returned: with O(state=present)
+  type: dict
+  sample: {"program": "omlx 0.7.0", "warnings": []}
 digest:
   description: Changes when, and only when, requirements, Python or uv change.
   returned: with O(state=present)
@@ -168,8 +184,11 @@ def main() -> None:
             "uv_version": {"type": "str"},
             "index_url": {"type": "str"},
             "check": {"type": "list", "elements": "str", "default": []},
+            "ask": {"type": "str"},
+            "ask_user": {"type": "str"},
             "report": {"type": "list", "elements": "str", "default": []},
         },
+        required_by={"ask": ["ask_user"]},
         required_if=[["state", "present", ["requirements", "python", "uv_path", "uv_version"]]],
         supports_check_mode=True,
     )

@@ -96,6 +96,31 @@ def test_a_desktop_does_not_sleep_and_a_second_run_has_nothing_to_do() -> None:
     assert provisioned(site("--check", "--diff")).changed()["attic"] == 0
 
 
+def test_the_omlx_that_is_installed_told_which_settings_it_reads() -> None:
+    kept = f"{serves_from()}/answer.json"
+    assert on("attic", f"stat -c '%U %a' {kept}").output.strip() == "root 644"
+    answer = json.loads(on("attic", f"cat {kept}").output)
+    assert answer["program"] == "flyto-mlx 0.7.0"
+    assert on("attic", "ls -d /opt/closet/omlx/*.home").code != 0
+
+    def settings(section: str, **keys: float) -> Done:
+        task = {
+            "base_path": "/Users/admin/.omlx",
+            "program": serves_from(),
+            "settings": {section: keys},
+            "owner": "admin",
+        }
+        words = ("attic", "-b", "--check", "-m", "closet.inference.omlx_settings")
+        return run("ansible", *words, "-a", json.dumps(task))
+
+    # a key of this fork alone, and one of neither
+    assert "prefill_transient_margin_gb" in answer["settings"]["memory"]
+    assert settings("memory", prefill_transient_margin_gb=12.5).code == 0
+    done = settings("memory", zzz=1)
+    assert done.code != 0
+    assert "flyto-mlx 0.7.0 has no key 'zzz' in section 'memory'" in " ".join(done.output.split())
+
+
 # --- logs ---------------------------------------------------------------------------------------
 
 

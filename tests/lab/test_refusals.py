@@ -135,20 +135,33 @@ def test_two_closets_under_one_name_are_refused_with_file_and_line(tmp_path: Pat
 
 
 SPOILED = "/usr/bin/uname /usr/bin/xcode-select /usr/libexec/closet-lab/mac.env /etc/sudoers.d/lab"
+#: the host, what is done to it, and what is said of it
 UNFIT = {
     "not Apple Silicon": (
+        "book",
         r"""printf '#!/bin/sh\n[ "$1" = -m ] && echo x86_64 || echo Darwin\n' > /usr/bin/uname""",
         ["book is not Apple Silicon (x86_64)", "take it out of the inventory"],
     ),
     "too old": (
+        "book",
         "sed -i \"s/^MACOS=.*/MACOS='13.7'/\" /usr/libexec/closet-lab/mac.env",
         ["book runs macOS 13.7, the oldest that works is 14", "Software Update"],
     ),
+    "too old for the closet's backend": (
+        "attic",
+        "sed -i \"s/^MACOS=.*/MACOS='14.8.2'/\" /usr/libexec/closet-lab/mac.env",
+        [
+            "attic runs macOS 14.8.2, and omlx, which profile default serves with, needs 15",
+            "choose a profile of mlx_lm or ollama",
+        ],
+    ),
     "no sudo right": (
+        "book",
         "rm /etc/sudoers.d/lab",
         ["book: admin may not use sudo without a password", "--ask-become-pass"],
     ),
     "no Command Line Tools": (
+        "book",
         r"printf '#!/bin/sh\nexit 2\n' > /usr/bin/xcode-select",
         ["book has no Command Line Tools", "xcode-select --install"],
     ),
@@ -156,14 +169,14 @@ UNFIT = {
 
 
 @pytest.mark.parametrize("case", UNFIT)
-def test_one_laptop_that_is_unfit_stops_the_run_before_the_closet_changes(case: str) -> None:
-    spoil, sentences = UNFIT[case]
-    as_root("book", f"tar -cpf /run/kept.tar {SPOILED}")
-    as_root("book", spoil)
+def test_one_host_that_is_unfit_stops_the_run_before_the_closet_changes(case: str) -> None:
+    host, spoil, sentences = UNFIT[case]
+    as_root(host, f"tar -cpf /run/kept.tar {SPOILED}")
+    as_root(host, spoil)
     before = {host: disk(host) for host in HOSTS}
     done = site()
     after = {host: disk(host) for host in HOSTS}
-    as_root("book", "tar -xpf /run/kept.tar -C /")
+    as_root(host, "tar -xpf /run/kept.tar -C /")
     assert done.code != 0
     text = " ".join(done.output.split())
     for sentence in [*sentences, "Nothing was changed"]:

@@ -25,6 +25,9 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
 
 # The one file of sudo rules that is ours.
 SUDOERS = "closet-wired-memory"
+# What each backend needs. omlx: the tag of its wheels and its README (15 since 0.2). mlx_lm: the
+# tags of the wheels of mlx 0.32.4. ollama: docs.ollama.com/macos, read for 0.40.
+NEEDED_MACOS = {"omlx": "15", "mlx_lm": "14", "ollama": "14"}
 # Of /opt/closet, the folder of its state, and the two files in it, sorted.
 STATE_MODES = [*("-rw-r--r--", "0", "0") * 2, *("drwxr-xr-x", "0", "0") * 2]
 
@@ -260,6 +263,25 @@ def problems(name: str, facts: Mac, minimum_macos: str, has_sudo_password: bool)
         )
     found += filter(None, [may_not_sudo(name, facts, has_sudo_password)])
     return found
+
+
+def too_old_to_serve(
+    name: str, facts: Mac, offer: Mapping[str, Any], minimum_macos: str
+) -> str | None:
+    """Return why this macOS does not run the offer's backend, or None; also where none does."""
+    backend = str(offer.get("backend", ""))
+    needed = NEEDED_MACOS.get(backend)
+    if needed is None or facts.macos is None or not _older(facts.macos, needed):
+        return None
+    if _older(facts.macos, minimum_macos):
+        return None  # said already
+    others = [one for one, macos in NEEDED_MACOS.items() if not _older(facts.macos, macos)]
+    way = f", or choose a profile of {' or '.join(others)}" if others else ""
+    return (
+        f"{name} runs macOS {facts.macos}, and {backend}, which profile {offer.get('profile')} "
+        f"serves with, needs {needed}: update it in System Settings > General > Software "
+        f"Update{way}"
+    )
 
 
 def may_not_sudo(name: str, facts: Mac, has_sudo_password: bool) -> str | None:

@@ -1,9 +1,12 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keys omlx 0.5 knows in settings.json and model_settings.json, and what each may hold.
+"""The keys omlx knows in settings.json and model_settings.json, and what each may hold.
 
 Source: omlx v0.5.0, omlx/settings.py and omlx/model_settings.py; ranges from its own validation.
+What 0.7.0 changed is from who used it (its depth of MTP, of which the old key is ignored) and from
+the admin routes around that release (1 to 8, MAX_LIGHTNING_MTP_DRAFT_TOKENS); 0.7.0 itself was not
+to be had. What else newer ones know they say themselves, see schema.py.
 omlx ignores unknown keys and drops them at its next save, so a typo would never be noticed.
 """
 
@@ -18,7 +21,7 @@ from typing import Any
 class Rule:
     """What one key may hold; every key may also be null, which takes it out of the file."""
 
-    kind: str  # text | whole | number | flag | texts | text or texts | mapping
+    kind: str  # text | whole | number | flag | texts | text or texts | mapping | any
     choices: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
@@ -47,6 +50,7 @@ KIND_WORDS = {
     "texts": "a list of texts",
     "text or texts": "text or a list of texts",
     "mapping": "a dictionary",
+    "any": "anything",
 }
 
 
@@ -57,6 +61,8 @@ def _span(low: float | None, high: float | None) -> str:
 
 
 def _is_kind(kind: str, value: Any) -> bool:
+    if kind == "any":
+        return True
     if kind == "text":
         return isinstance(value, str)
     if kind == "flag":
@@ -136,7 +142,7 @@ SETTINGS: Mapping[str, Mapping[str, Rule]] = {
     "network": {"http_proxy": TEXT, "https_proxy": TEXT, "no_proxy": TEXT, "ca_bundle": TEXT},
     "sampling": {
         "max_context_window": POSITIVE,
-        "max_context_window_policy": TEXT,
+        "max_context_window_policy": POSITIVE,
         "max_tokens": POSITIVE,
         "temperature": between(0, 2, "number"),
         "top_p": SHARE,
@@ -205,16 +211,32 @@ MODEL: Mapping[str, Rule] = {
     "specprefill_threshold": POSITIVE,
     "dflash_enabled": FLAG,
     "dflash_draft_model": TEXT,
+    "dflash_draft_quant_enabled": FLAG,
+    "dflash_draft_quant_weight_bits": POSITIVE,
+    "dflash_draft_quant_activation_bits": POSITIVE,
+    "dflash_draft_quant_group_size": POSITIVE,
     "dflash_max_ctx": POSITIVE,
     "dflash_in_memory_cache": FLAG,
     "dflash_in_memory_cache_max_entries": POSITIVE,
     "dflash_in_memory_cache_max_bytes": POSITIVE,
     "dflash_ssd_cache": FLAG,
+    "dflash_ssd_cache_max_bytes": POSITIVE,
+    "dflash_draft_window_size": POSITIVE,
+    "dflash_draft_sink_size": Rule("whole", low=0),
+    "dflash_verify_mode": one_of("dflash", "adaptive", "ddtree", "off"),
     "mtp_enabled": FLAG,
-    "mtp_num_draft_tokens": POSITIVE,
+    "mtp_fixed_depth": between(1, 8),
+    "mtp_adaptive_max_depth": between(1, 8),
     "vlm_mtp_enabled": FLAG,
     "vlm_mtp_draft_model": TEXT,
     "vlm_mtp_draft_block_size": POSITIVE,
+}
+
+# the release of roles/omlx/files/omlx.txt
+PINNED = "omlx 0.7.0"
+# keys of a model that a later omlx ignores without a word, and what it has in their place
+SUCCESSORS: Mapping[str, tuple[str, ...]] = {
+    "mtp_num_draft_tokens": ("mtp_fixed_depth", "mtp_adaptive_max_depth"),
 }
 
 # omlx drops an entry that turns on two of these together, with no more than a line in its log
@@ -224,6 +246,11 @@ EXCLUSIVE = (
     ("vlm_mtp_enabled", "specprefill_enabled"),
     ("vlm_mtp_enabled", "mtp_enabled"),
     ("vlm_mtp_enabled", "turboquant_kv_enabled"),
+    # of later ones: validate_moe_expert_offload and __post_init__ of upstream's model_settings.py
+    ("moe_expert_offload_enabled", "mtp_enabled"),
+    ("moe_expert_offload_enabled", "vlm_mtp_enabled"),
+    ("moe_expert_offload_enabled", "dflash_enabled"),
+    ("qwen35_oq_a8_enabled", "qwen35_ane_prefill_enabled"),
 )
 
 # never shown: keys, and addresses that may carry a name and a password

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +18,12 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.key
 )
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.known import (
     EXCLUSIVE,
-    MODEL,
     SECRETS,
-    SETTINGS,
+    SUCCESSORS,
+)
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.schema import (
+    TABLE,
+    Schema,
 )
 
 Document = dict[str, Any]
@@ -41,6 +43,7 @@ class Want:
     api_key: None leaves the one in the file, an empty one takes it out.
     client_keys: the keys that only ask, by name; None leaves those in the file.
     no_consent: why the LAN may not be served; None when it may.
+    schema: which keys there are.
     """
 
     settings: Mapping[str, Mapping[str, Any]]
@@ -49,6 +52,7 @@ class Want:
     unchecked: bool = False
     client_keys: Mapping[str, str] | None = None
     no_consent: str | None = None
+    schema: Schema = TABLE
 
     def sections(self) -> dict[str, dict[str, Any]]:
         """The owned settings with the key among them."""
@@ -134,9 +138,8 @@ def same(one: Any, other: Any) -> bool:
 def check_keys(want: Want) -> None:
     """Refuse names omlx does not know and values it would not take."""
     for section, keys in want.settings.items():
-        rules = SETTINGS.get(section)
-        if rules is None and not want.unchecked:
-            raise SettingsRefusedError(f"omlx has no section '{section}'{_hint(section, SETTINGS)}")
+        if section not in want.schema.settings and not want.unchecked:
+            raise SettingsRefusedError(want.schema.no_section(section))
         if not isinstance(keys, Mapping):
             raise SettingsRefusedError(f"section '{section}' needs keys, and is {keys!r}")
         for key, value in keys.items():
@@ -155,11 +158,9 @@ def _check_setting(want: Want, section: str, key: str, value: Any) -> None:
         raise SettingsRefusedError("auth.api_key is a secret; give it as the parameter api_key")
     if section == "auth" and key in NOT_OURS:
         raise SettingsRefusedError(f"auth.{key} is a secret that omlx keeps; it cannot be set here")
-    rule = SETTINGS.get(section, {}).get(key)
+    rule = want.schema.settings.get(section, {}).get(key)
     if rule is None and not want.unchecked:
-        elsewhere = [name for name, keys in SETTINGS.items() if key in keys]
-        hint = f"; it is in '{elsewhere[0]}'" if elsewhere else _hint(key, SETTINGS[section])
-        raise SettingsRefusedError(f"omlx has no key '{key}' in section '{section}'{hint}")
+        raise SettingsRefusedError(want.schema.no_key(section, key))
     complaint = rule.complaint(value) if rule else None
     if complaint:
         shown = "is not of the right kind" if (section, key) in SECRETS else complaint
@@ -182,21 +183,14 @@ def _check_model(want: Want, model: str, keys: Any) -> None:
     if not isinstance(keys, Mapping):
         raise SettingsRefusedError(f"model '{model}' needs keys, and is {keys!r}")
     for key, value in keys.items():
-        rule = MODEL.get(key)
-        if rule is None and not want.unchecked:
-            raise SettingsRefusedError(
-                f"omlx has no key '{key}' for a model ({model}){_hint(key, MODEL)}"
-            )
+        rule = want.schema.model.get(key)
+        # one that it ignores may still be taken out of its file
+        goes = value is None and key in SUCCESSORS
+        if rule is None and not want.unchecked and not goes:
+            raise SettingsRefusedError(want.schema.no_model_key(model, key))
         complaint = rule.complaint(value) if rule else None
         if complaint:
             raise SettingsRefusedError(f"{key} of model {model} {complaint}")
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    if near:
-        return f"; did you mean '{near[0]}'?"
-    return "; a newer omlx may have it: then say unchecked: true"
 
 
 def _merged_settings(want: Want, have: Document | None, changed: list[str]) -> Document | None:

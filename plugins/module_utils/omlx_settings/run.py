@@ -53,6 +53,9 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.pla
     Want,
     plan,
 )
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.schema import (
+    of_program,
+)
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.server import Running
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.show import (
     diffs,
@@ -139,6 +142,7 @@ def _decide(params: Mapping[str, Any], folder: str, owner: Owner, check_mode: bo
         Running(*local_end(document)), document, want, _is_told(planned.changed_keys), check_mode
     )
     warnings = [f"this omlx did not take {name}; it goes on without" for name in told.ignored]
+    warnings += want.schema.ignored(planned.models)
     for name in steps:
         if have[name].broken:
             warnings.append(_keep_aside(Path(folder, name), have[name], owner, check_mode))
@@ -160,6 +164,7 @@ def _want(params: Mapping[str, Any]) -> Want:
         unchecked=bool(params.get("unchecked")),
         client_keys=None if client_keys is None else by_name(client_keys),
         no_consent=consent.on_this_host(),
+        schema=of_program(params.get("program")),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 PIN = "0123456789abcdef0123456789abcdef01234567"
@@ -18,32 +19,52 @@ PLAY = """\
 - hosts: localhost
   gather_facts: false
   vars_files: [{role}/vars/main.yml, {role}/defaults/main.yml]
+  vars: {{role_path: {role}}}
   tasks:
     - ansible.builtin.copy:
-        content: "{{{{ __omlx_requirements_text }}}}"
+        content: "{{{{ __omlx_pin_problem }}}}|{{{{ __omlx_requirements_text }}}}"
         dest: "{out}/{{{{ item.key }}}}"
         mode: "0600"
       vars:
-        omlx_requirements: "{{{{ item.value.file }}}}"
+        omlx_requirements: "{{{{ item.value.file | default(__default) }}}}"
         omlx_pin: "{{{{ item.value.pin | default('') }}}}"
+        omlx_from_source: "{{{{ item.value.source | default(false) }}}}"
+        omlx_python: "{{{{ item.value.python | default('3.11') }}}}"
         omlx_mcp_servers: "{{{{ item.value.servers | default({{}}) }}}}"
+        __default: "{default}"
       loop: "{{{{ cases | dict2items }}}}"
 """
 
 
+WHEEL = (
+    "omlx @ https://github.com/jundot/omlx/releases/download/v0.7.0/"
+    "omlx-0.7.0-cp311-cp311-macosx_15_0_universal2.whl"
+    "#sha256=a25b0fbf86579512ced2a45b9aba420a51e6e8f3ee9ea3832ea1b9111d2cc4a7"
+)
+COMMIT = "4d4f5a280bc1739ba2cf39c1cee44fd5cc89cb40"
+
+
 @pytest.fixture(scope="module")
-def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Of each case what is wrong with the pin, and the requirements."""
     folder = tmp_path_factory.mktemp("omlx")
-    shipped = str(ROOT / "roles/omlx/files/omlx.txt")
     locked = folder / "lock.txt"
     locked.write_text("omlx==1 --hash=sha256:0\n")
     cases: dict[str, dict[str, Any]] = {
-        "shipped": {"file": shipped},
-        "pinned": {"file": shipped, "pin": PIN},
-        "tools": {"file": shipped, "servers": SERVERS},
-        "locked": {"file": str(locked), "servers": SERVERS},
+        "shipped": {},
+        "source": {"source": True},
+        "pinned": {"pin": PIN},
+        "no pin": {"pin": "main"},
+        "a pin for no repository": {"file": str(locked), "pin": PIN},
+        "tools": {"servers": SERVERS},
+        "locked": {"file": str(locked), "servers": SERVERS, "python": "3.12"},
+        **{f"python {one}": {"python": one} for one in (*WRONG_PYTHONS, *RIGHT_PYTHONS)},
+        "source python 3.12": {"source": True, "python": "3.12"},
     }
-    (folder / "play.yml").write_text(PLAY.format(role=ROOT / "roles/omlx", out=folder))
+    defaults = yaml.safe_load((ROOT / "roles/omlx/defaults/main.yml").read_text())
+    default = defaults["omlx_requirements"].strip()
+    play = PLAY.format(role=ROOT / "roles/omlx", out=folder, default=default)
+    (folder / "play.yml").write_text(play)
     done = subprocess.run(
         [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", "-c", "local",
          folder / "play.yml", "-e", json.dumps({"cases": cases})],
@@ -51,13 +72,52 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    return {name: (folder / name).read_text() for name in cases}
+    return {name: (folder / name).read_text().split("|", 1) for name in cases}
 
 
-def test_a_pin_takes_the_place_of_the_commit(texts: dict[str, str]) -> None:
-    assert PIN not in texts["shipped"]
+WRONG_PYTHONS = ("3.12", "3.13.1", "3.1", "3.110")
+RIGHT_PYTHONS = ("3.11", "3.11.9", "python3.11")
+
+
+@pytest.fixture(scope="module")
+def texts(told: dict[str, list[str]]) -> dict[str, str]:
+    return {name: text for name, (_problem, text) in told.items()}
+
+
+def test_the_release_s_wheel_is_pinned_by_its_hash(texts: dict[str, str]) -> None:
+    assert texts["shipped"].splitlines()[-2:] == [WHEEL, "httpx>=0.28.1,<1"]
+    assert "git+" not in texts["shipped"]
+    # a fragment, since `--hash=` would say that everything else has one too
+    assert "--hash=" not in texts["shipped"]
+
+
+def test_the_source_is_a_choice_at_the_release_s_commit(texts: dict[str, str]) -> None:
+    assert f"omlx.git@{COMMIT}\n" in texts["source"]
+    assert ".whl" not in texts["source"]
+
+
+def test_a_pin_is_built_from_source_in_place_of_that_commit(texts: dict[str, str]) -> None:
     assert f".git@{PIN}\n" in texts["pinned"]
     assert texts["pinned"].count(".git@") == 1
+    assert COMMIT not in texts["pinned"]
+
+
+@pytest.mark.parametrize("case", ["no pin", "a pin for no repository"])
+def test_what_is_no_pin_is_refused(told: dict[str, list[str]], case: str) -> None:
+    assert "It is a commit of omlx, 40 hexadecimal digits" in told[case][0]
+
+
+@pytest.mark.parametrize("python", WRONG_PYTHONS)
+def test_the_wheel_is_for_one_python(told: dict[str, list[str]], python: str) -> None:
+    problem = " ".join(told[f"python {python}"][0].split())
+    assert f"omlx_python is '{python}', and the wheel of omlx is for Python 3.11." in problem
+    assert "omlx_from_source: true" in problem
+
+
+def test_everything_else_is_no_problem(told: dict[str, list[str]]) -> None:
+    right = {"shipped", "source", "pinned", "tools", "locked", "source python 3.12"}
+    right |= {f"python {one}" for one in RIGHT_PYTHONS}
+    assert {name for name, (problem, _text) in told.items() if not problem} == right
 
 
 def test_the_package_for_mcp_comes_with_the_first_server(texts: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ LAN = {"addresses": ["127.0.0.1", "10.0.0.5"], "key": True}
 OPEN = {"addresses": ["127.0.0.1", "10.0.0.5"], "key": False}
 
 CASES = [
-    ("the pin", "0.6.0", LAN, []),
+    ("the pin before", "0.6.0", LAN, []),
     ("several addresses came later", "0.4.1", HERE, []),
     ("too old for several addresses", "0.4.1", LAN, ["since 0.4.2"]),
     ("a version that cannot tell it", "0.3.12", HERE, ["since 0.4.0"]),
@@ -22,7 +22,7 @@ CASES = [
     ("the last that starts open on the LAN", "0.7.0.dev3", OPEN, []),
     ("the first that does not", "0.7.0.dev4", OPEN, ["does not start on 10.0.0.5 without a key"]),
     ("a release comes after its dev builds", "0.7.0", OPEN, ["without a key"]),
-    ("and starts with a key", "0.7.0", LAN, []),
+    ("and starts with a key, as the pin does", "0.7.0", LAN, []),
     ("a fork, or unknown", "", OPEN, []),
 ]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils.house import mac
+from ansible_collections.closet.inference.plugins.module_utils.house.catalogue import BACKENDS
 
 LOOK = """\
 Welcome to attic!
@@ -73,6 +74,50 @@ def test_each_reason_has_its_sentence(change: dict[str, Any], words: list[str]) 
     assert len(found) == 1
     for word in ["attic", *words]:
         assert word in found[0]
+
+
+@pytest.mark.parametrize(
+    ("backend", "macos", "words"),
+    [
+        ("omlx", "14.8.2", ["attic runs macOS 14.8.2", "omlx", "profile lean", "needs 15"]),
+        ("omlx", "14.8.2", ["Software Update", "choose a profile of mlx_lm or ollama"]),
+        ("omlx", "15.0", []),
+        ("omlx", "15", []),
+        ("omlx", "26.5.1", []),
+        ("mlx_lm", "14.0", []),
+        ("ollama", "14.8.2", []),
+        ("mlx_lm", "13.7", []),  # said for every host, and said once
+        ("omlx", None, []),
+    ],
+)
+def test_a_macos_that_the_backend_does_not_run_on(
+    backend: str, macos: str | None, words: list[str]
+) -> None:
+    facts = dataclasses.replace(GOOD, macos=macos)
+    offer = {"backend": backend, "profile": "lean"}
+    found = mac.too_old_to_serve("attic", facts, offer, "14")
+    assert (found is None) == (not words)
+    for word in words:
+        assert word in (found or "")
+
+
+def test_where_an_older_macos_was_let_in_each_backend_still_says_what_it_needs() -> None:
+    facts = dataclasses.replace(GOOD, macos="13.7")
+    for backend, needed in mac.NEEDED_MACOS.items():
+        offer = {"backend": backend, "profile": "mine"}
+        said = mac.too_old_to_serve("attic", facts, offer, "13") or ""
+        assert f"needs {needed}" in said
+        assert "choose" not in said, "no backend runs there"
+
+
+def test_a_laptop_needs_no_more_than_what_every_host_needs() -> None:
+    facts = dataclasses.replace(GOOD, macos="14.8.2")
+    assert mac.too_old_to_serve("air", facts, {}, "14") is None
+    assert mac.problems("air", facts, "14", has_sudo_password=False) == []
+
+
+def test_every_backend_has_a_macos() -> None:
+    assert tuple(mac.NEEDED_MACOS) == BACKENDS
 
 
 def test_a_sudo_password_given_to_ansible_is_as_good_as_none_needed() -> None:

@@ -111,7 +111,7 @@ class FakeLaunchd(Runner):
                 return 0, f"   {age // 60:02}:{age % 60:02}\n"
         return 1, ""
 
-    def acting_as(self, account: Account) -> FakeLaunchd:
+    def acting_as(self, account: Account, home: str = "") -> FakeLaunchd:
         return self
 
     def sleep(self, seconds: float) -> None:

@@ -110,7 +110,7 @@ class Asked(Runner):
         self.ran.append((self.who, argv[0]))
         return Completed(tuple(argv), 0, "", "")
 
-    def acting_as(self, account: Account) -> Asked:
+    def acting_as(self, account: Account, home: str = "") -> Asked:
         other = Asked()
         other.ran, other.who = self.ran, account.name
         return other
