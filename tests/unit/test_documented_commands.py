@@ -18,7 +18,8 @@ PROGRAMS = ("ansible", "ansible-playbook", "closet", "lab", "make", "molecule")
 FENCE = re.compile(r"^ *```[a-z]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 #: what stands for whatever an owner calls his own
 OWN = re.compile(
-    r"-i inventories/home |ollama_checksum=\S+|=\$PWD/\S+|=COMMIT\b|\bHOST\b|\battic\b"
+    r"-i inventories/home |(?<=_version=)\S+|(?<=_checksum=)\S+|=\$PWD/\S+|=COMMIT\b"
+    r"|\bHOST\b|\battic\b"
 )
 
 SITE = "tests/lab/test_site.py"
@@ -66,9 +67,9 @@ RUN = {
         "tests/lab/test_backends.py",
         "mlx_lm_requirements=",
     ),
-    "ansible-playbook playbooks/upgrade.yml -e ollama_version=0.34.5 -e": (
+    "ansible-playbook playbooks/upgrade.yml -e ollama_version= -e ollama_checksum=": (
         "tests/lab/test_backends.py",
-        "ollama_version=0.34.5",
+        "ollama_version=",
     ),
     "ansible-playbook playbooks/upgrade.yml -e omlx_pin": (HOST, "upgrade.yml omlx_pin="),
     "ansible-playbook site.yml": (SITE, "site("),
@@ -117,7 +118,7 @@ def documented() -> dict[str, str]:
     """Each command without what is the reader's own, and a page that has it."""
     found: dict[str, str] = {}
     for page in PAGES:
-        text = page.read_text()
+        text = re.sub(r" *\\\n *", " ", page.read_text())
         lines = [line for block in FENCE.findall(text) for line in block.splitlines()]
         lines += [line for line in text.splitlines() if line.startswith("    ")]
         lines += re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
