@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 SHELLS = [shell for shell in ("dash", "bash", "zsh") if shutil.which(shell)]
+# Those that read the files below a person's home.
+LOGIN_SHELLS = [shell for shell in SHELLS if shell != "dash"]
 # Prints its words, each with a NUL behind it; a file name cannot be one.
 TELLS = "#!/bin/sh\nprintf '%s\\0' \"$@\"\n"
 

@@ -102,7 +102,11 @@ def test_keys_models_and_sentences_are_what_was_given(
     addresses: list[str],
 ) -> None:
     given_values: dict[str, Any] = {"gateway_port": port, "gateway_addresses": addresses}
-    role: dict[str, Any] = {"gateway_keys": keys, "gateway_models": models, "gateway_refusal": refusal}
+    role: dict[str, Any] = {
+        "gateway_keys": keys,
+        "gateway_models": models,
+        "gateway_refusal": refusal,
+    }
     found = caddy(Role("gateway", **role, **given_values).text("Caddyfile"), folder)
     [server] = found["apps"]["http"]["servers"].values()
     hosts = [f"[{host}]" if ":" in host else host for host in addresses]
@@ -122,7 +126,10 @@ def test_keys_models_and_sentences_are_what_was_given(
     )
 
     plain_keys = [{"name": "a", "key": f"key-{number:08}"} for number in range(len(keys))]
-    plain: dict[str, Any] = {"gateway_keys": plain_keys, "gateway_models": [f"m{n}" for n in range(len(models))]}
+    plain: dict[str, Any] = {
+        "gateway_keys": plain_keys,
+        "gateway_models": [f"m{n}" for n in range(len(models))],
+    }
     usual = caddy(Role("gateway", **plain, **given_values).text("Caddyfile"), folder)
     assert shape(found) == shape(usual)
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.templates.hostile import FACTS, HOMES, LINES, MODEST, accepted
-from tests.unit.templates.readers import SHELLS, TELLS, ran, sourced, written
+from tests.unit.templates.readers import LOGIN_SHELLS, SHELLS, TELLS, ran, sourced, written
 from tests.unit.templates.rendering import Role
 
 VARIABLES = ("CLOSET_URL", "CLOSET_NAME", "CLOSET_MODEL", "CLOSET_LAN_URL", "NO_PROXY", "no_proxy")
@@ -59,7 +59,7 @@ def laptop(name: str, model: str, **more: Any) -> Role:
     return Role("client_env", client_env_closet_name=name, client_env_model=model, **more)
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", LOGIN_SHELLS)
 @MODEST
 @given(
     accepted("client_env_closet_name") | st.sampled_from(WORDS[:-1]),
@@ -77,7 +77,7 @@ def test_the_environment_of_a_laptop(
     assert found == [url, name, model, lan, direct, direct]
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", LOGIN_SHELLS)
 @pytest.mark.parametrize("word", WORDS)
 def test_a_word_is_that_word(folder: Path, shell: str, word: str) -> None:
     """As in zsh, where `export A==ls` is the path of ls."""
@@ -85,7 +85,7 @@ def test_a_word_is_that_word(folder: Path, shell: str, word: str) -> None:
     assert found == [word, word]
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", LOGIN_SHELLS)
 @MODEST
 @given(accepted("client_env_url"), LINES, LINES)
 def test_aider_gets_the_closet_the_key_and_the_model(
@@ -103,6 +103,34 @@ def test_aider_gets_the_closet_the_key_and_the_model(
     words = [shell, "-c", '. "$1" && aider "$2" --x', "sh", str(file), model]
     found = ran(words, folder, PATH=f"{folder}:/usr/bin:/bin")
     assert found == [url, f"openai/{model}", key, model, "--x"]
+
+
+@pytest.mark.parametrize("shell", LOGIN_SHELLS)
+def test_an_alias_of_the_person_stays_and_does_no_harm(folder: Path, shell: str) -> None:
+    env = laptop("attic", "m", client_env_tools=["aider"]).text("env.sh")
+    server = {"a": {"command": "x", "env": {"A": {"secret": "T"}}}}
+    role = Role("mcp", mcp_servers=server, mcp_secrets={"T": "t"}, mcp_clients=["claude"])
+    text = env + role.text("mcp.sh")
+    names = ("aider", "claude", "closet", "closet_env")
+    aliases = "".join(f"alias {name}='{name} --mine'\n" for name in names)
+    on = "setopt aliases" if shell == "zsh" else "shopt -s expand_aliases"
+    file = written(folder, "alias.sh", f"{on}\n{aliases}{text}")
+    script = '. "$1" && alias && for name in aider claude closet closet_env; do type "$name"; done'
+    done = subprocess.run([shell, "-c", script, "sh", str(file)], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode().count("--mine") >= len(names)
+    defined = subprocess.run(
+        [
+            shell,
+            "-c",
+            '. "$1" && unalias -a && type aider claude closet closet_env',
+            "sh",
+            str(file),
+        ],
+        capture_output=True,
+        check=True,
+    )
+    assert defined.stdout.decode().count("function") >= len(names)
 
 
 @MODEST
@@ -292,7 +320,7 @@ SECRETS = st.from_regex(r"[A-Z][A-Z0-9_]{0,20}", fullmatch=True)
 VALUES = st.text(st.characters(min_codepoint=32, exclude_categories=("Cs", "Cc")), min_size=1)
 
 
-@pytest.mark.parametrize("shell", [shell for shell in SHELLS if shell != "dash"])
+@pytest.mark.parametrize("shell", LOGIN_SHELLS)
 @MODEST
 @given(SECRETS, VALUES)
 def test_secrets_reach_the_program_and_nothing_else(
