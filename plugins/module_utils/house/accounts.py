@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_LONGEST_FIELDS = 960
 _ALIAS = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -52,7 +53,14 @@ def newsyslog_fields(path: str, owner: str, group: str, facts: Mapping[str, Any]
     who = _newsyslog_name(owner, uid_of(owner, facts), "id -u")
     whose = _newsyslog_name(group, gid_of(group, facts), "dscacheutil -q group -a name")
     escaped = path.replace("#", r"\#")
-    return f"{escaped} {who}:{whose}"
+    fields = f"{escaped} {who}:{whose}"
+    # it reads the rest of a line of more than 1023 bytes as a line of its own
+    if not path.isprintable() or len(fields.encode()) > _LONGEST_FIELDS:
+        raise AccountNameError(
+            f"newsyslog cannot rotate {path!r}: with its owner and group a path there has "
+            f"{_LONGEST_FIELDS} bytes at most, and no control characters"
+        )
+    return fields
 
 
 def _newsyslog_name(name: str, number: int | None, look: str) -> str:

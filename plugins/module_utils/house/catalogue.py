@@ -8,6 +8,7 @@ Pure: every entry becomes a frozen value or a sentence that names the entry and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +39,26 @@ MODEL_KEYS = (
     *("name", "repo", "tag", "title", "kind", "size_gb", "revision"),
     *("context", "output", "kv", "sampling"),
 )
+# They become words of files, addresses and commands on every host.
+_WRITTEN = {
+    "name": (
+        re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]{0,199}", re.ASCII),
+        "made of letters, digits and . _ - (with ollama also :), a letter or digit first",
+    ),
+    "title": (re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+"), "one line of text"),
+    "repo": (
+        re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII),
+        "owner/name, as on the hub",
+    ),
+    "tag": (
+        re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:/-]*", re.ASCII),
+        "the name of a model in ollama's library, such as qwen3:8b",
+    ),
+    "revision": (
+        re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]*", re.ASCII),
+        "a commit, a branch or a tag",
+    ),
+}
 KV_KEYS = ("layers", "heads", "head_dim", "state_mb")
 PROFILE_KEYS = (
     *("because", "backend", "models", "pinned", *ROLES),
@@ -99,6 +120,9 @@ def read_model(model_id: str, given: Mapping[str, Any]) -> Entry:
             raise OfferError(f"{what} has no {key}")
     if not given.get("repo") and not given.get("tag"):
         raise OfferError(f"{what} has neither a repo (of the hub) nor a tag (of ollama)")
+    for key, (pattern, right) in _WRITTEN.items():
+        if given.get(key) and not pattern.fullmatch(str(given[key])):
+            raise OfferError(f"{key} of {what} is {str(given[key])!r}, and it has to be {right}")
     if str(given["kind"]) not in KINDS:
         raise OfferError(f"{what} is of kind '{given['kind']}', it can be {', '.join(KINDS)}")
     kv = _mapping(f"kv of {what}", given.get("kv") or {}, ", ".join(KV_KEYS))

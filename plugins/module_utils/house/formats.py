@@ -49,11 +49,36 @@ def _is_line(value: str) -> bool:
 
 
 def _is_path(value: str) -> bool:
-    return _is_line(value) and value.startswith("/") and ".." not in value.split("/")
+    return _is_way(value) and value.startswith("/")
 
 
 def _is_path_below(value: str) -> bool:
-    return _is_line(value) and not value.startswith("/") and ".." not in value.split("/")
+    return _is_way(value) and not value.startswith("/")
+
+
+def _is_way(value: str) -> bool:
+    """Names of 255 bytes and 1023 in all are the most that macOS has (limits.h)."""
+    names = value.split("/")
+    return (
+        _is_line(value)
+        and ".." not in names
+        and all(len(name.encode()) <= 255 for name in names)
+        and len(value.encode()) <= 1023
+    )
+
+
+def _is_rotated(value: str) -> bool:
+    """What newsyslog can name: a line has 1023 bytes at most, and other fields take up to 70."""
+    return (
+        _is_path(value)
+        and not re.search(r"\s", value)
+        and len(value.replace("#", r"\#").encode()) <= 900
+    )
+
+
+def _is_caddy_s(value: str) -> bool:
+    """Caddy replaces what is in braces, and a socket's path has 104 bytes (sun_path, unix(4))."""
+    return _is_path(value) and not set(value) & set('{}`"') and len(value.encode()) <= 90
 
 
 def _is_file_of_a_person(value: str) -> bool:
@@ -69,7 +94,10 @@ def _is_address(value: str) -> bool:
 
 def _is_network(value: str) -> bool:
     try:
-        return "/" in value and ipaddress.ip_network(value, strict=False) is not None
+        # pf has no masks and no zones
+        return bool(re.fullmatch(r"[0-9a-fA-F:.]+/[0-9]{1,3}", value, re.ASCII)) and (
+            ipaddress.ip_network(value, strict=False) is not None
+        )
     except ValueError:
         return False
 
@@ -152,6 +180,8 @@ COUNT = _whole(0, 10000, "")
 MEBIBYTES = _whole(0, 16 << 20, "MiB")
 GIGABYTES = Format("a number from 0 to 1000000, in 10^9 bytes", lambda value: 0 <= value <= 1e6)
 PATH = Format("a path from / on, without ..", _is_path)
+CADDY_S = Format('a path from / on, at most 90 long, without .. and { } ` "', _is_caddy_s)
+ROTATED = Format("a path from / on, without .. and white space, at most 900 long", _is_rotated)
 PATH_BELOW = Format("a path that does not begin with /, without ..", _is_path_below)
 FILE_HERE = Format("a path on the controller", lambda value: bool(value) and _is_line(value))
 PERSONS_FILE = Format("a path from / or ~/ on, without ..", _is_file_of_a_person)
@@ -211,6 +241,7 @@ OPTIONS: tuple[tuple[str, Format], ...] = (
     ("gateway_upstream", ENDPOINT),
     ("gateway_upstream_health", URL_PATH),
     ("gateway_paths", URL_PATH),
+    ("gateway_base_path", CADDY_S),
     ("models_endpoint", URL),
     ("models_proxy", PROXY),
     ("models_peers", URL),
@@ -271,6 +302,7 @@ OPTIONS: tuple[tuple[str, Format], ...] = (
     ("*_path", PATH),
     ("*_dir", PATH),
     ("*_store", PATH),
+    ("*_launchd_log", ROTATED),
     ("*_log", PATH),
     ("*_requirements", FILE_HERE),
     ("*_version", VERSION),

@@ -29,7 +29,13 @@ RUN = "/opt/closet/lock/run.json"
 
 LOOK = r"""
 export PATH=/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C
-say() { printf '%s=%s\n' "$1" "$2"; }
+newline='
+'
+# one line for each fact: a path may hold a line end, and what looks like a fact behind it
+say() {
+  case $2 in *"$newline"*) set -- "$1" "$(printf %s "$2" | tr '\n' ' ')" ;; esac
+  printf '%s=%s\n' "$1" "$2"
+}
 say look begin
 say kernel "$(uname -s 2>/dev/null)"
 say machine "$(uname -m 2>/dev/null)"

@@ -140,7 +140,8 @@ def parse(text: str) -> Mac:
         "place": [],
         "room": [],
     }
-    for line in text.splitlines():
+    # no other sign ends a line of the look: str.splitlines knows ten of them, which a name may hold
+    for line in text.split("\n"):
         key, _sign, value = line.strip().partition("=")
         if key in many:
             many[key].append(value)

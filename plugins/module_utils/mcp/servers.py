@@ -24,6 +24,14 @@ LONGEST_NAME = 24
 LONGEST_TOOL = 64
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+# What a shell or the loader keeps for itself: for the Claude style, secrets are variables.
+SHELL_S_OWN = re.compile(
+    r"(BASH|ZSH|DYLD|LD|LC)(_[A-Z0-9_]*)?|BASHOPTS|BASHPID|HIST(FILE|FILESIZE|SIZE|CMD|CONTROL|CHARS)"
+    r"|PS[0-9]|OPT(ARG|IND|ERR)|NODE_OPTIONS|[A-Z]*PATH|E?[UG]ID|PPID|HOME|IFS|ENV|SHELL|SHELLOPTS"
+    r"|PWD|OLDPWD|USER|LOGNAME|USERNAME|HOST|HOSTNAME|HOSTTYPE|MACHTYPE|OSTYPE|CPUTYPE|VENDOR|LANG"
+    r"|TERM|TMPDIR|S?RANDOM|EPOCH(REALTIME|SECONDS)|SECONDS|LINENO|COLUMNS|LINES|GROUPS|DIRSTACK"
+    r"|FUNCNAME|PIPESTATUS|REPLY|ARGC|TTY|TTYIDLE|SHLVL|R?PROMPT[0-9]?|ZDOTDIR"
+)
 HEADER = re.compile(r"[A-Za-z0-9-]+")
 TRANSPORTS = ("stdio", "http", "sse")
 FIELDS = (
@@ -231,11 +239,11 @@ def _secret_problems(value: Mapping[str, Any]) -> Iterable[str]:
         yield f"has no field {key}{suggestion(key, ('secret', 'prefix'))}"
     if unknown and "secret" not in value:
         return
-    if not SECRET_NAME.fullmatch(str(value.get("secret", ""))):
-        yield (
-            f"refers to the secret '{value.get('secret', '')}': a secret's name is made of A-Z, "
-            "0-9 and _"
-        )
+    name = str(value.get("secret", ""))
+    if not SECRET_NAME.fullmatch(name):
+        yield f"refers to the secret '{name}': a secret's name is made of A-Z, 0-9 and _"
+    elif SHELL_S_OWN.fullmatch(name):
+        yield f"refers to the secret '{name}', a variable that shells use themselves: rename it"
     if not isinstance(value.get("prefix", ""), str) or "\n" in value.get("prefix", ""):
         yield "has a prefix that is not text"
 

@@ -89,12 +89,10 @@ def is_typed(name: str, around: list[nodes.Node]) -> bool:
         chain.pop(0)
     nearest = chain[0]
     if isinstance(nearest, nodes.Output):
-        return True  # a parameter of a module, or text
+        # a parameter of a module; in a text it would be as it was written, `08000` or `8000.0`
+        return len(nearest.nodes) == 1 or option["type"] not in ("int", "float")
     if option["type"] in CONVERSIONS:
-        return isinstance(nearest, nodes.Filter) and nearest.name in (
-            *CONVERSIONS[option["type"]],
-            "string",
-        )
+        return isinstance(nearest, nodes.Filter) and nearest.name in CONVERSIONS[option["type"]]
     if isinstance(nearest, nodes.Filter) and nearest.name == "length":
         return True
     return isinstance(nearest, nodes.List) and isinstance(chain[1], nodes.Filter)
@@ -129,6 +127,8 @@ def test_what_reckons_with_an_option_gives_it_its_type() -> None:
     ("text", "good"),
     [
         ("{{ closet_port }}", True),
+        ("http://{{ closet_port }}/", False),
+        ("{{ closet_port | string }}", False),
         ("{{ closet_port * 2 }}", False),
         ("{{ closet_port | int * 2 }}", True),
         ("{{ closet_port | default(1) | int * 2 }}", True),

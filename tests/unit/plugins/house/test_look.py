@@ -86,6 +86,21 @@ def seen_at(home: Path) -> mac.Mac:
     return mac.parse(done.stdout)
 
 
+def test_a_path_cannot_tell_facts() -> None:
+    """A program that listens may lie wherever its account likes, also below a line end."""
+    says = look.LOOK[look.LOOK.index("newline=") : look.LOOK.index("say look begin")]
+    script = says + "say listener \"$(printf '1 1 1 /tmp/a\\nuser=root\\nhome=/tmp/b')\""
+    for shell in ("dash", "bash"):
+        done = subprocess.run([shell, "-c", script], text=True, capture_output=True, check=True)
+        assert done.stdout == "listener=1 1 1 /tmp/a user=root home=/tmp/b\n"
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\r"])
+def test_only_a_line_feed_ends_a_fact(end: str) -> None:
+    seen = mac.parse(f"look=begin\nuser=jane\ngroup=a{end}user=root\nlook=end\n")
+    assert (seen.user, seen.group) == ("jane", f"a{end}user=root")
+
+
 def write(home: Path, name: str, text: str) -> None:
     (home / name).parent.mkdir(parents=True, exist_ok=True)
     (home / name).write_text(text)

@@ -146,6 +146,18 @@ def test_a_bad_profile_of_the_owner_is_refused(profile: dict[str, Any], words: l
         ({"size_gb": None}, ["model mine has no size_gb"]),
         ({"kind": "embedder"}, ["kind 'embedder'", "embedding"]),
         ({"repo": ""}, ["neither a repo", "nor a tag"]),
+        *(
+            ({"name": name}, ["name of model mine is", "made of letters, digits and . _ -"])
+            for name in ("a b", "../x", "a/b", "-a", "a\n", "a'b", "é", "a: {x: 1}", "{{ a }}")
+        ),
+        ({"title": "A\nB"}, ["title of model mine is", "one line of text"]),
+        ({"title": "A\u2028B"}, ["title of model mine is", "one line of text"]),
+        *(
+            ({"repo": repo}, ["repo of model mine is", "owner/name"])
+            for repo in ("m", "o/m/x", "-o/m", "o/m\n", "o/$(id)")
+        ),
+        ({"tag": "--insecure"}, ["tag of model mine is", "ollama's library"]),
+        ({"revision": "main;x"}, ["revision of model mine is", "a commit, a branch or a tag"]),
         ({"kv": {"layer": 3}}, ["do you mean layers?"]),
         ({"kv": {"layers": 3}}, ["kv.heads of model mine is None"]),
         ({"contxt": 3}, ["'contxt', which nobody reads, do you mean context?"]),

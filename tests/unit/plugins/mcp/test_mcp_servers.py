@@ -61,6 +61,12 @@ ADDRESS = {"url": "http://attic.local:8090/mcp"}
             {**PROGRAM, "env": {"A": {"secert": "B"}}}, "do you mean secret?", id="secret typo"
         ),
         pytest.param({**PROGRAM, "env": {"A": {"secret": "b-c"}}}, "made of A-Z", id="secret name"),
+        *(
+            pytest.param(
+                {**PROGRAM, "env": {"A": {"secret": name}}}, "a variable that shells use", id=name
+            )
+            for name in ("PATH", "HOME", "IFS", "UID", "DYLD_INSERT_LIBRARIES", "BASH_ENV", "PS1")
+        ),
         pytest.param({**PROGRAM, "timeout_s": 0}, "above 0", id="no time"),
         pytest.param({**PROGRAM, "timeout_s": True}, "above 0", id="no number"),
         pytest.param({**PROGRAM, "enabled": "no"}, "has to be true or false", id="no flag"),
