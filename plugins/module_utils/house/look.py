@@ -18,6 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     consent,
     holders,
     obstacles,
+    person,
     rivals,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.weights import weight_paths
@@ -205,10 +206,19 @@ SHELL = "/bin/sh -s"
 
 
 def text(
-    offer: Mapping[str, Any] | None, endpoint: str = "", account: str = "", in_tailnet: bool = False
+    offer: Mapping[str, Any] | None,
+    endpoint: str = "",
+    account: str = "",
+    in_tailnet: bool = False,
+    of_person: str | None = None,
 ) -> str:
-    """The look at a laptop, or at the closet that shall serve `offer` as `account`."""
+    """The look at a laptop, or at the closet that shall serve `offer` as `account`.
+
+    `of_person` is whose shell is asked, "" for that of the user; None asks none.
+    """
     end = (TAILNET if in_tailnet else "") + END
+    if of_person is not None:
+        end = "\n" + person.script(of_person) + end
     if not offer:
         return LOOK + end
     closet = (
