@@ -180,6 +180,12 @@ options:
         description: Absolute path of a file that says to which contents it has said yes.
         type: str
         required: true
+      reads:
+        description: Absolute paths that it reads besides, when they are there. One that is no file
+          that the account can read is told, and the program is not asked.
+        type: list
+        elements: str
+        default: []
       lines:
         description: Lines that it has to print.
         type: list
@@ -315,6 +321,7 @@ CONFIRM_OPTIONS = {
     "user": {"type": "str", "required": True},
     "home": {"type": "path", "required": True},
     "record": {"type": "str", "required": True},
+    "reads": {"type": "list", "elements": "str", "default": []},
     "lines": {"type": "list", "elements": "str", "default": []},
     "hide": {"type": "list", "elements": "str", "default": []},
     "hints": {"type": "list", "elements": "dict", "default": [], "options": HINT_OPTIONS},

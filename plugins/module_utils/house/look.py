@@ -92,8 +92,13 @@ mine=$HOME/.config/closet
 say mcp "$(ls "$mine/mcp.sh" "$mine/merged/claude.json" "$mine/merged/vscode-mcp.json" \
   "$mine"/secrets/* 2>/dev/null | sed 's:.*/::' | tr '\n' ' ')"
 # what a person has configured for opencode, or has where our own file belongs
+# (opencode itself makes one with nothing but its schema)
+empty() {
+  [ -f "$1" ] && [ "$(tr -d ' \n' 2>/dev/null <"$1" | head -c 99)" = \
+    '{"$schema":"https://opencode.ai/config.json"}' ]
+}
 for file in THEIRS; do
-  [ ! -e "$HOME/$file" ] || say opencode "$file"
+  [ ! -e "$HOME/$file" ] || empty "$HOME/$file" || say opencode "$file"
 done
 [ ! -s "$HOME/OURS" ] || head -n 1 "$HOME/OURS" | grep -qF 'MARK' || say opencode OURS
 # A laptop may run Linux, where python3 is no stub and dpkg says what programs are built for

@@ -12,13 +12,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shlex
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.acting import (
+    Account,
+    ActingError,
+    Crew,
     NoAccountError,
     Rights,
     account_named,
@@ -39,6 +44,7 @@ from ansible_collections.closet.inference.plugins.module_utils.runner import (
     Completed,
     Runner,
 )
+from ansible_collections.closet.inference.plugins.module_utils.trusted import UntrustedPathError
 
 TIMEOUT_S = 120
 SHORTEST_SECRET = 6
@@ -55,8 +61,9 @@ class NotConfirmedError(RuntimeError):
 class Question:
     """A command with an account's rights, and what its answer has to be.
 
-    `lines` have to be in what it prints. What `hide` matches of its words is not shown. The first
-    of `hints` whose first part is in its words says what to do.
+    What it reads besides is in `reads`. `lines` have to be in what it prints. What `hide` matches
+    of its words is not shown. The first of `hints` whose first part is in its words says what to
+    do.
     """
 
     command: tuple[str, ...]
@@ -66,6 +73,7 @@ class Question:
     lines: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
     hints: tuple[tuple[str, str], ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 def parse(given: Mapping[str, Any] | None) -> Question | None:
@@ -87,6 +95,7 @@ def parse(given: Mapping[str, Any] | None) -> Question | None:
         tuple(map(str, given["lines"] or ())),
         tuple(map(str, given["hide"] or ())),
         tuple((str(hint["says"] or ""), str(hint["do"])) for hint in given["hints"] or ()),
+        tuple(map(str, given["reads"] or ())),
     )
 
 
@@ -104,17 +113,45 @@ def forget(asked: Question, rights: Rights) -> None:
     rights.call(remove_file, asked.record)
 
 
-def confirm(asked: Question, wants: Sequence[Want], rights: Rights, runner: Runner) -> None:
+def confirm(asked: Question, wants: Sequence[Want], hands: Crew, runner: Runner) -> None:
     """Ask, and keep a yes; raises NotConfirmedError with the program's own words."""
     try:
         account = account_named(asked.user)
     except NoAccountError as error:
         raise NotConfirmedError(f"{shlex.join(asked.command)} was not asked: {error}") from error
+    try:
+        _look_at(asked, account, hands)
+    except (ActingError, UntrustedPathError) as error:
+        raise NotConfirmedError(f"{asked.command[0]} was not asked: {error}") from error
     done = runner.acting_as(account).run(asked.command, TIMEOUT_S, env={"HOME": asked.home})
     wrong = _objection(asked, done, [want.data for want in wants if want.secret])
     if wrong:
         raise NotConfirmedError(wrong)
-    rights.call(write_atomic, asked.record, _stamp(asked, wants), 0o644)
+    hands.for_path(asked.record).call(write_atomic, asked.record, _stamp(asked, wants), 0o644)
+
+
+def _look_at(asked: Question, account: Account, hands: Crew) -> None:
+    """What the program would wait for, or end at without a word that helps."""
+    for path in asked.reads:
+        wrong = hands.for_path(path, account.uid).call(_unreadable, path)
+        if wrong:
+            move = shlex.join(["sudo", "-u", account.name, "mv", "-n", path, f"{path}.aside"])
+            raise NotConfirmedError(
+                f"{path} of {account.name} {wrong}, and {asked.command[0]} reads it at every "
+                f"start, so it was not asked: move it away: {move}. The next run asks it."
+            )
+
+
+def _unreadable(path: str) -> str | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    kind = os.fstat(descriptor).st_mode
+    os.close(descriptor)
+    return None if stat.S_ISREG(kind) else "is no file"
 
 
 def _stamp(asked: Question, wants: Sequence[Want]) -> bytes:

@@ -69,7 +69,7 @@ def execute(
         if not check_mode:
             apply(made.steps, rights)
         if asked and is_open and not check_mode:
-            confirm.confirm(asked, wants, of_record, runner)
+            confirm.confirm(asked, wants, hands, runner)
     touched = {step.path for step in made.steps}
     result = {
         "changed": bool(made.steps),

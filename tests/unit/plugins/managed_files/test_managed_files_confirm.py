@@ -9,6 +9,7 @@ The words are those of opencode 1.18.33, recorded on Linux with `opencode models
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,7 @@ class Host:
             "home": "/home/kid",
             "record": str(self.record),
             "lines": ["closet/a"],
+            "reads": [f"{self.folder}/own.json"],
             "hide": ROLE["__opencode_hide"],
             "hints": [
                 {"says": "/etc/opencode/", "do": "Correct the inventory."},
@@ -229,6 +231,20 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_written(host: Host) 
         with pytest.raises(FilesRefusedError):
             host.play(**wrong)
     assert not (host.folder / "lock").exists()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_the_program_would_wait_for_is_told_and_it_is_not_asked(host: Host, kind: str) -> None:
+    own = host.folder / "own.json"
+    own.mkdir() if kind == "folder" else os.mkfifo(own)
+    told = host.refused()
+    assert f"{own} of {getpass.getuser()} is no file" in told
+    assert f"mv -n {own} {own}.aside" in told
+    assert host.program.asked == []
+    own.rmdir() if kind == "folder" else own.unlink()
+    own.write_text("{}")
+    assert host.play()["changed"] is False
+    assert len(host.program.asked) == 1
 
 
 def test_an_account_that_is_not_there_is_a_no(host: Host) -> None:
