@@ -70,13 +70,18 @@ sub answered {
     POSIX::_exit(127);
   }
   close $out;
-  my $ended = 0;
+  my ($ended, $told, $text) = (0, 0, "");
   local $SIG{ALRM} = sub { kill "KILL", -$pid; die };
   eval {
     alarm $limit;
-    while (my $line = <$in>) {
-      if ($line =~ /^person_end=/) { $ended = 1; last }
-      print $line if $line =~ /^person_[a-z]+=/;
+    while (!$ended && sysread $in, my $part, 4096) {
+      $text .= $part;
+      while (!$ended && $text =~ s/^(.*)\n//) {
+        my $line = $1;
+        if ($line =~ /^person_end=/) { $ended = 1 }
+        elsif ($line =~ /^person_[a-z]+=/ && $told++ < 20) { print "$line\n" }
+      }
+      $text = "" if length $text > 4096;
     }
     alarm 0;
   };
@@ -119,17 +124,21 @@ def script(name: str) -> str:
 
 
 def read(values: Mapping[str, str]) -> Person:
-    """From the values of the look."""
-    version = values.get("person_version", "")
+    """From the values of the look; the person decides what their shell prints."""
+
+    def text(name: str, longest: int = 1000) -> str:
+        value = values.get(f"person_{name}", "")
+        return value[:longest] if value.isprintable() else ""
+
     return Person(
-        name=values.get("person_name", ""),
-        home=values.get("person_home", ""),
-        shell=values.get("person_shell", ""),
+        name=text("name"),
+        home=text("home"),
+        shell=text("shell"),
         reaches={"yes": True, "no": False}.get(values.get("person_reaches", "")),
-        other=values.get("person_other", ""),
+        other=text("other"),
         writes=values.get("person_writes") == "yes",
-        version=version[:40] if version.isprintable() else "",
-        zdotdir=values.get("person_zdotdir", ""),
+        version=text("version", 40),
+        zdotdir=text("zdotdir"),
     )
 
 

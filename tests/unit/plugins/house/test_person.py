@@ -76,6 +76,15 @@ def test_a_file_that_waits_for_ever_costs_the_limit(home: Path) -> None:
     assert "person_reaches" not in said
 
 
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh on this machine")
+def test_a_file_that_prints_without_an_end_is_cut(home: Path) -> None:
+    (home / ".zshenv").write_text("yes person_x=; cat /dev/zero\n")
+    said = perl(home, str(shutil.which("zsh")), limit_s=1)
+    assert "person_reaches" not in said
+    (home / ".zshenv").write_text("head -c 99999 /dev/zero; echo; PATH=~/.v2/bin:$PATH\n")
+    assert perl(home, str(shutil.which("zsh")))["person_version"] == "2.0.32"
+
+
 def test_a_shell_that_says_nothing_is_unknown(home: Path) -> None:
     assert "person_reaches" not in perl(home, "/bin/false")
 
@@ -173,3 +182,4 @@ def test_what_the_person_is_told(asked: person.Person, ours: str, parts: list[st
 def test_a_version_that_is_no_line_of_text_is_left_out() -> None:
     assert person.read({"person_version": "\x1b[31mred"}).version == ""
     assert len(person.read({"person_version": "9" * 100}).version) == 40
+    assert person.read({"person_other": "/x\x1b]0;y\x07/opencode"}).other == ""
