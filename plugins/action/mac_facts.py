@@ -27,6 +27,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     memory,
     memory_plan,
     obstacles,
+    person,
     reach,
     rivals,
     space,
@@ -53,6 +54,7 @@ class ActionModule(ActionBase):
             "shape",
             "on_battery",
             "account",
+            "person",
             "tailnet",
         )
     )
@@ -69,7 +71,9 @@ class ActionModule(ActionBase):
         account = str(self._task.args.get("account") or "")
         node = self._task.args.get("tailnet") or {}
         hub = str(self._task.args.get("hub") or "")
-        command = look.text(offer, hub, account, in_tailnet=bool(node))
+        is_client = bool(self._task.args.get("is_client", False))
+        of_person = str(self._task.args.get("person") or "") if is_client else None
+        command = look.text(offer, hub, account, bool(node), of_person)
         try:
             done = self._low_level_execute_command(
                 look.SHELL,
@@ -98,6 +102,8 @@ class ActionModule(ActionBase):
         no_key = tailnet_keys.objection(facts.tailnet, node) if facts.complete and is_mac else None
         problems += [no_key] if no_key else []
         warnings = tailnet.left_over(name, facts.tailscale, node)
+        if facts.complete and is_client:
+            warnings += person.warnings(name, facts.person, _opencode(facts))
         ca_bundle = str(self._task.args.get("ca_bundle") or "")
         if offer and ca_bundle:
             problems += filter(None, [authority.objection(name, ca_bundle)])
@@ -213,6 +219,12 @@ class ActionModule(ActionBase):
             ]
             found.append(memory_plan.refusal(name, memory_mb, need, others, len(told)))
         return found, memory_plan.table(name, memory_mb, need, len(told))
+
+
+def _opencode(facts: mac.Mac) -> str:
+    """The version of the newest opencode that a run has installed, "" without one."""
+    found = (one.partition("/") for one in facts.installed)
+    return next((version for what, _slash, version in found if what == "opencode"), "")
 
 
 def _sizes(facts: mac.Mac, offer: Mapping[str, Any]) -> dict[str, float]:

@@ -70,6 +70,12 @@ options:
   account:
     description: The account that shall serve, when it is not the one that Ansible uses.
     type: str
+  person:
+    description:
+      - Whose shell on a laptop is asked where it looks for programs, and where zsh has its files;
+        that of the user when it is empty. Another C(opencode) that comes before ours is a warning,
+        and so is a shell that looks past our folder.
+    type: str
   shape:
     description: V(appliance) only serves. V(workstation) also is worked on, and may be a laptop.
     type: str
@@ -142,6 +148,15 @@ opencode:
   type: list
   elements: str
   sample: [.config/opencode/opencode.jsonc]
+zsh_folders:
+  description:
+    - The folders from below the person's home to the one in which their zsh looks for C(.zshenv),
+      when C(ZDOTDIR) of C(/etc/zshenv) moves that. Empty when it is the home, another place outside
+      it, or another shell.
+  returned: when the host was reached
+  type: list
+  elements: str
+  sample: [/Users/admin/.config, /Users/admin/.config/zsh]
 kernel:
   description: V(Darwin) or V(Linux).
   returned: when the host was reached

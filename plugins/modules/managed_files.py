@@ -144,11 +144,72 @@ options:
           anything is replaced. V(%s) stands for the copy. It has to end with 0.
         type: list
         elements: str
+      program:
+        description:
+          - Any account may start it. Where root alone can change the folder, it belongs to root,
+            whoever had what was there before; elsewhere to the account that can change the folder.
+        type: bool
+        default: false
       secret:
         description: The content never appears in output or diff, nor do the words of a
           validator about it.
         type: bool
         default: false
+  confirm:
+    description:
+      - A program that reads these files is asked whether it takes them, after they were written.
+        The task fails with its words when it does not; what was written stays.
+      - It is asked when something was written, and when it has not yet said yes to these contents,
+        since it said no or the run was cut off. Check mode does not ask.
+    type: dict
+    suboptions:
+      command:
+        description: The command as a list of words. It has to end with 0 within 120 seconds.
+        type: list
+        elements: str
+        required: true
+      user:
+        description: The account with whose rights it runs.
+        type: str
+        required: true
+      home:
+        description: That account's home.
+        type: path
+        required: true
+      record:
+        description: Absolute path of a file that says to which contents it has said yes.
+        type: str
+        required: true
+      reads:
+        description: Absolute paths that it reads besides, when they are there. One that is no file
+          that the account can read is told, and the program is not asked.
+        type: list
+        elements: str
+        default: []
+      lines:
+        description: Lines that it has to print.
+        type: list
+        elements: str
+        default: []
+      hide:
+        description: Regular expressions; what they match of its words is not shown.
+        type: list
+        elements: str
+        default: []
+      hints:
+        description: What to do. The first one counts whose C(says) is in its words.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          says:
+            description: Words of the program; every answer has the empty ones.
+            type: str
+            default: ""
+          do:
+            description: A sentence.
+            type: str
+            required: true
   secret_contents:
     description: Filled in by the action plugin with the texts of the secret files, to keep them
       out of every output. Not for use in a task.
@@ -221,6 +282,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.apply import (
     FilesNotWrittenError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.confirm import (
+    NotConfirmedError,
+)
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
     FilesRefusedError,
@@ -245,7 +309,22 @@ FILE_OPTIONS = {
     "group": {"type": "str"},
     "mode": {"type": "str"},
     "validate": {"type": "list", "elements": "str"},
+    "program": {"type": "bool", "default": False},
     "secret": {"type": "bool", "default": False, "no_log": False},
+}
+HINT_OPTIONS = {
+    "says": {"type": "str", "default": ""},
+    "do": {"type": "str", "required": True},
+}
+CONFIRM_OPTIONS = {
+    "command": {"type": "list", "elements": "str", "required": True},
+    "user": {"type": "str", "required": True},
+    "home": {"type": "path", "required": True},
+    "record": {"type": "str", "required": True},
+    "reads": {"type": "list", "elements": "str", "default": []},
+    "lines": {"type": "list", "elements": "str", "default": []},
+    "hide": {"type": "list", "elements": "str", "default": []},
+    "hints": {"type": "list", "elements": "dict", "default": [], "options": HINT_OPTIONS},
 }
 
 
@@ -259,6 +338,7 @@ def main() -> None:
                 "required": True,
                 "options": FILE_OPTIONS,
             },
+            "confirm": {"type": "dict", "options": CONFIRM_OPTIONS},
             "secret_contents": {"type": "list", "elements": "str", "no_log": True},
         },
         supports_check_mode=True,
@@ -269,6 +349,8 @@ def main() -> None:
         result, warnings = execute(module.params, Runner(), folder, module.check_mode)
     except (FilesRefusedError, FilesNotWrittenError) as error:
         module.fail_json(msg=str(error))
+    except NotConfirmedError as error:
+        module.fail_json(msg=str(error), changed=True)
     for warning in warnings:
         module.warn(warning)
     if not module._diff:

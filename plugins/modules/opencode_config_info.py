@@ -38,13 +38,17 @@ options:
     type: list
     elements: str
     required: true
-  permissions:
-    description: Permissions that the lock sets.
+  permission:
+    description: Permissions that the lock sets, as opencode takes them.
+    type: dict
+    default: {}
+  agents:
+    description: Agents to which the inventory gives a model.
     type: list
     elements: str
     default: []
-  agents:
-    description: Agents to which the inventory gives a model.
+  named_agents:
+    description: Agents of the inventory. In them and in opencode's own the lock's permissions win.
     type: list
     elements: str
     default: []
@@ -83,6 +87,9 @@ from ansible_collections.closet.inference.plugins.module_utils.opencode.files im
     NotOursError,
     conflicts,
 )
+from ansible_collections.closet.inference.plugins.module_utils.opencode.permissions import (
+    agents_held,
+)
 from ansible_collections.closet.inference.plugins.module_utils.trusted import UntrustedPathError
 
 
@@ -94,8 +101,9 @@ def main() -> None:
             "host": {"type": "str", "required": True},
             "home": {"type": "path", "required": True},
             "models": {**names, "required": True},
-            "permissions": {**names, "default": []},
+            "permission": {"type": "dict", "default": {}},
             "agents": {**names, "default": []},
+            "named_agents": {**names, "default": []},
             "former": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
@@ -103,8 +111,9 @@ def main() -> None:
     given = module.params
     closet = Closet(
         models=tuple(given["models"]),
-        locked_permission=tuple(given["permissions"]),
+        permission=given["permission"],
         agents=tuple(given["agents"]),
+        held=agents_held(dict.fromkeys(given["named_agents"])),
     )
     home = given["home"]
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 import shlex
@@ -292,6 +293,55 @@ def test_aider_alone_gets_the_key(shell: str) -> None:
     }
 
 
+OPEN: dict[str, object] = {
+    "webfetch": "allow",
+    "bash": {"git push*": "allow", "*": "allow"},
+    "*": "allow",
+}
+PROJECTS: dict[str, dict[str, object]] = {
+    "permission": {"permission": OPEN},
+    "agent": {"agent": {"build": {"permission": OPEN}, "general": {"permission": OPEN}}},
+    "tools": {"tools": {"webfetch": True, "*": True}, "mode": {"build": {"permission": OPEN}}},
+}
+
+
+def rules(agent: str, project: dict[str, object], variable: str = "{}") -> tuple[str, str, bool]:
+    """What opencode does with webfetch and with a push, and whether it has webfetch as a tool."""
+    write("air", "project/opencode.json", json.dumps(project))
+    set_ = f"OPENCODE_PERMISSION={shlex.quote(variable)}"
+    command = f"cd ~/project && {set_} timeout 60 opencode debug agent {agent}"
+    done = on("air", command, limit_s=90)
+    assert done.code == 0, done.output
+    told = json.loads(done.output)
+
+    def decided(name: str, what: str) -> str:
+        found = [
+            rule["action"]
+            for rule in told["permission"]
+            if fnmatch.fnmatchcase(name, rule["permission"].removesuffix(" *"))
+            and fnmatch.fnmatchcase(what, rule["pattern"])
+        ]
+        return str(found[-1])
+
+    return decided("webfetch", "x"), decided("bash", "git push origin"), told["tools"]["webfetch"]
+
+
+@pytest.mark.parametrize("agent", ["build", "general"])
+@pytest.mark.parametrize("form", PROJECTS)
+def test_a_locked_permission_holds_against_a_project_and_the_environment(
+    agent: str, form: str
+) -> None:
+    assert rules(agent, PROJECTS[form], json.dumps(OPEN)) == ("deny", "ask", False)
+    on("air", "rm -rf ~/project")
+
+
+def test_an_agent_that_a_project_names_itself_is_not_held() -> None:
+    """As docs/clients.md says."""
+    mine: dict[str, object] = {"agent": {"mine": {"permission": OPEN}}}
+    assert rules("mine", mine)[0] == "allow"
+    on("air", "rm -rf ~/project")
+
+
 def test_merging_again_changes_nothing(edits: tuple[str, ...]) -> None:
     done = laptops(*edits)
     assert {host: done.changed()[host] for host in ("air", "pro")} == {"air": 0, "pro": 0}
@@ -327,3 +377,75 @@ def test_the_defaults_of_an_earlier_version_go_if_nobody_touched_them() -> None:
     assert "pro: /Users/admin/.config/opencode/opencode.json" not in " ".join(done.output.split())
     assert "No such file" in on("pro", "ls .config/opencode/opencode.json").output
     assert read("air", ".config/opencode/opencode.json") == mine
+
+
+CONFIRMED = "/opt/closet/opencode/confirmed"
+
+
+def test_a_run_is_not_green_when_opencode_refuses_what_it_reads() -> None:
+    """Without the record, as after a power cut between what was written and the question."""
+    write("pro", ".opencode/opencode.json", '{"share": "sk-of-theirs"}')
+    as_root("pro", f"rm {CONFIRMED}")
+    for _run in range(2):
+        done = site("--limit", "pro")
+        said = " ".join(done.output.split())
+        assert done.code != 0
+        assert "Configuration is invalid at /Users/admin/.opencode/opencode.json" in said
+        assert "share" in said
+        assert "That file belongs to admin: mend it there" in said
+        assert "sk-of-theirs" not in said
+    on("pro", "rm -r ~/.opencode")
+    assert provisioned(site("--limit", "pro")).changed()["pro"] == 0
+    owned = on("pro", f"stat -c '%U %a' {CONFIRMED}; ls .local/share/opencode/log | wc -l")
+    assert owned.output.split()[:2] == ["root", "644"]
+    assert provisioned(site("--limit", "pro")).changed()["pro"] == 0
+    again = on("pro", "ls .local/share/opencode/log | wc -l").output.split()
+    assert again == owned.output.split()[2:], "a run without changes asked opencode"
+
+
+def test_the_persons_own_shell_is_asked() -> None:
+    """Another opencode comes first, by .zshrc alone; zsh looks for its files where /etc says."""
+    write("pro", ".v2/bin/opencode", "#!/bin/sh\necho 2.0.32\n")
+    on("pro", "chmod 755 .v2/bin/opencode; echo 'PATH=~/.v2/bin:$PATH; echo hello' >> .zshrc")
+    as_root("book", "echo 'ZDOTDIR=$HOME/.config/zsh' >> /etc/zsh/zshenv")
+    nothing = on("book", "zsh -c 'echo $CLOSET_URL'").output.split()
+    done = provisioned(site("--limit", "pro,book"))
+    said = " ".join(done.output.split())
+    assert nothing == []
+    assert done.changed()["book"] == 1
+    other = "/Users/admin/.v2/bin/opencode"
+    assert f"in the shell of admin (/bin/zsh) `opencode` is {other} (2.0.32)" in said
+    assert f"`mv -n {other} {other}.other`" in said
+    assert "/usr/local/bin/opencode (1.18.33)" in said
+    assert said.count("`opencode` is") == 1, "book has no other"
+    health = on("pro", "zsh -ic 'closet health'")
+    assert f"opencode is {other} (2.0.32) here, before the closet's" in health.output
+    assert health.code == 0
+    on("pro", f"mv -n {other} {other}.other")
+    assert "(2.0.32)" not in on("pro", "zsh -ic 'closet health'").output
+    seen = on("book", "zsh -c 'echo $CLOSET_URL; whence -w closet'").output.split()
+    assert seen == ["http://attic.local:8000/v1", "closet:", "function"]
+    again = provisioned(site("--limit", "pro,book"))
+    assert (again.changed()["pro"], again.changed()["book"]) == (0, 0)
+    assert "`opencode` is" not in " ".join(again.output.split())
+
+
+@pytest.mark.parametrize("surroundings", ["HOME=/Users/admin", "", "HOME=/nowhere"])
+def test_closet_is_a_program_for_what_reads_no_file_of_a_shell(surroundings: str) -> None:
+    """An editor, cron, tcsh: no variables of ours, another PATH, and proxies."""
+    proxies = "http_proxy=http://127.0.0.1:9 ALL_PROXY=http://127.0.0.1:9"
+    clean = f"env -i {surroundings} {proxies} PATH=/usr/bin:/bin /usr/local/bin/closet"
+    done = on("air", f"{clean} health")
+    assert (done.code, "takes the key of this laptop" in done.output) == (0, True), done.output
+    lines = on("air", f"{clean} env").output
+    assert "OPENAI_API_KEY" in lines
+    assert read("air", ".config/closet/key").strip() not in lines
+    same = on("air", f'eval "$({clean} env)"; [ "$OPENAI_API_KEY" = "$(cat .config/closet/key)" ]')
+    assert same.code == 0
+
+
+def test_closet_is_roots_and_shows_nobody_elses_key() -> None:
+    assert on("air", "stat -c '%U %a' /usr/local/bin/closet").output.split() == ["root", "755"]
+    done = on("air", "sudo env HOME=/Users/admin /usr/local/bin/closet models")
+    assert done.code == 1
+    assert "does not belong to root" in done.output

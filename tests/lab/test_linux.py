@@ -116,6 +116,16 @@ def test_shells_know_the_closet(shell: str) -> None:
     assert said.output.split()[:2] == ["http://attic.local:8000/v1", "1"]
 
 
+def test_a_shell_that_reads_no_file_of_ours_has_closet_as_a_program() -> None:
+    """As tcsh and others do."""
+    clean = "env -i HOME=$HOME PATH=/usr/local/bin:/usr/bin:/bin dash -c"
+    done = on("tux", f"{clean} 'closet url; closet health'")
+    assert done.code == 0, done.output
+    assert done.output.splitlines()[0] == "http://attic.local:8000/v1"
+    owned = on("tux", "stat -c '%U %a' /usr/local/bin/closet /opt/closet/opencode/confirmed")
+    assert owned.output.split() == ["root", "755", "root", "644"]
+
+
 def test_opencode_lists_the_closet_and_no_other_provider() -> None:
     done = on("tux", "OPENAI_API_KEY=sk-none timeout 90 opencode models", limit_s=120)
     assert done.code == 0, done.output

@@ -15,6 +15,7 @@ FILES = {
     "~/.config/closet": Entry("folder", "admin", "staff", "0700"),
     "~/.config/closet/env.sh": Entry("file", "admin", "staff", "0644"),
     "~/.config/closet/closet.sh": Entry("file", "admin", "staff", "0644"),
+    "/usr/local/bin/closet": Entry("file", "root", "wheel", "0755"),
     "~/.zshenv": Entry("file", "admin", "staff", "0644"),
     "~/.bashrc": Entry("file", "admin", "staff", "0644"),
 }

@@ -18,6 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     consent,
     holders,
     obstacles,
+    person,
     rivals,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.weights import weight_paths
@@ -97,8 +98,13 @@ mine=$HOME/.config/closet
 say mcp "$(ls "$mine/mcp.sh" "$mine/merged/claude.json" "$mine/merged/vscode-mcp.json" \
   "$mine"/secrets/* 2>/dev/null | sed 's:.*/::' | tr '\n' ' ')"
 # what a person has configured for opencode, or has where our own file belongs
+# (opencode itself makes one with nothing but its schema)
+empty() {
+  [ -f "$1" ] && [ "$(tr -d ' \n' 2>/dev/null <"$1" | head -c 99)" = \
+    '{"$schema":"https://opencode.ai/config.json"}' ]
+}
 for file in THEIRS; do
-  [ ! -e "$HOME/$file" ] || say opencode "$file"
+  [ ! -e "$HOME/$file" ] || empty "$HOME/$file" || say opencode "$file"
 done
 [ ! -s "$HOME/OURS" ] || head -n 1 "$HOME/OURS" | grep -qF 'MARK' || say opencode OURS
 # A laptop may run Linux, where python3 is no stub and dpkg says what programs are built for
@@ -211,10 +217,19 @@ SHELL = "/bin/sh -s"
 
 
 def text(
-    offer: Mapping[str, Any] | None, endpoint: str = "", account: str = "", in_tailnet: bool = False
+    offer: Mapping[str, Any] | None,
+    endpoint: str = "",
+    account: str = "",
+    in_tailnet: bool = False,
+    of_person: str | None = None,
 ) -> str:
-    """The look at a laptop, or at the closet that shall serve `offer` as `account`."""
+    """The look at a laptop, or at the closet that shall serve `offer` as `account`.
+
+    `of_person` is whose shell is asked, "" for that of the user; None asks none.
+    """
     end = (TAILNET if in_tailnet else "") + END
+    if of_person is not None:
+        end = "\n" + person.script(of_person) + end
     if not offer:
         return LOOK + end
     closet = (

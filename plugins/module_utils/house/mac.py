@@ -18,6 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     holders,
     homes,
     obstacles,
+    person,
     rivals,
     space,
     sudo,
@@ -114,6 +115,8 @@ class Mac:
     """The same of the other programs that serve, by name."""
     rivals: rivals.Found = rivals.NONE
     """Other people's jobs that mention what a closet sets."""
+    person: person.Person = person.NOBODY
+    """What the shell of the laptop's person says."""
     tailnet: str = ""
     """Nothing without Tailscale, `found`, or `found` and the state of the node, as it says it."""
     complete: bool = False
@@ -212,6 +215,7 @@ def parse(text: str) -> Mac:
         mcp=tuple(values.get("mcp", "").split()),
         opencode=tuple(many["opencode"]),
         rivals=rivals.found(many),
+        person=person.read(values),
         tailnet=values.get("tailnet", ""),
         reached_at=values.get("reached_at") or None,
         tailscale=tuple(values.get("tailscale", "").split()),
@@ -228,6 +232,7 @@ def plain(facts: Mac) -> dict[str, Any]:
         # group 0 has two names
         "root_group": "root" if facts.kernel == "Linux" else "wheel",
         "served_from": dict(facts.served_from),
+        "zsh_folders": person.zsh_folders(facts.person),
     }
     for long in (
         "hub",
@@ -236,6 +241,7 @@ def plain(facts: Mac) -> dict[str, Any]:
         "in_the_way",
         "in_the_account_s_way",
         "rivals",
+        "person",
     ):  # judged here, and nobody's business after it
         del values[long]
     return {

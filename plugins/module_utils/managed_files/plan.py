@@ -64,6 +64,9 @@ def plan(wants: Sequence[Want], scene: Scene) -> Plan:
             late += _plan_only(want, have, scene, made)
         _check_parent(want, have, folders, scene, made)
         uid, gid = _ids(want, scene, made)
+        if want.program:
+            account = scene.accounts.get(want.path)
+            uid = account.uid if account else scene.euid
         if want.kind == "merge":
             _plan_merge(want, (uid, gid), folders, scene, made)
             continue

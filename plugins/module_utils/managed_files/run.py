@@ -10,12 +10,18 @@ import pwd
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import ActingError, crew
+from ansible_collections.closet.inference.plugins.module_utils.acting import (
+    ActingError,
+    Crew,
+    Rights,
+    crew,
+)
 from ansible_collections.closet.inference.plugins.module_utils.filediff import (
     Diff,
     content_diff,
     words_diff,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files import confirm
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.apply import apply
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.host import (
     observe,
@@ -34,6 +40,7 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.wan
     parse_wants,
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
+from ansible_collections.closet.inference.plugins.module_utils.trusted import UntrustedPathError
 
 
 def execute(
@@ -42,8 +49,10 @@ def execute(
     """The result and the warnings; `folder` is a private place for what validators look at.
 
     FilesRefusedError: nothing was touched. FilesNotWrittenError: everything was put back.
+    NotConfirmedError: everything is written, and who reads it does not take it.
     """
     wants = parse_wants(params["files"], params.get("secret_contents") or ())
+    asked = confirm.parse(params.get("confirm"))
     with crew() as hands:
         rights = rights_of(wants, hands)
         try:
@@ -51,10 +60,16 @@ def execute(
             _refuse(made)
             warnings = made.warnings
             warnings += try_validators(made.steps, runner, folder, check_mode, rights)
+            of_record = _for_record(asked, hands)
+            is_open = asked and (made.steps or confirm.is_open(asked, wants, of_record))
         except ActingError as error:
             raise FilesRefusedError(f"{error}. Nothing was written.") from error
+        if asked and is_open and not check_mode:
+            confirm.forget(asked, of_record)
         if not check_mode:
             apply(made.steps, rights)
+        if asked and is_open and not check_mode:
+            confirm.confirm(asked, wants, hands, runner)
     touched = {step.path for step in made.steps}
     result = {
         "changed": bool(made.steps),
@@ -66,6 +81,15 @@ def execute(
         "diff": [entry for step in made.steps for entry in diffs(step)],
     }
     return result, warnings
+
+
+def _for_record(asked: confirm.Question | None, hands: Crew) -> Rights:
+    try:
+        return hands.for_path(asked.record) if asked else Rights()
+    except UntrustedPathError as error:
+        raise FilesRefusedError(
+            f"{error.filename}: {error.strerror}. Nothing was written."
+        ) from error
 
 
 def _refuse(made: Plan) -> None:

@@ -58,6 +58,7 @@ class Want:
     mode: int | None = None
     validate: tuple[str, ...] = ()
     secret: bool = False
+    program: bool = False  # of a file: root's where only root can change the folder
 
     @property
     def state(self) -> str:
@@ -127,7 +128,10 @@ def _want(entry: Mapping[str, Any]) -> Want:
         mode=_mode(path, entry.get("mode")),
         validate=_validator(path, entry.get("validate")),
         secret=bool(entry.get("secret")),
+        program=bool(entry.get("program")),
     )
+    if base.program and base.owner:
+        raise FilesRefusedError(f"{path}: a program has the owner of its folder; leave owner out")
     state = entry.get("state") or "present"
     if state == "directory":
         return _directory(base, given, entry.get("only"))

@@ -10,10 +10,11 @@ inventory are below every file of the person. No value of the file is repeated.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.jsonc import JsonTextError, read
+from ansible_collections.closet.inference.plugins.module_utils.opencode import permissions
 
 PROVIDER = "closet"
 # Top-level keys of the lock that hold one value, which nobody else sets with effect.
@@ -28,12 +29,14 @@ MODEL_KEYS = ("model", "small_model")
 class Closet:
     """What the inventory made of this laptop: served chat models, and the keys it gave values to.
 
-    `locked_permission` are the permissions of the lock; `agents` those that have a default model.
+    `permission` are those of the lock; `agents` have a default model; in those that are `held` the
+    permissions of the lock are the last.
     """
 
     models: tuple[str, ...]
-    locked_permission: tuple[str, ...] = ()
+    permission: Mapping[str, Any] = field(default_factory=dict)
     agents: tuple[str, ...] = ()
+    held: tuple[str, ...] = permissions.agents_held({})
 
 
 def sentence(path: str, text: str, closet: Closet) -> str | None:
@@ -59,6 +62,7 @@ def _told(own: Mapping[str, Any], closet: Closet) -> Iterator[str]:
     if lost:
         verb = "has" if len(lost) == 1 else "have"
         yield f"{_and(lost)} {verb} no effect, since the closet's lock wins"
+    yield from _loose(own, closet)
     foreign = [place for place, model in models.items() if not _served(model, closet.models)]
     if foreign:
         verb = "names" if len(foreign) == 1 else "name"
@@ -87,8 +91,43 @@ def _lost(own: Mapping[str, Any], closet: Closet) -> Iterator[str]:
         yield from (f"provider.{name}.options.{key}" for key in LOCKED_OPTIONS if key in options)
         models = _mapping(mine, "models")
         yield from (f"provider.{name}.models.{model}" for model in models)
-    permission = _mapping(own, "permission")
-    yield from (f"permission.{key}" for key in closet.locked_permission if key in permission)
+    locked = closet.permission
+    yield from (
+        f"permission.{key}" for key in permissions.without_effect(locked, own.get("permission"))
+    )
+    yield from (f"tools.{key}" for key in _mapping(own, "tools") if key in locked)
+    for place, is_held, value in _of_agents(own, closet):
+        if is_held:
+            yield from (f"{place}.{key}" for key in permissions.without_effect(locked, value))
+
+
+def _loose(own: Mapping[str, Any], closet: Closet) -> Iterator[str]:
+    """What the lock does not hold."""
+    after = list(permissions.loosening(closet.permission, own.get("permission")))
+    if after:
+        places = dict.fromkeys(f"permission['{wildcard}']" for wildcard, _key in after)
+        keys = list(dict.fromkeys(key for _wildcard, key in after))
+        yield (
+            f"{_and(list(places))} after {_and(keys)} counts in agents that you name yourself: the "
+            f"lock holds {_and(keys)} in {_and(closet.held)} alone"
+        )
+    for place, is_held, value in _of_agents(own, closet):
+        met = permissions.met(closet.permission, value)
+        if met and not is_held:
+            yield (
+                f"{place} decides {_and(met)} for that agent: the lock holds it in "
+                f"{_and(closet.held)} alone"
+            )
+
+
+def _of_agents(own: Mapping[str, Any], closet: Closet) -> Iterator[tuple[str, bool, Any]]:
+    """(place, whether the lock holds it, value) of the permissions of agents, in both spellings."""
+    for group, held in (("agent", closet.held), ("mode", permissions.PRIMARY)):
+        for name, agent in _mapping(own, group).items():
+            if isinstance(agent, Mapping):
+                for key in ("permission", "tools"):
+                    if key in agent:
+                        yield f"{group}.{name}.{key}", name in held, agent[key]
 
 
 def _models(own: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

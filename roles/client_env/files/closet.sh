@@ -1,5 +1,5 @@
 #!/bin/sh
-# Managed by closet.inference. What the shell function `closet` runs; `closet help` says what it can.
+# Managed by closet.inference. What `closet` runs; `closet help` says what it can.
 # It needs what macOS and Debian ship, and no more: sh, curl and awk. The key goes to curl through a
 # pipe, so no list of processes shows it, and past every proxy, which would be shown it too.
 set -u
@@ -7,7 +7,7 @@ set -u
 url=${CLOSET_URL:-}
 name=${CLOSET_NAME:-the closet}
 model=${CLOSET_MODEL:-}
-key_file=$HOME/.config/closet/key
+ours=/usr/local/bin/opencode
 host=${url#*://}
 host=${host%%/*}
 # a long prompt on a slow Mac takes minutes before the first byte
@@ -22,16 +22,35 @@ closet models           what it serves
 closet health           whether it answers, and takes this laptop's key
 closet ask "QUESTION"   asks the model that chats; -m MODEL asks another one,
                         and - reads more from the input: git diff | closet ask "Review this:" -
-closet env              sets OPENAI_BASE_URL, OPENAI_API_BASE and OPENAI_API_KEY in this shell only
+closet env              sets OPENAI_BASE_URL, OPENAI_API_BASE and OPENAI_API_KEY in this shell only;
+                        a shell that does not read ~/.config/closet/env.sh is told what to run
 END
+}
+
+# The key of whoever calls, and of nobody else: HOME can be another account's after sudo or su, and
+# is missing in some schedulers.
+find_key() {
+  key_file=${HOME:-}/.config/closet/key
+  [ -O "$key_file" ] && return
+  account=$(id -un)
+  case $account in
+    '' | -* | *[!A-Za-z0-9._-]*) return ;;
+  esac
+  home=
+  eval "home=~$account"
+  [ ! -O "$home/.config/closet/key" ] || key_file=$home/.config/closet/key
 }
 
 # The header that shows the key, for `curl -H @-`; printf is the shell's own, so no process gets it.
 header() { printf 'Authorization: Bearer %s\n' "$key"; }
 
 read_key() {
+  if [ -e "$key_file" ] && [ ! -O "$key_file" ]; then
+    say "$key_file does not belong to $(id -un), who asks: call closet without sudo, as whose key it is"
+    return 1
+  fi
   if ! { IFS= read -r key <"$key_file"; } 2>/dev/null || [ -z "$key" ]; then
-    say "there is no key in $key_file: run site.yml for this laptop"
+    say "there is no key in $key_file: run site.yml for this laptop (client_env_user says for whom)"
     return 1
   fi
 }
@@ -78,7 +97,27 @@ look() {
   }')
 }
 
+# Says when another opencode comes first where this was called from, or none is found there.
+look_for_opencode() {
+  [ -x "$ours" ] || return 0
+  found=$(command -v opencode) || found=
+  # shellcheck disable=SC3013 # sh of macOS and Debian knows it
+  [ "$found" -ef "$ours" ] && return
+  version=$(sed -n 's:.*/opt/closet/opencode/\([^/]*\)/.*:\1:p' "$ours" 2>/dev/null | head -n 1)
+  case $found in
+    /*) ;;
+    *)
+      say "opencode is not in your PATH: add /usr/local/bin to it, or run $ours${version:+ ($version)}"
+      return
+      ;;
+  esac
+  other=$("$found" --version </dev/null 2>/dev/null | head -n 1)
+  say "opencode is $found${other:+ ($other)} here, before the closet's, $ours${version:+ ($version)}:" \
+    "the lock was not tried with it. Remove it with what installed it, or run mv -n '$found' '$found.other'"
+}
+
 health() {
+  look_for_opencode
   look || return 1
   printf '%s answers at %s in %s s and takes the key of this laptop.\n' "$name" "$url" "$seconds"
   printf 'It serves %s.\n' "$(printf '%s\n' "$ids" | awk '{ printf "%s%s", sep, $0; sep = ", " }')"
@@ -214,6 +253,34 @@ ask() {
   } 3<&0 | pieces | show
 }
 
+# For a shell that has not read env.sh: lines for it to run, in which the key is not.
+environment() {
+  if [ -t 1 ]; then
+    # shellcheck disable=SC2016 # shown as they are
+    case ${SHELL:-} in
+      *csh) say 'to have this in your shell, run: eval `closet env`' ;;
+      *fish) say 'to have this in your shell, run: closet env | source' ;;
+      *) say 'to have this in your shell, run: eval "$(closet env)"' ;;
+    esac
+    return 1
+  fi
+  case ${SHELL:-} in
+    *csh)
+      printf "setenv OPENAI_BASE_URL '%s'; setenv OPENAI_API_BASE '%s'; " "$url" "$url"
+      printf "setenv OPENAI_API_KEY \"\`cat '%s'\`\";\n" "$key_file"
+      ;;
+    *fish)
+      printf "set -gx OPENAI_BASE_URL '%s'\nset -gx OPENAI_API_BASE '%s'\n" "$url" "$url"
+      printf "set -gx OPENAI_API_KEY (cat '%s')\n" "$key_file"
+      ;;
+    *)
+      printf "export OPENAI_BASE_URL='%s' OPENAI_API_BASE='%s'\n" "$url" "$url"
+      printf "OPENAI_API_KEY=\$(cat '%s') && export OPENAI_API_KEY\n" "$key_file"
+      ;;
+  esac
+}
+
+find_key
 if [ -z "$url" ]; then
   say "CLOSET_URL is not set: open a new shell, or read ~/.config/closet/env.sh"
   exit 1
@@ -222,6 +289,7 @@ case ${1:-help} in
   url) printf '%s\n' "$url" ;;
   models) look && printf '%s\n' "$ids" ;;
   health) health ;;
+  env) environment ;;
   ask)
     shift
     ask "$@"

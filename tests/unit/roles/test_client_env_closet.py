@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import threading
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import Environment, StrictUndefined
 
 SCRIPT = Path(__file__).parents[3] / "roles/client_env/files/closet.sh"
 KEY = "laptop-key-0123456789"
@@ -288,3 +291,117 @@ def test_the_key_is_in_no_list_of_processes(server: Server, home: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "@-" in seen.read_text()
     assert KEY not in seen.read_text()
+
+
+def called(script: Path, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """A command of the script with little around it."""
+    words = more.pop("words", "health").split()
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "CLOSET_NAME": "attic", **more}
+    return subprocess.run(
+        ["sh", str(script), *words],
+        env={key: value for key, value in environment.items() if value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def program(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_another_opencode_that_comes_first_is_told(server: Server, home: Path) -> None:
+    ours = program(home / "ours/opencode", "exec /opt/closet/opencode/1.18.33/x/opencode")
+    other = program(home / "v2/opencode", "echo 2.0.32")
+    script = home / "closet"
+    script.write_text(SCRIPT.read_text().replace("ours=/usr/local/bin/opencode", f"ours={ours}"))
+    rest = os.environ["PATH"]
+    first = called(script, home, CLOSET_URL=at(server), PATH=f"{other.parent}:{rest}")
+    assert first.returncode == 0
+    assert (
+        f"opencode is {other} (2.0.32) here, before the closet's, {ours} (1.18.33)" in first.stderr
+    )
+    assert f"mv -n '{other}' '{other}.other'" in first.stderr
+    after = called(script, home, CLOSET_URL=at(server), PATH=f"{ours.parent}:{other.parent}:{rest}")
+    assert after.stderr == ""
+    nowhere = called(script, home, CLOSET_URL=at(server), PATH="/usr/bin:/bin")
+    assert (
+        f"opencode is not in your PATH: add /usr/local/bin to it, or run {ours}" in nowhere.stderr
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a key to another account")
+def test_the_key_of_another_account_is_not_used(server: Server, home: Path) -> None:
+    os.chown(home / ".config/closet/key", 12345, 12345)
+    done = called(SCRIPT, home, CLOSET_URL=at(server), words="models")
+    assert done.returncode == 1
+    assert "does not belong to root, who asks: call closet without sudo" in done.stderr
+    assert KEY not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("shell", "line"),
+    [
+        ("/bin/zsh", "export OPENAI_BASE_URL='http://x/v1'"),
+        ("/bin/tcsh", "setenv OPENAI_BASE_URL 'http://x/v1';"),
+        ("/usr/bin/fish", "set -gx OPENAI_BASE_URL 'http://x/v1'"),
+    ],
+)
+def test_a_shell_that_knows_no_function_gets_lines_without_the_key(
+    home: Path, shell: str, line: str
+) -> None:
+    done = called(SCRIPT, home, CLOSET_URL="http://x/v1", SHELL=shell, words="env")
+    assert (done.returncode, line in done.stdout) == (0, True)
+    assert KEY not in done.stdout
+    assert str(home / ".config/closet/key") in done.stdout
+
+
+def test_the_lines_work_in_a_shell(home: Path) -> None:
+    lines = called(SCRIPT, home, CLOSET_URL="http://x/v1", words="env").stdout
+    done = subprocess.run(
+        ["sh", "-c", f"{lines}\nenv"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "/bin"},
+    )
+    assert f"OPENAI_API_KEY={KEY}\n" in done.stdout
+    assert "OPENAI_BASE_URL=http://x/v1\n" in done.stdout
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    "value", ["http://attic.local:8000/v1", "it's", "a}b", '$(id) `id` "x" \\ ${HOME}', "a b"]
+)
+def test_the_program_has_its_values_in_it_whatever_they_are(
+    tmp_path: Path, shell: str, value: str
+) -> None:
+    around = Environment(undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+    around.filters["quote"] = shlex.quote
+    around.filters["regex_replace"] = lambda text, old, new: re.sub(old, new, text)
+    around.globals["lookup"] = lambda *_words, **_more: SCRIPT.read_text()
+    template = SCRIPT.parents[1] / "templates/closet.j2"
+    text = around.from_string(template.read_text()).render(
+        client_env_url=value, client_env_closet_name=value, client_env_model=value
+    )
+    assert text.startswith("#!/bin/sh\n")
+    assert text.count("#!/bin/sh") == 1
+    script = program(tmp_path / "closet", "")
+    script.write_text(text)
+    interpreter = [shell, "--emulate", "sh"] if shell == "zsh" else [shell]
+    done = subprocess.run(
+        [*interpreter, str(script), "url"],
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.decode() == f"{value}\n"
+    mine = {"PATH": "/usr/bin:/bin", "CLOSET_URL": "http://lan/v1"}
+    other = subprocess.run(
+        [*interpreter, str(script), "url"], env=mine, capture_output=True, check=True
+    )
+    assert other.stdout == b"http://lan/v1\n"

@@ -113,6 +113,16 @@ def test_a_home_with_nothing_but_ours_has_nothing_to_look_into(tmp_path: Path) -
     assert (seen.opencode, seen.mcp) == ((), ())
 
 
+@pytest.mark.parametrize("name", files.THEIRS)
+def test_what_opencode_makes_itself_is_no_configuration(tmp_path: Path, name: str) -> None:
+    """Of 1.18.33, at its first start; a file with more in it is the person's."""
+    own = '{\n  "$schema": "https://opencode.ai/config.json"\n}'
+    write(tmp_path, name, own)
+    assert seen_at(tmp_path).opencode == ()
+    write(tmp_path, name, own.replace("\n}", ',\n  "share": "auto"\n}'))
+    assert seen_at(tmp_path).opencode == (name,)
+
+
 @pytest.mark.parametrize("name", [*files.THEIRS, files.OURS])
 def test_a_file_of_the_persons_own_is_seen(tmp_path: Path, name: str) -> None:
     write(tmp_path, name, '{"share": "auto"}\n')

@@ -18,7 +18,12 @@ from ansible_collections.closet.inference.plugins.module_utils.opencode.files im
     conflicts,
 )
 
-CLOSET = Closet(("qwen3-coder-next", "qwen3.6-35b"), ("bash",), ("build", "plan"))
+CLOSET = Closet(
+    ("qwen3-coder-next", "qwen3.6-35b"),
+    {"bash": {"git push*": "ask"}, "webfetch": "deny"},
+    ("build", "plan"),
+)
+HELD = "in build, plan, explore and general alone"
 LEFT = "x.jsonc is yours and was left alone: "
 LOSES = "no effect, since the closet's lock wins"
 
@@ -41,6 +46,40 @@ LOSES = "no effect, since the closet's lock wins"
             f"{LEFT}provider.closet.options.baseURL and provider.closet.models.m have {LOSES}.",
         ),
         ('{"permission": {"bash": "allow"}}', f"{LEFT}permission.bash has {LOSES}."),
+        (
+            '{"permission": {"bash": {"git push*": "allow", "rm*": "deny"}, "webfetch": "allow"}}',
+            f"{LEFT}permission.bash['git push*'] and permission.webfetch have {LOSES}.",
+        ),
+        ('{"permission": {"bash": {"rm*": "deny"}}}', None),
+        (
+            '{"permission": {"*": "allow", "webfetch": "allow"}}',
+            f"{LEFT}permission.webfetch has {LOSES}.",
+        ),
+        (
+            '{"permission": {"webfetch": "allow", "bash": "ask", "*": "allow"}}',
+            f"{LEFT}permission.webfetch and permission.bash have {LOSES}; permission['*'] after "
+            "webfetch and bash counts in agents that you name yourself: the lock holds webfetch "
+            f"and bash {HELD}.",
+        ),
+        ('{"permission": "allow"}', None),
+        (
+            '{"tools": {"webfetch": true, "edit": false}}',
+            f"{LEFT}tools.webfetch has {LOSES}.",
+        ),
+        (
+            '{"agent": {"build": {"permission": {"webfetch": "allow", "*": "allow"}}}}',
+            f"{LEFT}agent.build.permission.webfetch has {LOSES}.",
+        ),
+        (
+            '{"agent": {"mine": {"permission": {"web*": "allow"}}}}',
+            f"{LEFT}agent.mine.permission decides webfetch for that agent: the lock holds it "
+            f"{HELD}.",
+        ),
+        (
+            '{"mode": {"general": {"tools": {"*": true}}, "plan": {"permission": "allow"}}}',
+            f"{LEFT}mode.general.tools decides bash and webfetch for that agent: the lock holds it "
+            f"{HELD}.",
+        ),
         (
             '{"small_model": "openai/gpt-5-nano"}',
             f"{LEFT}small_model names what the closet does not serve, so what uses it fails.",
