@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shlex
 import shutil
 import subprocess
 import threading
@@ -15,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jinja2 import Environment, StrictUndefined
 
 SCRIPT = Path(__file__).parents[3] / "roles/client_env/files/closet.sh"
 KEY = "laptop-key-0123456789"
@@ -371,37 +368,3 @@ def test_the_lines_work_in_a_shell(home: Path) -> None:
     )
     assert f"OPENAI_API_KEY={KEY}\n" in done.stdout
     assert "OPENAI_BASE_URL=http://x/v1\n" in done.stdout
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize(
-    "value", ["http://attic.local:8000/v1", "it's", "a}b", '$(id) `id` "x" \\ ${HOME}', "a b"]
-)
-def test_the_program_has_its_values_in_it_whatever_they_are(
-    tmp_path: Path, shell: str, value: str
-) -> None:
-    around = Environment(undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
-    around.filters["quote"] = shlex.quote
-    around.filters["regex_replace"] = lambda text, old, new: re.sub(old, new, text)
-    around.globals["lookup"] = lambda *_words, **_more: SCRIPT.read_text()
-    template = SCRIPT.parents[1] / "templates/closet.j2"
-    text = around.from_string(template.read_text()).render(
-        client_env_url=value, client_env_closet_name=value, client_env_model=value
-    )
-    assert text.startswith("#!/bin/sh\n")
-    assert text.count("#!/bin/sh") == 1
-    script = program(tmp_path / "closet", "")
-    script.write_text(text)
-    interpreter = [shell, "--emulate", "sh"] if shell == "zsh" else [shell]
-    done = subprocess.run(
-        [*interpreter, str(script), "url"],
-        env={"PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        check=True,
-    )
-    assert done.stdout.decode() == f"{value}\n"
-    mine = {"PATH": "/usr/bin:/bin", "CLOSET_URL": "http://lan/v1"}
-    other = subprocess.run(
-        [*interpreter, str(script), "url"], env=mine, capture_output=True, check=True
-    )
-    assert other.stdout == b"http://lan/v1\n"

@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 # Where the test of a template is, and a word that its test cannot do without.
 TEMPLATES = {
     "client_env/aider.json.j2": ("test_data.py", "aider.json"),
+    "client_env/closet.j2": ("test_shell.py", "usr/local/bin/closet"),
     "client_env/continue.yaml.j2": ("test_data.py", "closet.yaml"),
     "client_env/env.sh.j2": ("test_shell.py", "env.sh"),
     "client_env/llm.yaml.j2": ("test_data.py", "extra-openai-models.yaml"),
@@ -58,7 +59,7 @@ READ_BACK = (
     *("closet-omlx", "closet-mlx-lm", "closet-power", "closet-tailscaled", "closet-packet-filter"),
     *("Caddyfile", "packets.conf", "closet.conf", "closet-tailscale.conf", "closet-wired-memory"),
     *("opencode", "opencode.json", "config.json", "key", "env.sh", "mcp.json", "sysctl.conf"),
-    *(".zshenv", ".bashrc", "instructions.md", "closet-gateway"),
+    *(".zshenv", ".bashrc", "instructions.md", "closet-gateway", "closet"),
 )
 
 

@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.closet.inference.plugins.module_utils.opencode.permissions import held
 from tests.unit.templates.hostile import HOMES, LINES, MODEST, PIECES, accepted
 from tests.unit.templates.rendering import Role
 
@@ -148,8 +149,8 @@ def test_the_configuration_of_opencode(
     assert closet["options"]["baseURL"] == url
     assert lock.get("permission", {}) == permission
     assert lock["instructions"] == [f"{home}/.config/closet/instructions.md", "~/a b.md"]
-    wanted = {k: {"permission": a["permission"]} for k, a in agents.items() if "permission" in a}
-    assert lock.get("agent", {}) == wanted
+    # what it holds is test_opencode_permissions.py's
+    assert {key: lock.get(key, {}) for key in ("agent", "mode")} == held(permission, agents)
 
     config = as_json(files[f"{home}/.config/opencode/config.json"]["content"])
     assert config["model"] == f"closet/{build}" if build else True

@@ -77,6 +77,24 @@ def test_the_environment_of_a_laptop(
     assert found == [url, name, model, lan, direct, direct]
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+@MODEST
+@given(
+    accepted("client_env_closet_name") | st.sampled_from(WORDS[:-1]),
+    accepted("client_env_model") | LINES,
+    accepted("client_env_url"),
+)
+def test_the_program_closet(folder: Path, shell: str, name: str, model: str, url: str) -> None:
+    text = laptop(name, model, client_env_url=url).text("usr/local/bin/closet")
+    parses(text, folder)
+    head = text.partition("\nset -u\n")[0]
+    tells = """printf '%s\\0' "$CLOSET_URL" "$CLOSET_NAME" "$CLOSET_MODEL"\n"""
+    file = written(folder, "closet-program", f"{head}\n{tells}")
+    assert ran([shell, str(file)], folder) == [url, name, model]
+    mine = "http://lan/v1"
+    assert ran([shell, str(file)], folder, CLOSET_URL=mine) == [mine, name, model]
+
+
 @pytest.mark.parametrize("shell", LOGIN_SHELLS)
 @pytest.mark.parametrize("word", WORDS)
 def test_a_word_is_that_word(folder: Path, shell: str, word: str) -> None:

@@ -62,7 +62,7 @@ class Program(Runner):
         self.answer = (0, MODELS, "")
         self.asked: list[tuple[tuple[str, ...], Any]] = []
 
-    def acting_as(self, account: Account) -> Runner:
+    def acting_as(self, account: Account, home: str = "") -> Runner:
         assert account.name == getpass.getuser()
         return self
 
