@@ -25,7 +25,7 @@ VERSION = str(
 def test_the_pinned_version_is_installed_whole_and_nothing_half_done(laptop: Mac) -> None:
     version = str(laptop.variables.get("opencode_version", VERSION))
     assert laptop.read(f"{PROGRAM} --version") == version
-    assert f"exec /opt/closet/opencode/{version}/" in laptop.read(f"cat {PROGRAM}")
+    assert f"exec '/opt/closet/opencode/{version}/" in laptop.read(f"cat {PROGRAM}")
     complete = f"/opt/closet/opencode/{version}/.complete"
     assert laptop.entries(complete)[complete] is not None
     assert ".partial" not in laptop.read("ls /opt/closet/opencode")

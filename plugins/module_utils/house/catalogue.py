@@ -120,9 +120,9 @@ def read_model(model_id: str, given: Mapping[str, Any]) -> Entry:
             raise OfferError(f"{what} has no {key}")
     if not given.get("repo") and not given.get("tag"):
         raise OfferError(f"{what} has neither a repo (of the hub) nor a tag (of ollama)")
-    for key, (pattern, right) in _WRITTEN.items():
-        if given.get(key) and not pattern.fullmatch(str(given[key])):
-            raise OfferError(f"{key} of {what} is {str(given[key])!r}, and it has to be {right}")
+    for key in _WRITTEN:
+        if given.get(key):
+            check_written(f"{key} of {what}", key, str(given[key]))
     if str(given["kind"]) not in KINDS:
         raise OfferError(f"{what} is of kind '{given['kind']}', it can be {', '.join(KINDS)}")
     kv = _mapping(f"kv of {what}", given.get("kv") or {}, ", ".join(KV_KEYS))
@@ -141,6 +141,13 @@ def read_model(model_id: str, given: Mapping[str, Any]) -> Entry:
         state_mb=_number(kv.get("state_mb", 0), f"kv.state_mb of {what}", "10^6 bytes"),
         sampling=_sampling(what, given.get("sampling") or {}),
     )
+
+
+def check_written(what: str, key: str, value: str) -> None:
+    """Refuse a name, title, repo, tag or revision that is not written as such."""
+    pattern, right = _WRITTEN[key]
+    if not pattern.fullmatch(value):
+        raise OfferError(f"{what} is {value!r}, and it has to be {right}")
 
 
 def read_profile(name: str, given: Mapping[str, Any]) -> Profile:

@@ -19,6 +19,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house.catalogue i
     Entry,
     OfferError,
     Profile,
+    check_written,
     read_model,
     read_profile,
 )
@@ -185,11 +186,13 @@ def _model(profile: Profile, model_id: str, entry: Entry, revisions: Mapping[str
             f"profile {profile.name} gives {model_id} a context of {context} tokens, and the "
             f"model takes {entry.context}"
         )
+    revision = str(revisions.get(entry.repo, entry.revision))
+    check_written(f"closet_revisions of {entry.repo}", "revision", revision)
     return Model(
         name=entry.name,
         repo=entry.repo,
         tag=entry.tag,
-        revision=str(revisions.get(entry.repo, entry.revision)),
+        revision=revision,
         kind=entry.kind,
         title=entry.title,
         size_gb=entry.size_gb,

@@ -171,6 +171,13 @@ def test_a_bad_model_of_the_owner_is_refused(change: dict[str, Any], words: list
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize("revision", ["main;x", "-x", "a b", "", "a\n"])
+def test_a_bad_revision_of_a_host_is_refused(revision: str) -> None:
+    repo = "mlx-community/Qwen3-Coder-Next-4bit"
+    with pytest.raises(catalogue.OfferError, match=f"attic: closet_revisions of {repo} is"):
+        offer.plan("attic", wanted(revisions={repo: revision}), MODELS, PROFILES)
+
+
 def test_keys_and_values_of_a_token_are_counted_from_the_model() -> None:
     made = offer.plan("attic", wanted(), MODELS, PROFILES)
     per_token = {model.name: model.kv_bytes_per_token for model in made.models}
