@@ -81,6 +81,10 @@ options:
         description: The key.
         type: str
         required: true
+  consent_command:
+    description:
+      - The command on the controller that records the consent, for the message when it is missing.
+    type: str
   unchecked:
     description: Also write sections and keys that omlx 0.5 does not have. Known ones are
       checked all the same.
@@ -178,6 +182,7 @@ def main() -> None:
                     "key": {"type": "str", "required": True, "no_log": True},
                 },
             },
+            "consent_command": {"type": "str"},
             "unchecked": {"type": "bool", "default": False},
             "owner": {"type": "str"},
             "group": {"type": "str"},

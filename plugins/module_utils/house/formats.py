@@ -211,6 +211,7 @@ OPTIONS: tuple[tuple[str, Format], ...] = (
     ("gateway_upstream", ENDPOINT),
     ("gateway_upstream_health", URL_PATH),
     ("gateway_paths", URL_PATH),
+    ("models_confirm_command", LINE),
     ("models_endpoint", URL),
     ("models_proxy", PROXY),
     ("models_peers", URL),

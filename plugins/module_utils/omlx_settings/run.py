@@ -160,6 +160,7 @@ def _want(params: Mapping[str, Any]) -> Want:
         unchecked=bool(params.get("unchecked")),
         client_keys=None if client_keys is None else by_name(client_keys),
         no_consent=consent.on_this_host(),
+        consent_command=params.get("consent_command") or "",
     )
 
 
