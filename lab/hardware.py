@@ -9,6 +9,7 @@ version number without its build would make up what a Mac prints.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -152,6 +153,7 @@ def describe(
         "prefix": prefix,
         "gateway": gateway,
         "user": user,
+        "uuid": str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.closet-lab")).upper(),
     }
 
 

@@ -25,6 +25,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house.consent imp
     Consent,
     on_command_line,
 )
+from ansible_collections.closet.inference.plugins.plugin_utils import this_run
 
 WORD = "confirm"
 
@@ -50,7 +51,11 @@ class ActionModule(ActionBase):
             return result
         how = "typed" if given is None else "command line"
         if given is None:
-            given = self._typed(host, addresses, url, WORD in (task_vars or {}))
+            variables = task_vars or {}
+            closets = len((variables.get("groups") or {}).get("closet", ()))
+            say = ("-e", f"{WORD}={host}")
+            command = this_run.invocation().expose(host, closets, "lan", *say)
+            given = self._typed((host, url, addresses), WORD in variables, command)
         if given != host:
             raise AnsibleActionFail(
                 f"'{given}' is not the name of the closet that the LAN shall reach, which is "
@@ -62,8 +67,12 @@ class ActionModule(ActionBase):
         result.update(changed=False, how=how, text=record.text())
         return result
 
-    def _typed(self, host: str, addresses: Iterable[str], url: str, elsewhere: bool) -> str:
-        """What a person types at the terminal; a pipe is none."""
+    def _typed(self, closet: tuple[str, str, Iterable[str]], elsewhere: bool, command: str) -> str:
+        """What a person types at the terminal; a pipe is none.
+
+        `closet`: name, URL, addresses. `elsewhere`: the variable has a value that does not count.
+        """
+        host, url, addresses = closet
         words = (
             f"{host} will serve its models at {url} ({', '.join(addresses)}) to everybody who "
             "reaches that and has a key.\nWhat is said to it crosses the LAN in clear.\n"
@@ -81,6 +90,6 @@ class ActionModule(ActionBase):
             )
             raise AnsibleActionFail(
                 f"{ignored}Nobody can type the name of the closet here, since this is not a "
-                f"terminal. Run it in one, or add `-e {WORD}={host}` to the command. Nothing was "
+                f"terminal. Run it in one, or say it in the command: `{command}`. Nothing was "
                 "changed"
             ) from None

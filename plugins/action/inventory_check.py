@@ -33,6 +33,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
 from ansible_collections.closet.inference.plugins.module_utils.house.keystore import KeyStore
 from ansible_collections.closet.inference.plugins.module_utils.house.private_files import SECRETS
 from ansible_collections.closet.inference.plugins.module_utils.mcp import house as mcp
+from ansible_collections.closet.inference.plugins.plugin_utils import this_run
 from ansible_collections.closet.inference.plugins.plugin_utils.origins import Origins, extra_names
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -55,9 +56,10 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         house = _House(task_vars or {}, self._task.args, extra_names(self._loader))
         check = self._task.check_mode
-        beside = private.judged(house.folders, house.closets, house.sources, check)
+        beside = private.judged(house.folders, house.closets, house.run, check)
         problems = [
             *beside.problems,
+            *this_run.problems_of_parts(),
             *house.problems_of_values(),
             *house.problems_of_groups(),
             *house.problems_of_names(),
@@ -107,6 +109,7 @@ class _House:
         folders = [source if source.is_dir() else source.parent for source in self.sources]
         self.raw = {host: self.hostvars.raw_get(host) for host in self._hosts}
         self.said = {host: Origins(raw, folders, extra) for host, raw in self.raw.items()}
+        self.run = this_run.invocation()
         # of these, the defaults stand in for the values until they are mended
         self.wrong: set[tuple[str, str]] = set()
         self.models = args.get("models") or {}
@@ -214,19 +217,24 @@ class _House:
         """A profile was asked for, and nobody can tell for which closet."""
         if self.asked_for and self.asked_for not in self.closets:
             hint = names.suggestion(self.asked_for, self.closets)
-            yield f"-e closet={self.asked_for} is not in the group closet{hint}"
+            yield f"closet={self.asked_for}: no host of the group closet has this name{hint}"
         elif self.asked and not self.asked_for and len(self.closets) > 1:
             yield (
                 f"there are {len(self.closets)} closets ({', '.join(self.closets)}): say which one "
-                f"shall have profile {self.asked} with -e closet=NAME"
+                f"shall have profile {self.asked}: "
+                + " or ".join(self._choose(self.asked, host) for host in self.closets)
             )
 
         for host in self.closets:
             folder = self._value(host, "inventory_dir", None)
             asked = self.asked and self.asked_for in ("", host)
             if folder and not asked:  # which is written there
-                unreadable = choice.unreadable(choice.path_of(folder, host))
-                yield from filter(None, [unreadable])
+                path = choice.path_of(folder, host)
+                command = self._choose(str(self._value(host, "closet_profile", "default")), host)
+                yield from filter(None, [choice.unreadable(path, command)])
+
+    def _choose(self, profile: str, host: str) -> str:
+        return self.run.choose(profile, host, len(self.closets))
 
     def wanted_profile(self, host: str) -> choice.Wanted:
         """The profile that a closet shall have: asked for, chosen before, or the inventory's."""

@@ -36,6 +36,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     unreachable,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models import authority
+from ansible_collections.closet.inference.plugins.plugin_utils import sudo_password, this_run
 
 
 class ActionModule(ActionBase):
@@ -86,17 +87,16 @@ class ActionModule(ActionBase):
             result.update(unreachable=True, msg=sentence)
             return result
         facts = mac.parse(done["stdout"])
-        has_password = bool(
-            variables.get("ansible_become_password")
-            or variables.get("ansible_become_pass")
-            or self._play_context.become_pass
-        )
+        has_password = bool(sudo_password.given(self, variables)[0])
         problems = self._problems(name, facts, has_password, bool(offer), bool(node))
         if not facts.complete:
             said = reach.cut_off(
                 name, self._way(address), done["rc"], done["stdout"], done["stderr"]
             )
             problems.insert(0, said)
+        if facts.complete and facts.sudo is False and facts.has_sudo is not False and has_password:
+            wrong = sudo_password.objection(self, variables, facts.user or "", facts.kernel or "")
+            problems += [wrong] if wrong else []
         told = {}
         is_mac = facts.kernel != "Linux"
         no_key = tailnet_keys.objection(facts.tailnet, node) if facts.complete and is_mac else None
@@ -121,6 +121,10 @@ class ActionModule(ActionBase):
             found, lines = self._closet(name, facts, offer, told)
             problems += found
             result["memory"] = lines
+        run, closets = this_run.invocation(), len((variables.get("groups") or {}).get("closet", ()))
+        unsettled = offer and choice.objection(
+            name, facts.record, offer, lambda profile: run.choose(profile, name, closets)
+        )
         objection = consent.objection(name, facts.consent_modes, facts.consent)
         wants_lan = offer.get("exposure") == "lan"
         result.update(
@@ -128,8 +132,12 @@ class ActionModule(ActionBase):
             problems=problems,
             # apart from the others: the playbook that asks for consent has to get past it
             consent_problems=(
-                [consent.sentence(name, objection)] if objection and wants_lan and is_mac else []
+                [consent.sentence(name, objection, run.expose(name, closets))]
+                if objection and wants_lan and is_mac
+                else []
             ),
+            # nor does it have to wait for this
+            choice_problems=[unsettled] if unsettled else [],
             lan_confirmed=objection is None,
             warnings=warnings,
             sizes_gb=told,
@@ -208,7 +216,7 @@ class ActionModule(ActionBase):
             name, memory_mb, limit_mb, bool(wired.get("may_be_lower")), reserve_gb, facts.macos
         )
         found = mac.closet_problems(name, facts, offer, str(offer.get("url_host", "")))
-        found += filter(None, [wrong, choice.objection(name, facts.record, offer)])
+        found += filter(None, [wrong])
         if wrong:
             return found, []  # sums under a limit that is not set would mean nothing
         need = memory_plan.needs(offer, memory_mb, limit_mb, told)

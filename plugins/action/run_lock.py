@@ -35,6 +35,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house import (
     run_keeper,
     run_lock,
 )
+from ansible_collections.closet.inference.plugins.plugin_utils import this_run
 
 PYTHON = "/usr/bin/python3"
 START_S = 60  # for a connection that is made anew
@@ -161,6 +162,11 @@ def _command(order: Mapping[str, Any]) -> str:
     return shlex.join([PYTHON, "-I", "-S", "-c", start, program, words])
 
 
+def _failed(host: str, news: Mapping[str, Any]) -> str:
+    words = ("-b", "-m", "ansible.builtin.command", "-a", "ls -la /opt/closet/lock")
+    return run_lock.failed(host, news, this_run.invocation().ad_hoc(host, *words))
+
+
 def _until_held(host: str, descriptor: int, wait_s: float) -> Mapping[str, Any]:
     """Wait for the keeper's word that it holds the closet; raises AnsibleActionFail."""
     holder: Mapping[str, Any] = {}
@@ -171,13 +177,13 @@ def _until_held(host: str, descriptor: int, wait_s: float) -> Mapping[str, Any]:
             continue
         got = os.read(descriptor, 65536)
         if not got:
-            raise AnsibleActionFail(run_lock.failed(host, {}))
+            raise AnsibleActionFail(_failed(host, {}))
         *lines, rest = (rest + got).split(b"\n")
         for news in (run_lock.read(line.decode()) for line in lines):
             if news["state"] in ("holds", "ours"):
                 return news
             if news["state"] == "failed":
-                raise AnsibleActionFail(run_lock.failed(host, news))
+                raise AnsibleActionFail(_failed(host, news))
             holder = news.get("holder") or {"held": True}
             display.display(run_lock.waits(host, holder, wait_s), color="purple")
     raise AnsibleActionFail(run_lock.too_long(host, holder, wait_s))

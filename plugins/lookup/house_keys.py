@@ -66,6 +66,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house.private_fil
     SecretFileError,
     read_secret,
 )
+from ansible_collections.closet.inference.plugins.plugin_utils import this_run
 
 
 class LookupModule(LookupBase):
@@ -122,6 +123,6 @@ def _key(name: str, given: dict[str, str], store: KeyStore, fresh: list[str], ch
     if check:
         return keys.placeholder(name)
     raise AnsibleLookupError(
-        f"there is no key of {name} for {store.closet} ({path}): run site.yml without --limit, "
-        "which makes it and tells the closet"
+        f"there is no key of {name} for {store.closet} ({path}): run "
+        f"`{this_run.invocation().playbook('site')}`, which makes it and tells the closet"
     )

@@ -112,6 +112,13 @@ consent_problems:
   returned: when the host was reached
   type: list
   elements: str
+choice_problems:
+  description:
+    - Why a run must not go by the inventory's profile, as one sentence. Another checkout, or this
+      closet under another name, has chosen the one that it serves.
+  returned: when the host was reached
+  type: list
+  elements: str
 lan_confirmed:
   description: Whether this Mac has a record of root's that it may serve the LAN.
   returned: when the host was reached
@@ -157,6 +164,11 @@ zsh_folders:
   type: list
   elements: str
   sample: [/Users/admin/.config, /Users/admin/.config/zsh]
+uuid:
+  description: UUID of a Mac's hardware, or C(/etc/machine-id) of a Linux machine.
+  returned: when the host was reached
+  type: str
+  sample: 0EA18D8F-6E5E-5C1B-9E4A-5C6F2B6C1A11
 kernel:
   description: V(Darwin) or V(Linux).
   returned: when the host was reached

@@ -83,6 +83,9 @@ options:
         knows whether it has. What a link of somebody else leads to stays.
     type: bool
     default: false
+  confirm_command:
+    description: The command that confirms a removal, for the message that lists what would go.
+    type: str
   store:
     description:
       - The folder that holds the models, as C(owner/name) below it. Created when missing.

@@ -89,6 +89,10 @@ options:
       - Without it, or for one that was not asked then, a table counts, which is about the omlx that
         this collection pins.
     type: str
+  consent_command:
+    description:
+      - The command on the controller that records the consent, for the message when it is missing.
+    type: str
   unchecked:
     description: Also write sections and keys that this omlx does not have. Known ones are
       checked all the same.
@@ -187,6 +191,7 @@ def main() -> None:
                 },
             },
             "program": {"type": "str"},
+            "consent_command": {"type": "str"},
             "unchecked": {"type": "bool", "default": False},
             "owner": {"type": "str"},
             "group": {"type": "str"},

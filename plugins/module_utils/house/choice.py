@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,14 +59,17 @@ def read(path: Path) -> Choice | None:
         return None
 
 
-def unreadable(path: Path) -> str | None:
-    """Why a choice that somebody made cannot be followed, or None; none made is no reason."""
+def unreadable(path: Path, command: str) -> str | None:
+    """Why a choice that somebody made cannot be followed, or None; none made is no reason.
+
+    `command` chooses the profile that the inventory names.
+    """
     if not os.path.lexists(path) or read(path) is not None:
         return None
     return (
-        f"{path} holds the profile that was chosen with playbooks/profile.yml, and cannot be read: "
-        f"remove it (rm {shlex.quote(str(path))}) to go with closet_profile of the inventory, or "
-        "choose again with playbooks/profile.yml -e profile=NAME"
+        f"{path} holds the profile that was chosen for this closet, and cannot be read: remove it "
+        f"(rm {shlex.quote(str(path))}) to go with closet_profile of the inventory, or choose "
+        f"again, as in `{command}`"
     )
 
 
@@ -79,10 +82,16 @@ def settle(inventory_profile: str, asked: str, kept: Choice | None) -> Wanted:
     return Wanted(inventory_profile, False, True)
 
 
-def objection(name: str, record: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
+def objection(
+    name: str,
+    record: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    choose: Callable[[str], str],
+) -> str | None:
     """Why a run must not switch: the closet serves what another checkout chose.
 
-    `record` is what the closet says it serves, `wanted` the offer of this run.
+    `record` is what the closet says it serves, `wanted` the offer of this run,
+    `choose` the command that chooses a profile.
     """
     served = record.get("offer") or {}
     if not served.get("chosen") or wanted["chosen"] or served["profile"] == wanted["profile"]:
@@ -90,9 +99,8 @@ def objection(name: str, record: Mapping[str, Any], wanted: Mapping[str, Any]) -
     if served.get("inventory_profile") != wanted["inventory_profile"]:
         return None  # the line was edited since: the inventory spoke last
     theirs, ours = served["profile"], wanted["profile"]
-    command = "ansible-playbook playbooks/profile.yml -e profile="
     return (
-        f"{name} serves profile {theirs}, which was chosen with playbooks/profile.yml from another "
-        f"checkout, and this inventory says {ours}: run `{command}{theirs}` here to stay with it, "
-        f"or `{command}{ours}` to switch"
+        f"{name} serves profile {theirs}, which was chosen from another checkout or under another "
+        f"name of this closet, and this inventory says {ours}: run `{choose(theirs)}` to stay with "
+        f"it, or `{choose(ours)}` to switch"
     )

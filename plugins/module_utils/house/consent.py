@@ -52,11 +52,11 @@ def objection(host: str, modes: str, text: str) -> str | None:
     return _said(host, text)
 
 
-def sentence(host: str, why: str) -> str:
-    """What a run says that shall serve the LAN and may not."""
+def sentence(host: str, why: str, command: str) -> str:
+    """What a run says that shall serve the LAN and may not; `command` asks for the consent."""
     return (
-        f"{host}: closet_exposure is lan, and {why}: run `ansible-playbook playbooks/expose.yml -e "
-        f"scope=lan` and type its name, or set closet_exposure: loopback for it"
+        f"{host}: closet_exposure is lan, and {why}: run `{command}` and type its name, or set "
+        "closet_exposure: loopback for it"
     )
 
 

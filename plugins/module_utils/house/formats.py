@@ -242,6 +242,7 @@ OPTIONS: tuple[tuple[str, Format], ...] = (
     ("gateway_upstream_health", URL_PATH),
     ("gateway_paths", URL_PATH),
     ("gateway_base_path", CADDY_S),
+    ("models_confirm_command", LINE),
     ("models_endpoint", URL),
     ("models_proxy", PROXY),
     ("models_peers", URL),

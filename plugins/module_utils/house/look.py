@@ -46,6 +46,8 @@ say user "$(id -un)"
 say group "$(id -gn)"
 say ids "$(id -u) $(id -g)"
 say home "$HOME"
+say uuid "$(ioreg -rd1 -c IOPlatformExpertDevice 2>/dev/null |
+  sed -n 's/.*"IOPlatformUUID" = "\(.*\)".*/\1/p')"
 # A home: each link on the way to it, the folder that it lies in, and whether its user can write it.
 # Mode and numbers of owner and group as ls has them; stat is another program on each system.
 seen() { set -- $(ls "$@" 2>/dev/null); echo "${1:--} ${3:--} ${4:--}"; }
@@ -109,6 +111,7 @@ done
 [ ! -s "$HOME/OURS" ] || head -n 1 "$HOME/OURS" | grep -qF 'MARK' || say opencode OURS
 # A laptop may run Linux, where python3 is no stub and dpkg says what programs are built for
 if [ "$(uname -s)" = Linux ]; then
+  say uuid "$(cat /etc/machine-id 2>/dev/null)"
   say distribution "$(. /etc/os-release 2>/dev/null; printf %s "$ID")"
   say system "$(. /etc/os-release 2>/dev/null; printf %s "$PRETTY_NAME")"
   say architecture "$(dpkg --print-architecture 2>/dev/null)"

@@ -48,6 +48,8 @@ class Mac:
     uid: int | None = None
     gid: int | None = None
     home: str | None = None
+    uuid: str | None = None
+    """Of a Mac's hardware; of a Linux laptop its machine-id."""
     account_uid: int | None = None
     """Of the account that serves, when another one than `user` was asked for."""
     account_group: str | None = None
@@ -171,6 +173,7 @@ def parse(text: str) -> Mac:
         uid=ids[0] if len(ids) == 2 else None,
         gid=ids[1] if len(ids) == 2 else None,
         home=values.get("home") or None,
+        uuid=values.get("uuid") or None,
         account_uid=int(uid) if uid.isdigit() else None,
         account_group=account_group or None,
         account_gid=int(gid) if (gid := values.get("account_gid", "")).isdigit() else None,

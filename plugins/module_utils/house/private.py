@@ -10,6 +10,7 @@ import pwd
 from collections.abc import Iterable
 from pathlib import Path
 
+from ansible_collections.closet.inference.plugins.module_utils.house.invocation import Invocation
 from ansible_collections.closet.inference.plugins.module_utils.house.private_files import observe
 from ansible_collections.closet.inference.plugins.module_utils.house.private_plan import (
     House,
@@ -19,7 +20,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house.private_pla
 
 
 def judged(
-    folders: Iterable[Path], closets: Iterable[str], sources: Iterable[Path], check_mode: bool
+    folders: Iterable[Path], closets: Iterable[str], run: Invocation, check_mode: bool
 ) -> Plan:
     """What to do about `.secrets` and `.closet` in each of these folders."""
     found = Plan()
@@ -30,7 +31,7 @@ def judged(
         owners = {one: name for one in uids if (name := _account(one))}
         house = House(
             tuple(closets),
-            tuple(map(str, sources)),
+            run,
             owners.get(uid, "$USER"),
             tuple(owners.items()),
         )

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.closet.inference.plugins.module_utils.house.invocation import Invocation
 from ansible_collections.closet.inference.plugins.module_utils.house.keys import MAIN
 from ansible_collections.closet.inference.plugins.module_utils.house.private_files import (
     SECRETS,
@@ -30,10 +31,10 @@ REVOKED = "revoked"
 
 @dataclass(frozen=True)
 class House:
-    """Words of this run: its closets and inventories for the commands, and our account's name."""
+    """Words of this run: its closets, how it was started, and our account's name."""
 
     closets: tuple[str, ...]
-    sources: tuple[str, ...] = ()
+    run: Invocation = field(default_factory=Invocation)
     user: str = "$USER"
     owners: tuple[tuple[int, str], ...] = ()
 
@@ -208,12 +209,9 @@ def _replace(files: Collection[tuple[str, ...]], house: House) -> str:
         names = sorted(found, key=lambda name: (name != MAIN, name))
         if names:
             hosts = [closet, *(name for name in names if name != MAIN)]
-            limit = f" --limit {','.join(hosts)}" if len(house.closets) > 1 else ""
-            inventories = "".join(f" -i {shlex.quote(source)}" for source in house.sources)
-            words.append(
-                f"replace the keys: ansible-playbook{inventories} site.yml "
-                f"-e rotate={','.join(names)}{limit}"
-            )
+            limit = ("--limit", ",".join(hosts)) if len(house.closets) > 1 else ()
+            command = house.run.playbook("site", "-e", f"rotate={','.join(names)}", *limit)
+            words.append(f"replace the keys: {command}")
     if any(below[0] == MCP or below[-1].endswith(FOREIGN) for below in files):
         words.append("make the others anew where they come from")
     return "; ".join(words) or "what is in them opens nothing any more"

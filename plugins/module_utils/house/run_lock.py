@@ -73,18 +73,17 @@ def too_long(host: str, holder: Mapping[str, Any], wait_s: float) -> str:
         f"{host}: another run holds this closet: {describe(holder)}. It did not end in "
         f"{wait_s:g} s, and this run changed nothing on {host}. Next: run this again when that one "
         f"has ended, or end it on {holder.get('controller', 'its controller')} "
-        f"(kill {holder.get('pid', 'PID')}): the lock ends with it. "
-        "-e closet_wait_s=3600 waits longer"
+        f"(kill {holder.get('pid', 'PID')}): the lock ends with it. With -e closet_wait_s=3600 a "
+        "run waits longer"
     )
 
 
-def failed(host: str, news: Mapping[str, Any]) -> str:
-    """Why the lock could not be taken at all."""
+def failed(host: str, news: Mapping[str, Any], command: str) -> str:
+    """Why the lock could not be taken at all; `command` shows its folder."""
     said = str(news.get("said") or "").strip() or "it said nothing"
     return (
         f"{host}: this run could not hold the closet, so it changed nothing there: the command for "
-        f"that ended with {news.get('rc')}: {said}. Next: ansible {host} -b -m "
-        "ansible.builtin.command -a 'ls -la /opt/closet/lock'"
+        f"that ended with {news.get('rc')}: {said}. Next: {command}"
     )
 
 

@@ -32,6 +32,7 @@ ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "exclusive": {"type": "bool", "default": False},
     "confirmed": {"type": "bool", "default": False},
+    "confirm_command": {"type": "str"},
     "store": {"type": "path", "required": True},
     "serve_dir": {"type": "path", "required": True},
     "endpoint": {"type": "str", "default": "https://huggingface.co"},
@@ -85,6 +86,7 @@ def read_request(params: Mapping[str, Any], check_mode: bool) -> Request:
         fetch=params["fetch"],
         ceiling=params["memory_ceiling_bytes"],
         hub_cache=_path(params["hub_cache"]),
+        confirm_command=params["confirm_command"] or "",
     )
 
 

@@ -33,6 +33,7 @@ class Request:
 
     `absent`: the models listed are to go, instead of to come. `fetch` False plans and does
     everything but fetch. `ceiling` is the memory that the models of the host may use.
+    `confirm_command` is what a person runs to confirm a removal.
     """
 
     wants: tuple[ModelWant, ...]
@@ -50,6 +51,7 @@ class Request:
     fetch: bool = True
     ceiling: int | None = None
     hub_cache: Path | None = None
+    confirm_command: str = ""
 
 
 @dataclass(frozen=True)

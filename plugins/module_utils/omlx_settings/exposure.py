@@ -13,10 +13,11 @@ LOOPBACK = "127.0.0.1"
 PORT = 8000
 
 
-def objection(document: Mapping[str, Any], no_consent: str | None) -> str | None:
+def objection(document: Mapping[str, Any], no_consent: str | None, command: str = "") -> str | None:
     """Why these settings may not be written, or None.
 
     `no_consent` says why the host's consent to serve the LAN does not count; None when it does.
+    `command` is the one on the controller that gives it.
     """
     open_to = [name for name in hosts(document) if not is_loopback(name)]
     if not open_to:
@@ -32,10 +33,8 @@ def objection(document: Mapping[str, Any], no_consent: str | None) -> str | None
             "it to false"
         )
     if no_consent:
-        return (
-            f"{shown} {no_consent}: run `ansible-playbook playbooks/expose.yml -e scope=lan` "
-            f"first, or set server.host to {LOOPBACK}"
-        )
+        remedy = f"run `{command}` first" if command else "confirm it with closet.inference.expose"
+        return f"{shown} {no_consent}: {remedy}, or set server.host to {LOOPBACK}"
     return None
 
 

@@ -42,7 +42,7 @@ class Want:
 
     api_key: None leaves the one in the file, an empty one takes it out.
     client_keys: the keys that only ask, by name; None leaves those in the file.
-    no_consent: why the LAN may not be served; None when it may.
+    no_consent: why the LAN may not be served; None when it may. consent_command gives it.
     schema: which keys there are.
     """
 
@@ -53,6 +53,7 @@ class Want:
     client_keys: Mapping[str, str] | None = None
     no_consent: str | None = None
     schema: Schema = TABLE
+    consent_command: str = ""
 
     def sections(self) -> dict[str, dict[str, Any]]:
         """The owned settings with the key among them."""
@@ -97,7 +98,7 @@ def plan(want: Want, settings: Document | None, models: Document | None) -> Plan
     merged = _merged_settings(want, settings, changed)
     if merged is not None and want.owns_settings:
         _check_memory(want, merged)
-        objection = exposure.objection(merged, want.no_consent)
+        objection = exposure.objection(merged, want.no_consent, want.consent_command)
         if objection:
             raise SettingsRefusedError(objection)
     merged_models = _merged_models(want, models, changed)

@@ -165,6 +165,7 @@ def _want(params: Mapping[str, Any]) -> Want:
         client_keys=None if client_keys is None else by_name(client_keys),
         no_consent=consent.on_this_host(),
         schema=of_program(params.get("program")),
+        consent_command=params.get("consent_command") or "",
     )
 
 

@@ -35,7 +35,14 @@ def test_a_mac_studio_is_described_completely() -> None:
         "prefix": 24,
         "gateway": "10.77.31.1",
         "user": "admin",
+        "uuid": "A08DB346-8D0B-5AE6-81C8-AB2DD6D85546",
     }
+
+
+def test_each_mac_has_a_uuid_of_its_own() -> None:
+    lab_mac = {"model": "Mac16,9", "macos": "26.5.1", "memory_gb": 128}
+    other = describe("air", "10.77.31.21", 24, "10.77.31.1", "admin", lab_mac)
+    assert other["uuid"] != _describe()["uuid"]
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,14 @@ def test_system_profiler(studio: SimulatedMac) -> None:
     assert out.startswith("Hardware:\n\n    Hardware Overview:\n\n      Model Name: Mac Studio\n")
     assert "      Total Number of Cores: 16 (12 performance and 4 efficiency)\n" in out
     assert "      Memory: 128 GB\n" in out
+    assert f"      Hardware UUID: {studio.facts['uuid']}\n" in out
+
+
+def test_ioreg_tells_the_uuid_of_the_hardware(studio: SimulatedMac) -> None:
+    said = studio.said("usr/sbin/ioreg", "-rd1", "-c", "IOPlatformExpertDevice")
+    assert said.code == 0
+    assert f'      "IOPlatformUUID" = "{studio.facts["uuid"]}"\n' in said.out
+    assert studio.said("usr/sbin/ioreg", "-l").code == 64
 
 
 @as_root

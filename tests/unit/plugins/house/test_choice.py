@@ -58,8 +58,9 @@ def test_what_another_checkout_chose_is_not_undone_silently(
     served: dict[str, object], wanted: tuple[str, bool], objects: bool
 ) -> None:
     offer = {"profile": wanted[0], "chosen": wanted[1], "inventory_profile": "default"}
-    answer = choice.objection("attic", served, offer)
+    answer = choice.objection("attic", served, offer, "choose {}".format)
     assert (answer is not None) == objects
     if answer:
         assert "another checkout" in answer
-        assert "-e profile=lean" in answer
+        assert "`choose lean` to stay" in answer
+        assert "`choose default` to switch" in answer

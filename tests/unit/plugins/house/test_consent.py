@@ -72,7 +72,7 @@ def test_on_this_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (said is None) if owner == 0 else (said is not None and f"uid {owner}" in said)
     folder.chmod(0o777)
     assert "is not root's alone" in str(on_this_host(str(folder), str(file)))
-    assert consent.sentence("attic", "x").count("playbooks/expose.yml -e scope=lan") == 1
+    assert "run `confirm it` and type" in consent.sentence("attic", "x", "confirm it")
 
 
 @pytest.mark.parametrize(

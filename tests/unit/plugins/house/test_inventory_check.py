@@ -81,7 +81,7 @@ def test_what_was_chosen_holds_until_the_line_changes(tmp_path: Path) -> None:
     ("words", "sentence"),
     [
         (["-e", "profile=lean"], "there are 2 closets (attic, cellar): say which one"),
-        (["-e", "profile=lean", "-e", "closet=atic"], "-e closet=atic is not in the group closet"),
+        (["-e", "profile=lean", "-e", "closet=atic"], "closet=atic: no host of the group closet"),
     ],
 )
 def test_nobody_guesses_which_closet_is_meant(
@@ -127,7 +127,7 @@ def test_keys_that_are_open_to_others_are_closed_once_and_in_check_mode_not(
     offers, text = check(tmp_path, ("attic",))
     assert offers, text
     assert f"Set the mode of {home} from 0755 to 0700, {key} from 0644 to 0600" in text
-    assert f"-i {tmp_path}/home site.yml -e rotate=main" in text
+    assert f"-i {tmp_path}/home closet.inference.site -e rotate=main" in text
     assert (mode(home), mode(key)) == (0o700, 0o600)
     _offers, text = check(tmp_path, ("attic",), "--check")
     assert "WARNING" not in text
@@ -172,7 +172,8 @@ def test_a_choice_that_cannot_be_read_is_not_passed_over(broken: str, tmp_path: 
     kept.write_text(broken)
     offers, text = check(tmp_path, ("attic",))
     assert not offers
-    assert f"{kept} holds the profile that was chosen with playbooks/profile.yml, and" in text
+    assert f"{kept} holds the profile that was chosen for this closet, and" in text
+    assert "closet.inference.profile -e profile=default`" in text
     offers, _text = check(tmp_path, ("attic",), "-e", "profile=lean")
     assert offers["attic"]["profile"] == "lean"
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils.house import private_files
+from ansible_collections.closet.inference.plugins.module_utils.house.invocation import Invocation
 from ansible_collections.closet.inference.plugins.module_utils.house.private_files import (
     Seen,
     mend,
@@ -26,7 +27,7 @@ from ansible_collections.closet.inference.plugins.module_utils.house.private_pla
     plan,
 )
 
-HOUSE = House(("attic",), ("inventories/home",), "me", ((4242, "bob"),))
+HOUSE = House(("attic",), Invocation(("-i", "inventories/home")), "me", ((4242, "bob"),))
 VALUE = "0123456789abcdef0123456789abcdef01234567"
 
 

@@ -326,7 +326,7 @@ def test_what_the_command_says_when_it_fails_is_passed_on(keep: Callable[..., Ke
     kept = keep(before="echo motd; echo sudo: a password is required >&2; exit 1")
     news = kept.news()
     assert (news["state"], news["rc"]) == ("failed", 1)
-    assert "a password is required" in run_lock.failed("attic", news)
+    assert "a password is required" in run_lock.failed("attic", news, "look")
     assert kept.process.wait(5) == 0
 
 

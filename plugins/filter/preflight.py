@@ -1,0 +1,55 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the plays of a run know of each other: whether preflight has been, and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.closet.inference.plugins.module_utils.house import parts, verdict
+from ansible_collections.closet.inference.plugins.plugin_utils import this_run
+
+
+def looked_at(pattern: str, hostvars: Any = None, play: str = "") -> str:
+    """The pattern of hosts of a play, which refuses to begin when preflight was left out.
+
+    Of a `play` that has parts it is one that no host fits, when none of these was asked for.
+    """
+    if play and this_run.leaves_out(play):
+        return "!all"
+    # Ansible has no hostvars before its first play
+    known = hostvars or {}
+    if this_run.only_lists() or any("preflight_inventory" in _raw(known, host) for host in known):
+        return pattern
+    raise AnsibleFilterError(parts.from_the_middle(this_run.invocation().playbook))
+
+
+def preflight_problems(
+    hosts: Collection[str],
+    hostvars: Any,
+    closets: Collection[str] = (),
+    answering: Collection[str] = (),
+    consent: bool = True,
+) -> list[str]:
+    """Why the run must not begin: sentences about the hosts of a play that were looked at."""
+    found = {host: _raw(hostvars, host).get("preflight_mac") or {} for host in hosts}
+    silent = set(hosts) - set(answering)
+    return verdict.problems(found, closets, silent, consent)
+
+
+def _raw(hostvars: Any, host: str) -> Mapping[str, Any]:
+    """The variables of a host as they are; what a task registered is no template."""
+    raw: Mapping[str, Any] = getattr(hostvars, "raw_get", hostvars.get)(host)
+    return raw
+
+
+class FilterModule:
+    """What Ansible asks a filter plugin for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters of this file by name."""
+        return {"looked_at": looked_at, "preflight_problems": preflight_problems}
