@@ -93,3 +93,11 @@ def sourced(
     values = " ".join(f'"${name}"' for name in names)
     script = f'. "$1" && printf "%s\\0" {values}'
     return ran([shell, "-c", script, "sh", str(file)], folder, **environment)
+
+
+def parses(text: str, folder: Path) -> None:
+    """Every shell that may read it takes it."""
+    file = written(folder, "parsed.sh", text)
+    for shell in SHELLS:
+        done = subprocess.run([shell, "-n", str(file)], capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b""), shell + text
