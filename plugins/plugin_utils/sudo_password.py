@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.closet.inference.plugins.module_utils.house import sudo
 from ansible_collections.closet.inference.plugins.plugin_utils import this_run
+from ansible_collections.closet.inference.plugins.plugin_utils.origins import Origins
 
 # As the become plugin sudo reads them: the last one that is set counts, then the run's own.
 VARIABLES = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass")
@@ -54,8 +55,17 @@ def objection(
         name,
         user,
         f"{done['stderr']}\n{done['stdout']}",
-        sudo.Given(variable, _own(variables, name), bool(system == "Linux")),
+        sudo.Given(_placed(variables, variable), _own(variables, name), system == "Linux"),
     )
+
+
+def _placed(variables: Mapping[str, Any], name: str) -> str:
+    """The variable, with the place where the inventory sets it as far as that is known."""
+    folder = str(variables.get("inventory_dir") or "")
+    if not name or not folder:
+        return name
+    place = Origins({name: variables[name]}, [Path(folder)], ()).place(name)
+    return f"{name} ({place})" if place else name
 
 
 def _own(variables: Mapping[str, Any], name: str) -> sudo.Own:

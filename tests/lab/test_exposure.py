@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.lab.advice import command, commands, paste
 from tests.lab.conftest import (
     CLIENTS,
     ENVIRONMENT,
@@ -148,6 +149,7 @@ def test_no_variable_confirms(
 @pytest.mark.parametrize(
     ("scope", "extra", "sentence"),
     [
+        ("wan", [], "`ansible-playbook -i {home} playbooks/expose.yml -e scope=lan`"),
         ("lan", ["-e", "confirm=atic"], "'atic' is not the name of the closet"),
         ("lan", ["-e", "confirm=attic", "-e", "confirm=air"], "'air' is not the name"),
         ("wan", ["-e", "confirm=attic"], "scope is 'wan', it can be lan"),
@@ -157,14 +159,14 @@ def test_no_variable_confirms(
             "closet_exposure is loopback in the inventory",
         ),
     ],
-    ids=["wrong name", "the last one counts", "unknown scope", "no wish"],
+    ids=["a command", "wrong name", "the last one counts", "unknown scope", "no wish"],
 )
 def test_what_is_not_meant_is_refused(
     scope: str, extra: list[str], sentence: str, home: Path
 ) -> None:
     done = expose(scope, "-i", str(home), *extra)
     assert done.code != 0
-    assert sentence in words(done)
+    assert sentence.format(home=home) in words(done)
     assert "Nothing was changed" in words(done)
 
 
@@ -197,6 +199,16 @@ def test_a_check_would_ask_and_changes_nothing(home: Path) -> None:
     assert done.code == 0, done.output
     assert done.changed()["attic"] == 1
     assert disk("attic") == before
+
+
+def test_the_command_that_needs_no_terminal_is_one(home: Path) -> None:
+    refused = expose("lan", "-i", str(home))
+    assert refused.code != 0
+    done = paste(command(refused.output, "confirm=attic"))
+    assert done.code == 0, done.output
+    record = json.loads(on("attic", f"cat {CONSENT}").output)
+    as_root("attic", "rm -r /opt/closet")
+    assert (record["host"], record["how"]) == ("attic", "command line")
 
 
 def test_a_wrong_name_typed_at_the_terminal_is_refused(home: Path) -> None:
@@ -280,6 +292,57 @@ def test_then_a_run_and_a_check_have_nothing_to_do(home: Path) -> None:
         assert {host: done.changed()[host] for host in HOSTS} == dict.fromkeys(HOSTS, 0)
 
 
+def rename(home: Path, old: str, new: str) -> None:
+    """Give the closet another name in the inventory; its address and URL stay."""
+    hosts = yaml.safe_load((home / "hosts.yml").read_text())
+    closets = hosts["all"]["children"]["closet"]["hosts"]
+    closets[new] = {**closets.pop(old), "closet_url_host": "attic.local"}
+    (home / "hosts.yml").write_text(yaml.safe_dump(hosts, sort_keys=False))
+
+
+NAME = "Type the name of the closet"
+
+
+def test_a_closet_that_was_renamed_gets_out(home: Path) -> None:
+    """Each command of the refusal is run from the state that gave it, in either order."""
+    switch = ("ansible-playbook", "-i", str(home), "playbooks/profile.yml", "-e")
+    provisioned(run(*switch, "profile=mlx-coding", limit_s=600))
+    pid = omlx_pid()
+    rename(home, "attic", "loft")
+    refused = site("-i", str(home))
+    assert refused.code != 0
+    assert "what was confirmed there is for attic" in words(refused)
+    assert "loft serves profile mlx-coding, which was chosen" in words(refused)
+    stay = command(refused.output, "profile=mlx-coding")
+
+    # the profile first: refused for the consent alone, and with its command
+    first = paste(stay)
+    assert first.code != 0
+    assert [one for one in commands(first.output) if "ansible-playbook" in one] == [
+        command(refused.output, "expose.yml")
+    ]
+    confirmed = paste(command(first.output, "expose.yml"), {NAME: "loft"})
+    assert confirmed.code == 0, confirmed.output
+    assert omlx_pid() == pid, "who may reach it is nothing to what it serves"
+    assert answer("air", key_of(home, "air")) == "401", "loft has keys of its own"
+    assert command(confirmed.output, "profile=mlx-coding") == stay
+    provisioned(paste(stay))
+    assert omlx_pid() == pid
+    after = provisioned(site("-i", str(home)))
+    assert set(after.changed().values()) == {0}
+
+    # the consent first, and then the other profile
+    rename(home, "loft", "attic")
+    (home / ".closet/attic.json").unlink()
+    refused = site("-i", str(home))
+    assert refused.code != 0
+    provisioned(paste(command(refused.output, "expose.yml"), {NAME: "attic"}))
+    provisioned(paste(command(refused.output, "profile=default")))
+    after = provisioned(site("-i", str(home)))
+    assert set(after.changed().values()) == {0}
+    assert answer("air", key_of(home, "air")) == "200"
+
+
 BOTH = '{"firewall_application": true, "firewall_networks": ["10.77.31.0/24"]}'
 RULES = "sudo pfctl -a com.apple/250.closet -s rules 2>/dev/null"
 LISTED = "/usr/libexec/ApplicationFirewall/socketfilterfw --listapps"
@@ -333,6 +396,11 @@ def test_taking_it_back_closes_the_port_for_good(home: Path) -> None:
     assert answer("air", key_of(home, "air")) == "000"
     again = expose("local", "-i", str(home))
     assert again.changed()["attic"] == 0, again.output
+    open_again = words(again).partition("or confirm it again: ")[2].partition("scope=lan")
+    reopened = paste("".join(open_again[:2]), {NAME: "attic"})
+    assert reopened.code == 0, reopened.output
+    assert answer("air", key_of(home, "air")) == "200"
+    assert expose("local", "-i", str(home)).code == 0
 
     lab("reboot", "attic")
     ask = (

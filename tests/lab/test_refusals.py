@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.lab.advice import command, paste
 from tests.lab.conftest import HOSTS, ROOT, as_root, run, site
 from tests.lab.test_site import disk
 
@@ -42,6 +43,14 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "two names for one Mac": (
         {f"{CLIENTS}.pro.ansible_host": "10.77.31.21"},
         ["pro and air have one address (10.77.31.21)"],
+    ),
+    "two names for one Mac, by two addresses": (
+        {
+            # a name that leads to air, as a second address of it would
+            f"{CLIENTS}.pro.ansible_host": "elsewhere.local",
+            f"{CLIENTS}.pro.ansible_ssh_extra_args": "-o HostName=10.77.31.21",
+        },
+        ["air and pro are one Mac (hardware UUID"],
     ),
     "unknown profile": (
         {f"{CLOSET}.attic.closet_profile": "defualt"},
@@ -293,3 +302,90 @@ def test_without_exposure_the_closet_stays_on_loopback_and_says_what_is_missed()
     done = site("--check", "-e", loopback)
     assert done.code == 0, done.output[-3000:]
     assert "serves on loopback only" in " ".join(done.output.split())
+
+
+#: parts of a run that were never begun
+PARTS = {
+    "in the middle": (["--start-at-task", "Make the keys"], "would begin in the middle"),
+    "without the look": (["--skip-tags", "always"], "would begin in the middle"),
+    "a tag of nothing": (["--tags", "pwoer"], "--tags pwoer: no task of site has this tag, do you"),
+    "a host of nothing": (["--limit", "atic"], "--limit leaves us with no hosts to target"),
+    "a laptop before its closet": (["--limit", "air"], "run `ansible-playbook site.yml`"),
+}
+
+
+@pytest.mark.parametrize("case", PARTS)
+def test_a_part_of_a_run_that_cannot_be_changes_nothing(case: str, tmp_path: Path) -> None:
+    words, sentence = PARTS[case]
+    home = inventory(tmp_path, {})
+    before = {host: disk(host) for host in HOSTS}
+    done = site("-i", str(home), *words)
+    assert done.code != 0
+    text = " ".join(done.output.split())
+    assert sentence.replace("ansible-playbook", f"ansible-playbook -i {home}") in text
+    assert "undefined" not in text
+    assert {host: disk(host) for host in HOSTS} == before
+
+
+#: of admin, on the Mac that wants a password for sudo
+WITH_PASSWORD = (
+    "cp -p /etc/shadow /run/shadow && printf 'admin ALL=(ALL) ALL\\n' > /etc/sudoers.d/lab && "
+    "echo 'admin:right one' | chpasswd -c SHA256"
+)
+FREE_AGAIN = (
+    "cp -p /run/shadow /etc/shadow && "
+    "printf 'admin ALL=(ALL) NOPASSWD: ALL\\n' > /etc/sudoers.d/lab"
+)
+
+
+def test_a_wrong_sudo_password_is_found_before_anything_changes_and_the_advice_helps(
+    tmp_path: Path,
+) -> None:
+    home = inventory(tmp_path, {})
+    ask = f"ansible-playbook -i {home} playbooks/preflight.yml --ask-become-pass"
+    as_root("book", WITH_PASSWORD)
+    try:
+        before = {host: disk(host) for host in HOSTS}
+        done = paste(
+            f"ansible-playbook -i {home} site.yml --ask-become-pass", {"BECOME password": "wrong"}
+        )
+        assert {host: disk(host) for host in HOSTS} == before
+        assert done.code != 0
+        text = " ".join(done.output.split())
+        assert "book: sudo does not take the password of this run for admin there" in text
+        assert "Nothing was changed" in text
+        assert "Provision the closet" not in text
+        assert "pro: sudo" not in text, "which wants none"
+
+        advised = command(done.output, "ansible-vault")
+        new = {"New Vault password": "vault", "Confirm New Vault password": "vault"}
+        kept = paste(advised, {**new, "String to encrypt": "right one"})
+        assert kept.code == 0, f"{advised}\n{kept.output}"
+        passwords = {"BECOME password": "wrong", "Vault password": "vault"}
+        done = paste(f"{ask} --ask-vault-pass", passwords)
+        assert done.code == 0, done.output
+        own = home / "host_vars/book.yml"
+        assert "right one" not in own.read_text()
+
+        own.write_text("# its own\nansible_become_password: wrong\n")
+        done = run("ansible-playbook", "-i", str(home), "playbooks/preflight.yml")
+        assert done.code != 0
+        text = " ".join(done.output.split())
+        assert f"is from ansible_become_password ({own}:2): correct it for book" in text
+    finally:
+        as_root("book", FREE_AGAIN)
+
+
+NO_ADMIN = "rm /etc/sudoers.d/lab && sed -i 's/^admin:.*/admin:x:80:root/' /etc/group"
+
+
+def test_who_may_not_use_sudo_at_all_is_told_so(tmp_path: Path) -> None:
+    as_root("book", f"{WITH_PASSWORD} && cp -p /etc/group /run && {NO_ADMIN}")
+    before = {host: disk(host) for host in HOSTS}
+    done = site("-e", "ansible_become_password='right one'")
+    assert {host: disk(host) for host in HOSTS} == before
+    as_root("book", f"{FREE_AGAIN} && cp -p /run/group /etc/group")
+    assert done.code != 0
+    text = " ".join(done.output.split())
+    assert "book: admin may not use sudo there, whatever the password" in text
+    assert "sudo dseditgroup -o edit -a admin -t user admin" in text

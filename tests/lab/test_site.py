@@ -9,6 +9,7 @@ import shutil
 
 import pytest
 
+from tests.lab.advice import paste
 from tests.lab.conftest import (
     CLIENTS,
     HOSTS,
@@ -78,6 +79,30 @@ def test_the_second_run_changes_nothing_anywhere() -> None:
 def test_a_check_of_provisioned_macs_has_nothing_to_say() -> None:
     done = provisioned(site("--check", "--diff"))
     assert {host: done.changed()[host] for host in HOSTS} == dict.fromkeys(HOSTS, 0)
+
+
+#: words, and the hosts that take part
+PARTS = {
+    "power": (["--tags", "power"], {"attic"}),
+    "opencode": (["--tags", "opencode"], set(CLIENTS)),
+    "client_env on one": (["--tags", "client_env", "--limit", "air"], {"air"}),
+    "models": (["--tags", "models"], {"attic"}),
+    "a laptop": (["--limit", "air"], {"air"}),
+    "the closet": (["--limit", "attic"], {"attic"}),
+    "a closet and a laptop": (["--limit", "attic,pro"], {"attic", "pro"}),
+    "a laptop and no host": (["--limit", "air,nobody"], {"air"}),
+    "all but a part": (["--skip-tags", "models,clients"], {"attic"}),
+}
+
+
+@pytest.mark.parametrize("case", PARTS)
+def test_a_part_of_a_run_does_its_part_and_changes_nothing_the_second_time(case: str) -> None:
+    words, hosts = PARTS[case]
+    done = provisioned(site(*words))
+    recap = done.recap()
+    # a host that is only looked at has four tasks at most
+    assert {host for host in HOSTS if recap.get(host, {}).get("ok", 0) > 4} == hosts, done.output
+    assert not any(done.changed().values())
 
 
 def test_v1_lists_exactly_the_profile_and_only_with_the_key() -> None:
@@ -212,9 +237,12 @@ def test_models_yml_leaves_a_healthy_closet_alone() -> None:
 
 def test_a_model_that_is_removed_leaves_no_link_and_comes_back() -> None:
     gone = json.dumps({"models_remove": [RERANKER]})
-    assert RERANKER in provisioned(models("-e", gone)).output
+    asked = provisioned(models("-e", gone))
+    assert asked.changed()["attic"] == 0
     assert listed() == SERVED, "it was only asked what would go"
-    provisioned(models("-e", gone, "-e", "models_removal_confirmed=true"))
+    told = " ".join(asked.output.split()).partition("To remove them: ")[2]
+    advised = told.partition("models_removal_confirmed=true")
+    provisioned(paste("".join(advised[:2])))
     assert on("attic", f"ls -d {STORE}/{RERANKER}").code != 0
     assert on("attic", f"find {served_folder()} -xtype l").output == "", "dangling links"
     assert listed() == SERVED - {"qwen3-reranker"}

@@ -72,9 +72,9 @@ def leaves_out(play: str, asked: Collection[str], left_out: Collection[str]) -> 
 def from_the_middle(command: Callable[..., str]) -> str:
     """Why a run must not begin after preflight; `command` makes one of playbook and words."""
     return (
-        "This run would begin in the middle (--start-at-task, --skip-tags always or a playbook "
-        "that is a part of another one), without what preflight finds on every host. Nothing was "
-        f"changed. Run all of it, since what is done already is not done again: `{command('site')}`"
-        f"; or one part of it: `{command('site', '--tags', 'power')}` (tags: "
-        f"{', '.join(TAGS['site'])})"
+        "This run would begin in the middle (--start-at-task, --skip-tags always, a --limit that "
+        "leaves out the closet, or a playbook that is a part of another one), without what "
+        "preflight finds on every host. Nothing was changed. Run all of it, since what is done "
+        f"already is not done again: `{command('site')}`; or one part of it: "
+        f"`{command('site', '--tags', 'power')}` (tags: {', '.join(TAGS['site'])})"
     )
