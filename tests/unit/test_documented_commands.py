@@ -78,6 +78,7 @@ RUN = {
     "ansible-playbook site.yml -e rotate=air": ("tests/lab/test_backends.py", "rotate=air"),
     'closet ask "…"': (CLOSET, '"ask"'),
     "closet env": (CLOSET, '"env"'),
+    "closet env | source": (CLOSET, "closet env | source"),
     "closet health": (CLOSET, '"health"'),
     "closet models": (CLOSET, '"models"'),
     "closet url": (CLOSET, '"url"'),

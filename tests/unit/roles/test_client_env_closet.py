@@ -357,14 +357,31 @@ def test_a_shell_that_knows_no_function_gets_lines_without_the_key(
     assert str(home / ".config/closet/key") in done.stdout
 
 
-def test_the_lines_work_in_a_shell(home: Path) -> None:
-    lines = called(SCRIPT, home, CLOSET_URL="http://x/v1", words="env").stdout
+#: how each shell is told to take the lines, as docs/clients.md and `closet env` say it
+TAKES = {
+    "sh": 'eval "$(closet env)"',
+    "zsh": 'eval "$(closet env)"',
+    "tcsh": "eval `closet env`",
+    "fish": "closet env | source",
+}
+
+
+@pytest.mark.parametrize("shell", TAKES)
+def test_a_shell_takes_the_lines_as_it_is_told_to(home: Path, shell: str) -> None:
+    program(home / "bin/closet", f'exec sh "{SCRIPT}" "$@"')
+    found = shutil.which(shell)
+    assert found is not None, "scripts/packages installs it"
     done = subprocess.run(
-        ["sh", "-c", f"{lines}\nenv"],
+        [found, "-c", f"{TAKES[shell]}; env"],
         capture_output=True,
         text=True,
         check=True,
-        env={"PATH": "/bin"},
+        env={
+            "PATH": f"{home}/bin:/usr/bin:/bin",
+            "HOME": str(home),
+            "SHELL": found,
+            "CLOSET_URL": "http://x/v1",
+        },
     )
     assert f"OPENAI_API_KEY={KEY}\n" in done.stdout
     assert "OPENAI_BASE_URL=http://x/v1\n" in done.stdout
