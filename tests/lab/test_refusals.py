@@ -346,7 +346,7 @@ def test_a_wrong_sudo_password_is_found_before_anything_changes_and_the_advice_h
 
         advised = command(done.output, "ansible-vault")
         new = {"New Vault password": "vault", "Confirm New Vault password": "vault"}
-        kept = paste(advised, {**new, "String to encrypt": "right one"})
+        kept = paste(advised, {**new, "sudo password on book": "right one"})
         assert kept.code == 0, f"{advised}\n{kept.output}"
         passwords = {"BECOME password": "wrong", "Vault password": "vault"}
         done = paste(f"{ask} --ask-vault-pass", passwords)
