@@ -77,12 +77,14 @@ def _own(variables: Mapping[str, Any], name: str) -> sudo.Own:
     vault = [*_vault_words()]
     known = vault or constants.DEFAULT_VAULT_PASSWORD_FILE or constants.DEFAULT_VAULT_IDENTITY_LIST
     words = ["ansible-vault", "encrypt_string", *(vault if known else ["--ask-vault-pass"])]
-    words += ["--prompt", "--name", VARIABLES[0]]
-    make = f"mkdir -p {shlex.quote(str(file.parent))} && "
-    return sudo.Own(
-        f"{make}{shlex.join(words)} >> {shlex.quote(str(file))}",
-        "" if known else "--ask-vault-pass",
+    # not its --prompt, which writes a question into the file
+    words += ["--stdin-name", VARIABLES[0]]
+    ask = f"printf %s {shlex.quote(f'sudo password on {name}: ')}; read -rs own"
+    command = (
+        f"(mkdir -p {shlex.quote(str(file.parent))} && {ask}; "
+        f'printf %s "$own" | {shlex.join(words)} >> {shlex.quote(str(file))})'
     )
+    return sudo.Own(command, "" if known else "--ask-vault-pass")
 
 
 def _vault_words() -> list[str]:

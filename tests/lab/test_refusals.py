@@ -359,7 +359,7 @@ def test_a_wrong_sudo_password_is_found_before_anything_changes_and_the_advice_h
 
         advised = command(done.output, "ansible-vault")
         new = {"New Vault password": "vault", "Confirm New Vault password": "vault"}
-        kept = paste(advised, {**new, "String to encrypt": "right one"})
+        kept = paste(advised, {**new, "sudo password on book": "right one"})
         assert kept.code == 0, f"{advised}\n{kept.output}"
         passwords = {"BECOME password": "wrong", "Vault password": "vault"}
         done = paste(f"{ask} --ask-vault-pass", passwords)
@@ -382,7 +382,9 @@ NO_ADMIN = "rm /etc/sudoers.d/lab && sed -i 's/^admin:.*/admin:x:80:root/' /etc/
 def test_who_may_not_use_sudo_at_all_is_told_so(tmp_path: Path) -> None:
     as_root("book", f"{WITH_PASSWORD} && cp -p /etc/group /run && {NO_ADMIN}")
     before = {host: disk(host) for host in HOSTS}
-    done = site("-e", "ansible_become_password='right one'")
+    # a connection that is up has the groups of its login
+    anew = ("-e", "ansible_control_path_dir=/tmp/closet-lab-anew")
+    done = site("-e", "ansible_become_password='right one'", *anew)
     assert {host: disk(host) for host in HOSTS} == before
     as_root("book", f"{FREE_AGAIN} && cp -p /run/group /etc/group")
     assert done.code != 0

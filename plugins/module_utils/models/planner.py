@@ -70,9 +70,9 @@ def plan_host(request: Request, tools: Tools) -> HostPlan:
     served = observe_links(request.serve_dir, request.store)
     removal = plan_removals(request, tools, served)
     free = free_bytes(request.store) + removal.freed
+    if request.absent:  # about the models that are named, and nothing else
+        return HostPlan((), LinkPlan((), ()), served, free, removal)
     remains = tuple(cache_leftovers(request.hub_cache, tools.wall()))
-    if request.absent:
-        return HostPlan((), LinkPlan((), ()), served, free, removal, remains)
     links = plan_links(request.wants, served, str(request.serve_dir))
     models, flaws = plan_models(request, tools)
     links = links_without(links, flaws)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,33 @@ def test_absent_is_only_listed_until_it_is_confirmed(two: Bench) -> None:
     assert model["bytes"] > 10_000
     assert names(two) == ["other", "tiny"]
     assert (two.store / OTHER / "config.json").exists()
+
+
+def test_a_question_what_would_go_changes_nothing_else(two: Bench, tmp_path: Path) -> None:
+    orphan = tmp_path / "hub/models--acme--x/blobs" / f"{'a' * 64}.0123abcd.incomplete"
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"x" * 5000)
+    os.utime(orphan, (1, 1))
+    result = remove(two, confirmed=False, hub_cache=tmp_path / "hub")
+    assert (result["changed"], orphan.exists()) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"confirm_command": "run it"}, "Nothing was. To remove them: run it"),
+        ({}, "Nothing was. To remove them (confirmed: true of this task)."),
+    ],
+)
+@pytest.mark.parametrize("how", [{}, {"absent": False, "exclusive": True}])
+def test_what_would_go_is_told_with_what_confirms_it(
+    two: Bench, options: dict[str, Any], words: str, how: dict[str, Any]
+) -> None:
+    if how:
+        two.run(TINY, **how, **options, loaded=nothing_runs)
+    else:
+        remove(two, confirmed=False, **options)
+    assert words in " ".join(two.warnings)
 
 
 def test_absent_and_confirmed_takes_that_model_and_no_other(two: Bench) -> None:
