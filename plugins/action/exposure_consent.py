@@ -21,7 +21,7 @@ from ansible.errors import AnsibleActionFail, AnsiblePromptInterrupt, AnsiblePro
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.closet.inference.plugins.module_utils.house.consent import (
+from ansible_collections.closet.inference.plugins.module_utils.consent import (
     Consent,
     on_command_line,
 )

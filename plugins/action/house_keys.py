@@ -16,8 +16,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.closet.inference.plugins.module_utils.house import keys
-from ansible_collections.closet.inference.plugins.module_utils.house.keystore import KeyStore
+from ansible_collections.closet.inference.plugins.plugin_utils.secrets import keys
+from ansible_collections.closet.inference.plugins.plugin_utils.secrets.keystore import KeyStore
 
 PAST = {"create": "created", "rotate": "rotated", "retire": "retired"}
 

@@ -17,24 +17,31 @@ from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.closet.inference.plugins.module_utils.house import (
-    catalogue,
-    choice,
+from ansible_collections.closet.inference.plugins.plugin_utils import this_run
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import catalog as catalogue
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import (
     formats,
-    keys,
     laptop,
     names,
     offer,
+)
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import (
+    profile_choice as choice,
+)
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory.origins import (
+    Origins,
+    extra_names,
+)
+from ansible_collections.closet.inference.plugins.plugin_utils.mcp import declarations as mcp
+from ansible_collections.closet.inference.plugins.plugin_utils.secrets import (
+    keys,
     private,
     private_files,
-    tailnet,
-    tailnet_plan,
 )
-from ansible_collections.closet.inference.plugins.module_utils.house.keystore import KeyStore
-from ansible_collections.closet.inference.plugins.module_utils.house.private_files import SECRETS
-from ansible_collections.closet.inference.plugins.module_utils.mcp import house as mcp
-from ansible_collections.closet.inference.plugins.plugin_utils import this_run
-from ansible_collections.closet.inference.plugins.plugin_utils.origins import Origins, extra_names
+from ansible_collections.closet.inference.plugins.plugin_utils.secrets.keystore import KeyStore
+from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_files import SECRETS
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import nodes as tailnet
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import plan as tailnet_plan
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # libyaml's, where there is one: eight files in two milliseconds instead of thirty

@@ -16,27 +16,28 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.closet.inference.plugins.module_utils.house import (
-    choice,
-    consent,
-    holders,
+from ansible_collections.closet.inference.plugins.module_utils import consent
+from ansible_collections.closet.inference.plugins.module_utils import key_holders as holders
+from ansible_collections.closet.inference.plugins.module_utils.models import authority
+from ansible_collections.closet.inference.plugins.plugin_utils import sudo_password, this_run
+from ansible_collections.closet.inference.plugins.plugin_utils.connection import reach, unreachable
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import (
+    profile_choice as choice,
+)
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import (
     homes,
     linux,
-    look,
-    mac,
     memory,
     memory_plan,
     obstacles,
     person,
-    reach,
     rivals,
     space,
-    tailnet,
-    tailnet_keys,
-    unreachable,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models import authority
-from ansible_collections.closet.inference.plugins.plugin_utils import sudo_password, this_run
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import keys as tailnet_keys
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import nodes as tailnet
 
 
 class ActionModule(ActionBase):

@@ -31,7 +31,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.record imp
     in_units,
     parse_record,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.telling import Teller
+from ansible_collections.closet.inference.plugins.plugin_utils.pull_progress import Teller
 
 MODULE = "closet.inference.omlx_model"
 JOB_LIMIT_S = 7 * 24 * 3600

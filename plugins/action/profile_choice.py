@@ -13,7 +13,9 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.closet.inference.plugins.module_utils.files import write_atomic
-from ansible_collections.closet.inference.plugins.module_utils.house import choice
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import (
+    profile_choice as choice,
+)
 
 
 class ActionModule(ActionBase):

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hold a closet for the run of ansible-playbook that this task is part of.
 
-A process of its own keeps it, since no task lasts as long as the run: run_keeper.py here, and
+A process of its own keeps it, since no task lasts as long as the run: run_lock/keeper.py here, and
 run_holder.py on the closet. Documentation: plugins/modules/run_lock.py.
 """
 
@@ -30,12 +30,10 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.closet.inference.plugins.module_utils.house import (
-    run_holder,
-    run_keeper,
-    run_lock,
-)
+from ansible_collections.closet.inference.plugins.module_utils import run_holder
 from ansible_collections.closet.inference.plugins.plugin_utils import this_run
+from ansible_collections.closet.inference.plugins.plugin_utils.run_lock import keeper as run_keeper
+from ansible_collections.closet.inference.plugins.plugin_utils.run_lock import messages as run_lock
 
 PYTHON = "/usr/bin/python3"
 START_S = 60  # for a connection that is made anew

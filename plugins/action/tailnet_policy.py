@@ -18,8 +18,8 @@ from ansible.module_utils.urls import open_url
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.closet.inference.plugins.module_utils.files import write_atomic
-from ansible_collections.closet.inference.plugins.module_utils.house import tailnet_push
-from ansible_collections.closet.inference.plugins.module_utils.house.tailnet_push import (
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import push as tailnet_push
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet.push import (
     CHECK_PATH,
     PATH,
     Answer,

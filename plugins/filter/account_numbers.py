@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.closet.inference.plugins.module_utils.house import accounts
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import accounts
 
 
 def newsyslog_log(log: Mapping[str, str], facts: Mapping[str, Any]) -> str:

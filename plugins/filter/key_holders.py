@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.house import holders
+from ansible_collections.closet.inference.plugins.module_utils import key_holders as holders
 
 
 def key_holders(

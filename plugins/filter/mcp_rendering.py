@@ -10,9 +10,9 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.closet.inference.plugins.module_utils.house.names import suggestion
-from ansible_collections.closet.inference.plugins.module_utils.mcp import open_webui, render
-from ansible_collections.closet.inference.plugins.module_utils.mcp.servers import (
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory.names import suggestion
+from ansible_collections.closet.inference.plugins.plugin_utils.mcp import open_webui, render
+from ansible_collections.closet.inference.plugins.plugin_utils.mcp.servers import (
     Server,
     ServersRefusedError,
     read_servers,

@@ -10,8 +10,9 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.closet.inference.plugins.module_utils.house import parts, verdict
 from ansible_collections.closet.inference.plugins.plugin_utils import this_run
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import parts
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import verdict
 
 
 def looked_at(pattern: str, hostvars: Any = None, play: str = "") -> str:

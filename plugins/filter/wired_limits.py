@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.house.memory import (
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.memory import (
     default_limit_mb,
     objection,
     wired_limit_mb,

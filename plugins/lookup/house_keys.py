@@ -60,13 +60,13 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.closet.inference.plugins.module_utils.house import keys
-from ansible_collections.closet.inference.plugins.module_utils.house.keystore import KeyStore
-from ansible_collections.closet.inference.plugins.module_utils.house.private_files import (
+from ansible_collections.closet.inference.plugins.plugin_utils import this_run
+from ansible_collections.closet.inference.plugins.plugin_utils.secrets import keys
+from ansible_collections.closet.inference.plugins.plugin_utils.secrets.keystore import KeyStore
+from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_files import (
     SecretFileError,
     read_secret,
 )
-from ansible_collections.closet.inference.plugins.plugin_utils import this_run
 
 
 class LookupModule(LookupBase):

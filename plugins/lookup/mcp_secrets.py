@@ -49,7 +49,7 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.closet.inference.plugins.module_utils.mcp.house import (
+from ansible_collections.closet.inference.plugins.plugin_utils.mcp.declarations import (
     SecretRefusedError,
     Secrets,
 )

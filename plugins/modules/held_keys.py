@@ -66,7 +66,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.closet.inference.plugins.module_utils.house import held_keys, holders
+from ansible_collections.closet.inference.plugins.module_utils import held_keys
+from ansible_collections.closet.inference.plugins.module_utils import key_holders as holders
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.closet.inference.plugins.module_utils.house import sudo
 from ansible_collections.closet.inference.plugins.plugin_utils import this_run
-from ansible_collections.closet.inference.plugins.plugin_utils.origins import Origins
+from ansible_collections.closet.inference.plugins.plugin_utils.connection import sudo
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory.origins import Origins
 
 # As the become plugin sudo reads them: the last one that is set counts, then the run's own.
 VARIABLES = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass")

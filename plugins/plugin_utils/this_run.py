@@ -14,8 +14,8 @@ from typing import Any
 
 from ansible import constants, context
 
-from ansible_collections.closet.inference.plugins.module_utils.house import parts
-from ansible_collections.closet.inference.plugins.module_utils.house.invocation import (
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import parts
+from ansible_collections.closet.inference.plugins.plugin_utils.invocation import (
     COLLECTION,
     Invocation,
     folder_of_checkout,

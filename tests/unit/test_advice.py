@@ -32,7 +32,7 @@ SUGGESTS = re.compile(
 BY_HAND = {
     ("roles/client_env/files/closet.sh", "run site.yml for this laptop"): "on the laptop, which "
     "does not know the controller; whoever looks after it does",
-    ("plugins/module_utils/house/tailnet_policy.py", "// Managed by"): "a mark, by which we know "
+    ("plugins/plugin_utils/tailnet/policy.py", "// Managed by"): "a mark, by which we know "
     "our own file again",
     ("roles/client_env/files/closet.sh", "Run site.yml for this laptop"): "the same",
 }
@@ -140,18 +140,18 @@ TRIED = {
         f"{EXPOSURE}test_the_command_that_needs_no_terminal_is_one"
     ),
     ("plugins/action/inventory_check.py", "choose"): (
-        "tests/unit/plugins/house/test_inventory_check.py::"
+        "tests/unit/plugins/inventory/test_inventory_check.py::"
         "test_a_choice_that_cannot_be_read_is_not_passed_over"
     ),
     ("plugins/filter/preflight.py", "playbook"): (
-        "tests/unit/plugins/house/test_parts.py::test_the_two_commands_begin_at_the_beginning"
+        "tests/unit/plugins/inventory/test_parts_of_a_run.py::test_the_two_commands_begin_at_the_beginning"
     ),
     ("plugins/lookup/house_keys.py", "playbook"): (
         f"{REFUSALS}test_a_part_of_a_run_that_cannot_be_changes_nothing"
     ),
     ("plugins/action/run_lock.py", "ad_hoc"): "what a broken /opt/closet/lock looks like; not run",
-    ("plugins/module_utils/house/private_plan.py", "playbook"): (
-        "tests/unit/plugins/house/test_inventory_check.py::"
+    ("plugins/plugin_utils/secrets/private_plan.py", "playbook"): (
+        "tests/unit/plugins/inventory/test_inventory_check.py::"
         "test_keys_that_are_open_to_others_are_closed_once_and_in_check_mode_not"
     ),
     ("playbooks/models.yml", "models"): (
@@ -163,6 +163,9 @@ TRIED = {
     ("playbooks/expose.yml", "expose"): f"{EXPOSURE}test_what_is_not_meant_is_refused",
     ("playbooks/tasks/rollback.yml", "profile"): (
         f"{PROFILES}test_a_profile_whose_model_is_corrupt_is_taken_back"
+    ),
+    ("roles/opencode/vars/main.yml", "site"): (
+        "tests/lab/test_clients.py::test_a_run_is_not_green_when_opencode_refuses_what_it_reads"
     ),
     # not run as printed; the same command is run by other tests
     ("playbooks/models.yml", "site"): "site.yml --limit attic is run by most lab tests",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils import consent
 from ansible_collections.closet.inference.plugins.module_utils.acting import ActingError, crew
 from ansible_collections.closet.inference.plugins.module_utils.files import (
     make_folder,
@@ -19,7 +20,6 @@ from ansible_collections.closet.inference.plugins.module_utils.files import (
     set_attributes,
     write_atomic,
 )
-from ansible_collections.closet.inference.plugins.module_utils.house import consent
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.host import (
     group_id,
     user_id,

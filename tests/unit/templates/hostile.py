@@ -12,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from ansible_collections.closet.inference.plugins.module_utils.house import formats
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import formats
 
 ROOT = Path(__file__).resolve().parents[3]
 OPTIONS: dict[str, dict[str, Any]] = {}

@@ -19,7 +19,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
 from ansible_collections.closet.inference.plugins.action.managed_files import ActionModule
-from ansible_collections.closet.inference.plugins.module_utils.house import mac
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = ROOT / "roles"

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.closet.inference.plugins.module_utils.house import formats
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import formats
 from tests.unit.templates.hostile import CONTROLS, MODEST, OPTIONS, PIECES, SHAPES, accepted, fits
 
 # People's own words: these may hold anything that is seen. All others are words without a sign

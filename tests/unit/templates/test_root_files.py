@@ -15,8 +15,8 @@ from ansible.errors import AnsibleError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.closet.inference.plugins.module_utils.house import accounts
 from ansible_collections.closet.inference.plugins.module_utils.launchd.model import plist_bytes
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import accounts
 from tests.unit.lab.simulated_mac import STUDIO, SimulatedMac
 from tests.unit.templates.hostile import FACTS, HOMES, MODEST, accepted
 from tests.unit.templates.readers import sudo_rules

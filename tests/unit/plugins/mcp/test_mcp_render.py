@@ -15,7 +15,7 @@ from ansible_collections.closet.inference.plugins.filter.mcp_rendering import (
     CLIENTS,
     mcp_rendering,
 )
-from ansible_collections.closet.inference.plugins.module_utils.mcp.open_webui import complaints
+from ansible_collections.closet.inference.plugins.plugin_utils.mcp.open_webui import complaints
 
 SERVERS: dict[str, Any] = {
     "notes": {

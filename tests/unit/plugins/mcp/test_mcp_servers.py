@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.mcp.house import (
+from ansible_collections.closet.inference.plugins.plugin_utils.mcp.declarations import (
     Declared,
     SecretRefusedError,
     Secrets,
     problems,
 )
-from ansible_collections.closet.inference.plugins.module_utils.mcp.servers import (
+from ansible_collections.closet.inference.plugins.plugin_utils.mcp.servers import (
     Secret,
     ServersRefusedError,
     read_servers,

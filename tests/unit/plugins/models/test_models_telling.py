@@ -20,7 +20,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.record imp
     percent,
     read_record,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.telling import (
+from ansible_collections.closet.inference.plugins.plugin_utils.pull_progress import (
     CLEAR,
     LINE_EVERY_S,
     Teller,

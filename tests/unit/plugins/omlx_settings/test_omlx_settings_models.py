@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.house import consent
+from ansible_collections.closet.inference.plugins.module_utils import consent
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import (
     NotToldError,
 )

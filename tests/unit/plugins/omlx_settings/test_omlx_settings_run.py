@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.closet.inference.plugins.module_utils import consent
 from ansible_collections.closet.inference.plugins.module_utils.files import write_atomic
-from ansible_collections.closet.inference.plugins.module_utils.house import consent
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings import run
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.found import (
     SettingsNotWrittenError,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.house.obstacles import (
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.obstacles import (
     SHELL,
     Obstacle,
     found,

@@ -17,11 +17,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.house import (
-    run_holder,
-    run_keeper,
-    run_lock,
-)
+from ansible_collections.closet.inference.plugins.module_utils import run_holder
+from ansible_collections.closet.inference.plugins.plugin_utils.run_lock import keeper as run_keeper
+from ansible_collections.closet.inference.plugins.plugin_utils.run_lock import messages as run_lock
 
 HOLDER = Path(run_holder.__file__).read_text(encoding="utf-8")
 KEEPER = str(Path(run_keeper.__file__).resolve())

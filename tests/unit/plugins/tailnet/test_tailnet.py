@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.house import (
-    tailnet,
-    tailnet_keys,
-    tailnet_policy,
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import keys as tailnet_keys
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import nodes as tailnet
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import (
+    policy as tailnet_policy,
 )
-from ansible_collections.closet.inference.plugins.module_utils.house.tailnet_plan import (
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet.plan import (
     Inventory,
     Plan,
     plan,

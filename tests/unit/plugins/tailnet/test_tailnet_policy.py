@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.house import tailnet_push
-from ansible_collections.closet.inference.plugins.module_utils.house.tailnet_policy import MARK
-from ansible_collections.closet.inference.plugins.module_utils.house.tailnet_push import (
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import push as tailnet_push
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet.policy import MARK
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet.push import (
     Answer,
     PushError,
 )

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold a closet for one run: what the closet's own Python executes, as root, as long as that runs.
+
+The lock is flock(2) on a file, so it ends with this process, whatever ends that: a power cut, a
+kill, the loss of the controller (its end of our input closes, or nothing comes through it any
+more). The text of the file says who holds it, or held it last; the look at a closet reads it.
+
+Order: JSON, the only argument. Output: one line of JSON for each piece of news.
+Text of its own, without imports of the collection: run_lock/keeper.py sends it as it stands.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import signal
+import stat
+import sys
+import time
+
+FOLDERS = ("opt", "closet", "lock")
+FILE = "run.json"
+POLL_S = 0.5
+SILENCE_S = 90.0
+
+
+def main(order: dict[str, object], root: str = "/") -> int:
+    """Wait for the lock, hold it until there is no more to hear, and leave."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, leave)
+    os.umask(0o022)
+    lock = open_file(root)
+    mine = {key: order[key] for key in ("token", "controller", "user", "playbook", "pid")}
+    heard = time.monotonic()
+    told = ""
+    while not take(lock):
+        text = read(lock)
+        if holder_of(text).get("token") == mine["token"]:
+            say({"state": "ours"})
+            return 0
+        if text != told:
+            told = text
+            say({"state": "waits", "holder": holder_of(text)})
+        if order.get("peek") or time.monotonic() - heard > SILENCE_S:
+            return 0
+        heard = listen(POLL_S, heard)
+    if order.get("peek"):
+        say({"state": "free"})
+        return 0
+    before = read(lock)
+    since = int(time.time())
+    write(lock, {**mine, "since": since, "held": True})
+    try:
+        say({"state": "holds", "before": before})
+        while time.monotonic() - heard <= SILENCE_S:
+            heard = listen(SILENCE_S, heard)
+    finally:
+        write(lock, {**mine, "since": since, "held": False})
+    return 0
+
+
+def leave(*words: object) -> None:
+    """End, whatever we are waiting for."""
+    raise SystemExit(0)
+
+
+def open_file(root: str) -> int:
+    """The lock file, below folders that are nobody else's."""
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    for name in FOLDERS:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, 0o755, dir_fd=folder)
+        inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+        found = os.fstat(folder)
+        if name != FOLDERS[0] and (found.st_uid != os.geteuid() or found.st_mode & stat.S_IWOTH):
+            raise OSError(1, "is not root's alone", "/" + "/".join(FOLDERS))
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    lock = os.open(FILE, flags, 0o644, dir_fd=folder)
+    os.close(folder)
+    return lock
+
+
+def take(lock: int) -> bool:
+    """Whether the lock is ours now."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def read(lock: int) -> str:
+    """What the file says."""
+    return os.pread(lock, 4096, 0).decode("utf-8", "replace").strip()
+
+
+def write(lock: int, what: dict[str, object]) -> None:
+    """Say who holds it; nobody has to read it after a power cut."""
+    text = (json.dumps(what) + "\n").encode()
+    os.pwrite(lock, text, 0)
+    os.ftruncate(lock, len(text))
+
+
+def holder_of(text: str) -> dict[str, object]:
+    """Who holds it, as far as the text tells."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def listen(limit_s: float, heard: float) -> float:
+    """Wait for a sign of the controller; ends this process when there will be no more."""
+    if not select.select([0], [], [], limit_s)[0]:
+        return heard
+    if not os.read(0, 4096):
+        raise SystemExit(0)
+    return time.monotonic()
+
+
+def say(news: dict[str, object]) -> None:
+    """One line for the controller."""
+    os.write(1, (json.dumps(news) + "\n").encode())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(json.loads(sys.argv[1])))

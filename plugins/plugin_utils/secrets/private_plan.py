@@ -1,0 +1,230 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What to do about the owner's files beside the inventory; pure.
+
+What is ours is mended, what is not is a warning with the command, and what cannot be a key or leads
+out of its folder is refused.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.closet.inference.plugins.plugin_utils.invocation import Invocation
+from ansible_collections.closet.inference.plugins.plugin_utils.secrets.keys import MAIN
+from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_files import (
+    SECRETS,
+    Entry,
+    Repair,
+    Seen,
+)
+
+KEY = ".key"
+FOREIGN = (".authkey", ".apikey")
+MCP = "mcp"
+REVOKED = "revoked"
+
+
+@dataclass(frozen=True)
+class House:
+    """Words of this run: its closets, how it was started, and our account's name."""
+
+    closets: tuple[str, ...]
+    run: Invocation = field(default_factory=Invocation)
+    user: str = "$USER"
+    owners: tuple[tuple[int, str], ...] = ()
+
+    def owner(self, uid: int) -> str:
+        """The name of an account, or its number."""
+        return dict(self.owners).get(uid, f"uid {uid}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sentences that refuse the run, modes to change, and sentences that do not stop it."""
+
+    problems: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __add__(self, other: Plan) -> Plan:
+        return Plan(
+            self.problems + other.problems,
+            self.repairs + other.repairs,
+            self.warnings + other.warnings,
+        )
+
+
+def plan(seen: Seen, house: House, check_mode: bool = False) -> Plan:
+    """Judge what lies beside one inventory."""
+    problems = [
+        sentence for entry in seen.entries if (sentence := _problem(entry, seen, house)) is not None
+    ]
+    repairs = tuple(filter(None, (_repair(entry, seen.uid) for entry in seen.entries)))
+    warnings = [
+        *_mended(seen, repairs, house, check_mode),
+        *_not_ours(seen, house),
+        *_in_git(seen, house),
+        *_inventory(seen, house),
+    ]
+    return Plan(tuple(problems), repairs, tuple(warnings))
+
+
+def _problem(entry: Entry, seen: Seen, house: House) -> str | None:
+    path = shlex.quote(str(entry.path))
+    wanted = _wanted_kind(entry, house.closets)
+    if entry.leads_to == "nothing":
+        return f"{entry.path} is a link that leads nowhere: remove it (rm {path})"
+    if entry.leads_to:
+        return (
+            f"{entry.path} is a link to {entry.leads_to}, which is outside of its folder; keys are "
+            f"read and written inside alone: put what it leads to in its place "
+            f"(cp -RL {path} {path}.new && rm {path} && mv {path}.new {path})"
+        )
+    if entry.kind == "link":
+        return None  # the folder itself, kept elsewhere by its owner
+    if wanted and entry.kind != wanted:
+        return (
+            f"{entry.path} is {_a(entry.kind)}, and {_a(wanted)} is expected there: move it away "
+            f"(mv {path} {path}.old)"
+        )
+    if not entry.readable and wanted and entry.uid != seen.uid:
+        return (
+            f"{entry.path} belongs to {house.owner(entry.uid)} and cannot be read: run "
+            f"`sudo chown {house.user} {path}`"
+        )
+    return None
+
+
+def _wanted_kind(entry: Entry, closets: Collection[str]) -> str:
+    """What has to be at this place, empty for what we do not know."""
+    if not entry.below:
+        return "folder"
+    first, *more = entry.below
+    last = entry.below[-1]
+    if entry.base != SECRETS:
+        return "file" if last.endswith((".json", ".hujson")) else ""
+    if last.endswith(KEY) or (not more and last.endswith(FOREIGN)):
+        return "file"
+    if first == MCP:
+        return "file" if more else "folder"
+    if first in closets and (not more or tuple(more) == (REVOKED,)):
+        return "folder"
+    return ""
+
+
+def _repair(entry: Entry, uid: int) -> Repair | None:
+    if entry.uid != uid or entry.linked or entry.kind not in ("file", "folder"):
+        return None
+    if entry.base != SECRETS:
+        # no secret is in there, but whoever may write there chooses the profile
+        after = entry.mode & ~0o022
+        return Repair(entry.path, entry.mode, after) if after != entry.mode else None
+    needs, right = (0o700, 0o700) if entry.kind == "folder" else (0o400, 0o600)
+    if entry.mode & 0o077 or entry.mode & needs != needs:
+        return Repair(entry.path, entry.mode, right)
+    return None
+
+
+def _mended(seen: Seen, repairs: Iterable[Repair], house: House, check_mode: bool) -> Iterator[str]:
+    repairs = tuple(repairs)
+    if not repairs:
+        return
+    verb = "A real run sets" if check_mode else "Set"
+    modes = ", ".join(f"{one.path} from {one.before:04o} to {one.after:04o}" for one in repairs)
+    yield f"others had rights to what is yours alone. {verb} the mode of {modes}"
+    readable = [entry.below for entry in _exposed(seen)]
+    if readable:
+        yield (
+            f"every account of this machine could read {_listed(seen, readable)}: "
+            f"{_replace(readable, house)}"
+        )
+
+
+def _exposed(seen: Seen) -> Iterator[Entry]:
+    """Files of secrets whose mode, and that of each folder above them, let others read."""
+    folders = {entry.below: entry for entry in seen.entries if _is(entry, "folder")}
+    for entry in seen.entries:
+        above = [folders.get(entry.below[:depth]) for depth in range(len(entry.below))]
+        passable = all(folder is None or folder.mode & 0o011 for folder in above)
+        if entry.below and _is(entry, "file") and entry.mode & 0o044 and passable:
+            yield entry
+
+
+def _is(entry: Entry, kind: str) -> bool:
+    return entry.base == SECRETS and entry.kind == kind and not entry.linked
+
+
+def _not_ours(seen: Seen, house: House) -> Iterator[str]:
+    owners: dict[int, list[Path]] = {}
+    for entry in seen.entries:
+        if entry.uid != seen.uid and (entry.kind != "link" or entry.uid != 0):
+            owners.setdefault(entry.uid, []).append(entry.path)
+    for uid, paths in owners.items():
+        words = " ".join(shlex.quote(str(path)) for path in paths)
+        yield (
+            f"{', '.join(map(str, paths))}: owned by {house.owner(uid)}, who can read and replace "
+            f"what is in there. Take it over: sudo chown -h {house.user} {words}"
+        )
+
+
+def _in_git(seen: Seen, house: House) -> Iterator[str]:
+    if not seen.tracked:
+        return
+    paths = [str(seen.secrets.joinpath(*below)) for below in seen.tracked]
+    words = " ".join(map(shlex.quote, paths))
+    yield (
+        f"git keeps {', '.join(paths)}: everybody who has the repository {seen.work_tree} has what "
+        f"is in there, and its history keeps it. Run `git -C {shlex.quote(seen.work_tree)} rm "
+        f"--cached {words}`, put .secrets/ into its .gitignore and commit; then "
+        f"{_replace(seen.tracked, house)}"
+    )
+
+
+def _inventory(seen: Seen, house: House) -> Iterator[str]:
+    if not seen.open_to:
+        return
+    path = shlex.quote(str(seen.inventory))
+    bits = "o-w,g-w" if seen.open_to == "everybody" else "g-w"
+    sudo = "" if seen.inventory_uid == seen.uid else "sudo "
+    yield (
+        f"{seen.inventory}, which holds {SECRETS}, can be written by {seen.open_to}, who can put "
+        f"another inventory and other keys there: {sudo}chmod {bits} {path}"
+    )
+
+
+def _listed(seen: Seen, files: Iterable[tuple[str, ...]]) -> str:
+    return ", ".join(str(seen.secrets.joinpath(*below)) for below in files)
+
+
+def _replace(files: Collection[tuple[str, ...]], house: House) -> str:
+    """How to replace what was in the files, with commands of this run."""
+    words: list[str] = []
+    for closet in house.closets:
+        found = [name for below in files if (name := _key_of(below, closet))]
+        names = sorted(found, key=lambda name: (name != MAIN, name))
+        if names:
+            hosts = [closet, *(name for name in names if name != MAIN)]
+            limit = ("--limit", ",".join(hosts)) if len(house.closets) > 1 else ()
+            command = house.run.playbook("site", "-e", f"rotate={','.join(names)}", *limit)
+            words.append(f"replace the keys: {command}")
+    if any(below[0] == MCP or below[-1].endswith(FOREIGN) for below in files):
+        words.append("make the others anew where they come from")
+    return "; ".join(words) or "what is in them opens nothing any more"
+
+
+def _key_of(below: tuple[str, ...], closet: str) -> str:
+    """Whose key of a closet a file is; empty when it is none that opens something."""
+    if below == (f"{closet}{KEY}",):
+        return MAIN
+    if len(below) == 2 and below[0] == closet and below[1].endswith(KEY):
+        return below[1][: -len(KEY)]
+    return ""
+
+
+def _a(kind: str) -> str:
+    return {"folder": "a folder", "file": "a file", "other": "neither file nor folder"}[kind]

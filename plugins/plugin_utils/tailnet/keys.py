@@ -1,0 +1,105 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Auth keys of the tailnet: where they are looked for, and which ones cannot be meant.
+
+A key is in the inventory, encrypted, or in a file of the owner's alone beside it. No sentence and
+no result holds one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_files import (
+    SecretFileError,
+    read_secret,
+)
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet.nodes import (
+    KEY,
+    SERVER,
+    Node,
+)
+
+SUFFIX = ".authkey"
+# Tailscale's own: an auth key, and the secret of an OAuth client, which makes one
+TAILSCALE = ("tskey-auth-", "tskey-client-")
+HEADSCALE = "hskey-"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where the key of a machine is: `file` is empty when the inventory has it, or nobody."""
+
+    place: str = ""
+    file: str = ""
+
+
+def files(folder: Path, node: Node) -> list[Path]:
+    """The files that may hold a machine's key, in order: that of its group, that of all."""
+    return [folder / f"tailnet-{node.group}{SUFFIX}", folder / f"tailnet{SUFFIX}"]
+
+
+def find(node: Node, said: Mapping[str, Any], folder: Path) -> tuple[Found, list[str]]:
+    """The key of a machine, and what is wrong with it. Without one both are empty."""
+    if said.get(KEY):
+        place = f"{node.host}: {KEY}"
+        return Found(place), _complaints(place, str(said[KEY]), node)
+    for path in files(folder, node):
+        try:
+            key = read_secret(path)
+        except FileNotFoundError:
+            continue
+        except SecretFileError as error:
+            return Found(), [str(error)]
+        return Found(str(path), str(path)), _complaints(str(path), key, node)
+    return Found(), []
+
+
+def missing(node: Node, folder: str) -> str:
+    """What a run says whose machine is not logged in, when there is no key to do it with."""
+    first = files(Path(folder), node)[0]
+    return (
+        f"{node.host} is not logged in to the tailnet {node.domain}, and there is no key for it: "
+        f"make one with {', '.join(node.tags)} at {_where(node)} and put it into {first} (mode "
+        f"0600), or into {KEY}, encrypted"
+    )
+
+
+def objection(state: str, node: Mapping[str, Any]) -> str | None:
+    """Why a machine that was looked at cannot be logged in, or None; what is unknown is no reason.
+
+    Args:
+        state: empty without Tailscale, `found`, or `found` and the state of the node.
+        node: the machine as playbooks know it, empty in no tailnet.
+    """
+    if not node or node["key"] or not node["needs_key"]:
+        return None
+    return str(node["no_key"]) if state in ("", "found NeedsLogin") else None
+
+
+def _where(node: Node) -> str:
+    if node.server:
+        return f"{node.server} (headscale preauthkeys create)"
+    return "https://login.tailscale.com/admin/settings/keys"
+
+
+def _complaints(place: str, key: str, node: Node) -> list[str]:
+    if not key:
+        return [f"{place} is empty, and an auth key of the tailnet is expected there"]
+    if not key.isascii() or not key.isprintable() or " " in key:
+        return [f"{place} is not one auth key: one line of letters, digits and - is expected there"]
+    if node.server and key.startswith(TAILSCALE):
+        return [
+            f"{place} is a key of Tailscale's own control server, and {SERVER} is {node.server}: "
+            "take a key from there"
+        ]
+    if not node.server and key.startswith(HEADSCALE):
+        return [
+            f"{place} is a key of a headscale, and the control server is Tailscale's own: say "
+            f"which headscale with {SERVER}"
+        ]
+    return []

@@ -1,0 +1,178 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parts of a run: which tags there are, and what cannot begin in the middle."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import parts
+
+ROOT = Path(__file__).resolve().parents[4]
+PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+
+
+def play(*words: str) -> tuple[int, str]:
+    """Run ansible-playbook in the checkout, for hosts that are not there."""
+    done = subprocess.run(
+        ["ansible-playbook", "-i", "inventories/example", *words],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "ANSIBLE_NOCOLOR": "1",
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("book", "asked", "left_out", "sentence"),
+    [
+        ("site.yml", ["all"], [], ""),
+        ("site.yml", ["power"], [], ""),
+        ("site.yml", ["power", "clients"], ["mcp"], ""),
+        ("closet.inference.site", ["omlx"], [], ""),
+        (
+            "site.yml",
+            ["pwoer"],
+            [],
+            "--tags pwoer: no task of site has this tag, do you mean power?",
+        ),
+        (
+            "/x/repo/site.yml",
+            ["all"],
+            ["keys"],
+            "--skip-tags keys: no task of site has this tag. It",
+        ),
+        ("playbooks/models.yml", ["list"], [], ""),
+        ("playbooks/models.yml", ["power"], [], "no task of models has this tag. It can be list"),
+        ("playbooks/expose.yml", ["all"], [], ""),
+        ("playbooks/expose.yml", ["power"], [], "expose has no parts and runs as a whole"),
+    ],
+)
+def test_a_tag_that_no_task_has_is_refused(
+    book: str, asked: list[str], left_out: list[str], sentence: str
+) -> None:
+    found = parts.problems([book], asked, left_out)
+    assert sentence in " ".join(found)
+    assert bool(found) == bool(sentence)
+
+
+def test_a_playbook_of_the_owner_s_own_has_tags_of_its_own() -> None:
+    assert parts.problems([], ["mine"], []) == []
+    assert parts.problems(["site.yml", "playbooks/models.yml"], ["list"], []) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "left_out", "closet", "clients"),
+    [
+        ([], [], True, True),
+        (["all"], [], True, True),
+        (["power"], [], True, False),
+        (["opencode"], [], False, True),
+        (["tailscale"], [], True, True),
+        (["clients"], [], False, True),
+        (["clients", "power"], [], True, True),
+        (["all"], ["clients"], True, False),
+        (["all"], ["power"], True, True),
+    ],
+)
+def test_a_play_without_a_part_of_the_run_is_left_out(
+    asked: list[str], left_out: list[str], closet: bool, clients: bool
+) -> None:
+    assert parts.leaves_out("closet", asked, left_out) is not closet
+    assert parts.leaves_out("clients", asked, left_out) is not clients
+
+
+@pytest.mark.parametrize("tag", parts.TAGS["site"])
+def test_each_tag_finds_tasks_and_the_lock_of_the_closet_comes_first(tag: str) -> None:
+    code, text = play("site.yml", "--list-tasks", "--tags", tag)
+    assert code == 0, text
+    tasks = [line for line in text.splitlines() if "TAGS: [" in line and "play #" not in line]
+    ours = [line for line in tasks if f"{tag}," in line or f"{tag}]" in line]
+    assert ours, text
+    closet = [
+        line for line in ours if "always" not in line and "closet" in line.partition("TAGS")[2]
+    ]
+    assert not closet or "hold | Hold the closet for this run" in closet[0]
+    assert any("look | Look at every Mac" in line for line in tasks)
+
+
+def test_every_tag_of_the_playbooks_is_known() -> None:
+    for name in ("closet", "clients"):
+        text = (ROOT / f"playbooks/{name}.yml").read_text()
+        document = yaml.safe_load(text)
+        found = set(parts.PLAYS[name]) - {document[0]["tags"]}
+        for task in document[0]["tasks"]:
+            tags = task.get("tags", [])
+            found -= set([tags] if isinstance(tags, str) else tags)
+            assert set([tags] if isinstance(tags, str) else tags) <= set(parts.PLAYS[name])
+        assert not found, "a tag that no task has"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("site.yml", "--start-at-task", "Make the keys"),
+        ("site.yml", "--start-at-task", "Refuse what cannot work"),
+        ("site.yml", "--start-at-task", "Ask the closet from here"),
+        ("site.yml", "--skip-tags", "always"),
+        ("playbooks/closet.yml",),
+        ("playbooks/clients.yml",),
+        ("playbooks/expose.yml", "-e", "scope=lan", "--start-at-task", "Record it"),
+        ("playbooks/models.yml", "--start-at-task", "Pull the models"),
+        ("playbooks/start.yml", "--start-at-task", "Start what serves"),
+        ("playbooks/stop.yml", "--start-at-task", "Let it finish, then end it"),
+        ("playbooks/upgrade.yml", "--start-at-task", "Install omlx"),
+        ("playbooks/profile.yml", "-e", "profile=lean", "--start-at-task", "Keep it awake"),
+    ],
+    ids=" ".join,
+)
+def test_what_would_begin_in_the_middle_says_so_in_one_sentence(words: tuple[str, ...]) -> None:
+    code, text = play(*words)
+    assert code != 0
+    text = " ".join(text.split())
+    assert "This run would begin in the middle" in text
+    assert "Nothing was changed" in text
+    assert "`ansible-playbook -i inventories/example site.yml --tags power`" in text
+    assert "undefined" not in text
+    assert "TASK" not in text.replace("TASK [Refuse", "").replace("TASK [closet.inference", "")
+
+
+def test_the_two_commands_begin_at_the_beginning() -> None:
+    code, text = play("site.yml", "--start-at-task", "Make the keys")
+    advised = re.findall(r"`([^`]+)`", " ".join(text.split()))
+    assert (code != 0, len(set(advised))) == (True, 2)
+    for command in advised:
+        program, *words = shlex.split(command)
+        assert (program, words[:2]) == ("ansible-playbook", ["-i", "inventories/example"])
+        # nobody has these hosts: that is found by the look, the first of all
+        code, text = play(*words[2:])
+        assert code != 0
+        assert "look | Look at every Mac" in text
+        assert "attic is the closet and does not answer, see above" in " ".join(text.split())
+
+
+def test_every_play_that_needs_preflight_has_it_before() -> None:
+    """Plays for closets and laptops, but for those that look themselves."""
+    for name in PLAYBOOKS:
+        for one in yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text()):
+            if "closet.inference.closet" in one.get("roles", []):
+                looks = "expose" if one["hosts"] in ("closet", "clients") else ""
+                assert "looked_at" in one["hosts"] or looks == name, f"{name}: {one['name']}"

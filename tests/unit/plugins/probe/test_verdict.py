@@ -1,0 +1,80 @@
+# Copyright (c) 2026, closet.inference contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a run does not begin: each host's own reasons, and two names of one machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.closet.inference.plugins.filter.preflight import preflight_problems
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import verdict
+
+UUID = "0EA18D8F-6E5E-5C1B-9E4A-5C6F2B6C1A11"
+OTHER = "1EA18D8F-6E5E-5C1B-9E4A-5C6F2B6C1A11"
+MACHINE = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("uuids", "names"),
+    [
+        ({"air": UUID, "pro": OTHER}, None),
+        ({"air": UUID, "pro": UUID}, "air and pro are one Mac"),
+        ({"attic": UUID, "air": OTHER, "pro": UUID}, "attic and pro are one Mac"),
+        ({"air": UUID, "book": UUID, "pro": UUID}, "air, book and pro are one Mac"),
+        ({"tux": MACHINE, "tex": MACHINE}, "tux and tex are one machine (/etc/machine-id"),
+        # what could not be read says nothing about any other
+        ({"air": None, "pro": None}, None),
+        ({"air": "", "pro": ""}, None),
+        ({"tux": "uninitialized", "tex": "uninitialized"}, None),
+    ],
+)
+def test_two_names_of_one_machine_are_refused(
+    uuids: dict[str, str | None], names: str | None
+) -> None:
+    found = verdict.problems({host: {"uuid": uuid} for host, uuid in uuids.items()}, [], [], True)
+    assert len(found) == (names is not None)
+    assert (names or "") in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "line", "uuid"),
+    [("Darwin", UUID, UUID), ("Linux", MACHINE, MACHINE), ("Darwin", "", None)],
+)
+def test_the_look_brings_the_machine_s_own_number(kernel: str, line: str, uuid: str | None) -> None:
+    facts = mac.parse(f"look=begin\nkernel={kernel}\nuuid={line}\nlook=end\n")
+    assert facts.uuid == uuid
+    assert mac.plain(facts)["uuid"] == uuid
+    assert "ioreg -rd1 -c IOPlatformExpertDevice" in look.LOOK
+    assert "/etc/machine-id" in look.LOOK
+
+
+HOSTS: dict[str, dict[str, Any]] = {
+    "localhost": {"preflight_mac": {"skipped": True}},
+    "attic": {"preflight_mac": {"consent_problems": ["consent"], "choice_problems": ["choice"]}},
+    "air": {"preflight_mac": {"problems": ["air has no sudo"], "uuid": UUID}},
+    "pro": {},
+}
+
+
+def test_all_reasons_come_together_and_a_consent_before_a_choice() -> None:
+    found = preflight_problems(list(HOSTS), HOSTS, ["attic"], ["localhost", "attic", "air"])
+    assert found == ["air has no sudo", "consent", "choice"]
+
+
+def test_who_asks_for_the_consent_needs_neither() -> None:
+    assert preflight_problems(list(HOSTS), HOSTS, ["attic"], list(HOSTS), False) == [
+        "air has no sudo"
+    ]
+
+
+def test_a_closet_has_to_answer_and_a_laptop_does_not() -> None:
+    found = preflight_problems(["attic", "pro"], HOSTS, ["attic"], [])
+    assert found[-1] == "attic is the closet and does not answer, see above"
+    assert not [sentence for sentence in found if sentence.startswith("pro")]
+    # one that this run leaves out is not asked
+    assert preflight_problems(["pro"], HOSTS, ["attic"], ["pro"]) == []
