@@ -22,7 +22,10 @@ OTHER = bytes(255 - value for value in range(256))
 
 @dataclass(frozen=True)
 class Body:
-    """`length` bytes of a file from `start` on. `count` hears of each piece that left."""
+    """`length` bytes of a file from `start` on. `count` hears of each piece that left.
+
+    The last byte leaves alone and is counted before: who has the whole answer finds it counted.
+    """
 
     handle: BinaryIO
     start: int
@@ -51,8 +54,16 @@ class Body:
             piece = piece[:place] + bytes([piece[place] ^ 1]) + piece[place + 1 :]
         return piece
 
+    def piece(self, sent: int, most: int) -> tuple[int, bool]:
+        """The size of the next piece, and whether it is the last byte, which is counted now."""
+        ahead = self.limit - sent
+        last = ahead == 1
+        if last:
+            self.sent(1)
+        return (1 if last else min(most, ahead - 1)), last
+
     def sent(self, size: int) -> None:
-        """Tell whoever counts."""
+        """Tell whoever counts; fewer than nothing takes back."""
         if self.count is not None and size:
             self.count(size)
 
@@ -69,14 +80,14 @@ def _send_at_once(body: Body, connection: socket.socket) -> int:
     """By the kernel's own copy (sendfile(2)), which costs this process next to nothing."""
     sent = 0
     while sent < body.length:
-        size = min(SLICE, body.length - sent)
+        size, counted = body.piece(sent, SLICE)
         before = body.start + sent
         try:
             connection.sendfile(body.handle, before, size)
             left = size
         except OSError:  # the client went away; Python leaves the position behind what was sent
             left = body.handle.tell() - before
-        body.sent(left)
+        body.sent(left - size if counted else left)
         sent += left
         if left < size:
             break
@@ -93,15 +104,16 @@ def _send_by_pieces(body: Body, connection: socket.socket, out: Any) -> int:
     began, sent, since_pause = time.monotonic(), 0, 0
     body.handle.seek(body.start)
     while sent < body.limit:
-        size = min(chunk, body.limit - sent, burst - since_pause if burst else chunk)
+        size, counted = body.piece(sent, min(chunk, burst - since_pause) if burst else chunk)
         piece = body.read(sent, size)
         due = (sent + len(piece)) / rate if rate else 0.0
         time.sleep(max(0.0, began + due - time.monotonic()))
         try:
             out.write(piece)
         except OSError:  # the client went away
+            body.sent(-size if counted else 0)
             return sent
-        body.sent(len(piece))
+        body.sent(0 if counted else len(piece))
         sent += len(piece)
         since_pause += len(piece)
         if burst and since_pause >= burst:
