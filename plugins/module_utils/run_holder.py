@@ -33,6 +33,10 @@ def main(order: dict[str, object], root: str = "/") -> int:
     """Wait for the lock, hold it until there is no more to hear, and leave."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, leave)
+    # a signal that comes right before we wait would not end the waiting
+    woken, wakes = os.pipe()
+    os.set_blocking(wakes, False)
+    signal.set_wakeup_fd(wakes)
     os.umask(0o022)
     lock = open_file(root)
     mine = {key: order[key] for key in ("token", "controller", "user", "playbook", "pid")}
@@ -48,7 +52,7 @@ def main(order: dict[str, object], root: str = "/") -> int:
             say({"state": "waits", "holder": holder_of(text)})
         if order.get("peek") or time.monotonic() - heard > SILENCE_S:
             return 0
-        heard = listen(POLL_S, heard)
+        heard = listen(woken, POLL_S, heard)
     if order.get("peek"):
         say({"state": "free"})
         return 0
@@ -58,7 +62,7 @@ def main(order: dict[str, object], root: str = "/") -> int:
     try:
         say({"state": "holds", "before": before})
         while time.monotonic() - heard <= SILENCE_S:
-            heard = listen(SILENCE_S, heard)
+            heard = listen(woken, SILENCE_S, heard)
     finally:
         write(lock, {**mine, "since": since, "held": False})
     return 0
@@ -117,9 +121,12 @@ def holder_of(text: str) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def listen(limit_s: float, heard: float) -> float:
-    """Wait for a sign of the controller; ends this process when there will be no more."""
-    if not select.select([0], [], [], limit_s)[0]:
+def listen(woken: int, limit_s: float, heard: float) -> float:
+    """Wait for a sign of the controller; ends this process when there will be no more.
+
+    Something comes through `woken` with a signal, whose handler runs then.
+    """
+    if 0 not in select.select([0, woken], [], [], limit_s)[0]:
         return heard
     if not os.read(0, 4096):
         raise SystemExit(0)
