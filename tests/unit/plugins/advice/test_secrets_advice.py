@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jinja2
 import pytest
 
 from ansible_collections.closet.inference.plugins.action import house_keys
@@ -30,6 +32,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_f
 from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_plan import Plan
 from tests.unit.plugins.advice.pasted import acting_as, commands, lock, paste, unlock_all
 
+ROOT = Path(__file__).parents[4]
 OTHER = 12345
 KEY = "0123456789abcdef0123456789abcdef01234567\n"
 
@@ -240,3 +243,21 @@ def test_a_choice_that_cannot_be_read_is_removed(inventory: Path, choice: str) -
     remove, _choose = commands(sentence)
     paste(remove)
     assert profile_choice.unreadable(path, "") is None
+
+
+def test_the_keys_of_an_account_that_is_gone_are_removed(inventory: Path) -> None:
+    text = (ROOT / "playbooks/tasks/take_keys.yml").read_text()
+    [words] = re.findall(r"__take_keys_words: >-\n((?: {6}.*\n)+)", text)
+    environment = jinja2.Environment(autoescape=False)
+    environment.filters["quote"] = shlex.quote
+    left = inventory / ".secrets"
+    sentence = environment.from_string(words).render(
+        inventory_hostname="attic",
+        take_keys_from={"account": "_closet", "path": str(left)},
+        __take_keys_account={"rc": 1},
+        __take_keys_path=str(left),
+        __take_keys_dead="They open nothing any more.",
+    )
+    [command] = commands(sentence)
+    paste(command)
+    assert not left.exists()
