@@ -54,6 +54,7 @@ _list:
 """
 
 import contextlib
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class LookupModule(LookupBase):
             place = error.filename or store.folder
             raise AnsibleLookupError(
                 f"{closet}: {place} cannot be read ({error.strerror}): run "
-                f"`sudo chown -R $USER {store.folder}`"
+                f"`sudo chown -R $USER {shlex.quote(str(store.folder))}`"
             ) from error
 
     def _wanted(self, terms: list[str], store: KeyStore, variables: Any) -> list[Any]:

@@ -22,6 +22,7 @@ import os
 import pickle
 import pwd
 import select
+import shlex
 import signal
 import struct
 import sys
@@ -110,7 +111,7 @@ class Crew:
         if uid == 0:
             raise UntrustedPathError(path, _shared(path, border))
         if uid not in self._others:
-            self._others[uid] = Rights(account_of(uid, path))
+            self._others[uid] = Rights(account_of(uid, path, border.path))
         return self._others[uid]
 
     def close(self) -> None:
@@ -141,19 +142,28 @@ def account_named(name: str) -> Account:
         raise NoAccountError(f"this host has no account {name}") from None
 
 
-def account_of(uid: int, path: str = "") -> Account:
-    """The account of a number; raises UntrustedPathError when this host has none for it."""
+def account_of(uid: int, path: str = "", folder: str = "") -> Account:
+    """The account of a number; raises UntrustedPathError when this host has none for it.
+
+    `folder` is what makes the account the one that acts at `path`.
+    """
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
         raise UntrustedPathError(
             path or f"uid {uid}",
-            f"a folder above it belongs to uid {uid}, and no account of this host has that number; "
-            f"give the folder to who shall have it: sudo chown NAME {os.path.dirname(path)}",  # noqa: PTH120
+            f"{folder or 'something'} belongs to uid {uid}, and no account of this host has that "
+            f"number{_give(folder)}",
         ) from None
     groups = os.getgrouplist(entry.pw_name, entry.pw_gid)
     own = [entry.pw_gid, *(gid for gid in groups if gid != entry.pw_gid)]
     return Account(uid, entry.pw_gid, tuple(own[:GROUPS_AT_MOST]), entry.pw_name, entry.pw_dir)
+
+
+def _give(folder: str) -> str:
+    if not folder:
+        return ""
+    return f"; give it to root or to who shall have it: `sudo chown root {shlex.quote(folder)}`"
 
 
 def _shared(path: str, border: Border) -> str:
@@ -220,7 +230,7 @@ class _Process:
                 raise ActingError(
                     f"the process with the rights of {self._account.name} did not answer in "
                     f"{self._timeout_s:.0f} s; see what that account runs: "
-                    f"ps -u {self._account.name} -o pid,stat,command"
+                    f"`ps -u {shlex.quote(self._account.name)} -o pid,stat,command`"
                 )
             part = os.read(self._answers, min(size - len(received), 1 << 20))
             if not part:

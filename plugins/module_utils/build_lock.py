@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
 import stat
 import time
 from collections.abc import Iterator
@@ -169,8 +170,8 @@ def _is_alive(pid: int) -> bool:
 def _too_long(path: str, holder: str, wait_s: float) -> str:
     return (
         f"{path} is being built by {holder}. It was not done after {wait_s:g} s, and nothing was "
-        f"changed. Next: run this again when it has ended (sudo lsof {_lock_file(path)} on this "
-        "host shows the process)"
+        f"changed. Next: run this again when it has ended (`sudo lsof "
+        f"{shlex.quote(_lock_file(path))}` on this host shows the process)"
     )
 
 

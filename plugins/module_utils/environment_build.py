@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -122,7 +123,7 @@ def _one(step: str, do: Callable[[], None], want: Want) -> None:
 def _install_uv(want: Want, runner: Runner) -> None:
     _begin(want.uv_path)
     venv = [SYSTEM_PYTHON, "-m", "venv", want.uv_path]
-    next_step = "xcode-select -p (the Command Line Tools bring this Python)"
+    next_step = "`xcode-select -p` (the Command Line Tools bring this Python)"
     _do("make a place for uv", venv, want, runner, BOOTSTRAP_TIMEOUT_S, next_step)
     pip = [f"{want.uv_path}/bin/python3", "-m", "pip", "install", "--no-input"]
     pip += ["--disable-pip-version-check", f"uv=={want.uv_version}"]
@@ -202,7 +203,8 @@ def _uv(want: Want) -> str:
 
 def _reach(want: Want) -> str:
     index = want.index_url or "the package index"
-    return f"see whether this host reaches {index} and has space left (df -h {want.path})"
+    space = f"`df -h {shlex.quote(want.path)}`"
+    return f"see whether this host reaches {index} and has space left ({space})"
 
 
 def _do(

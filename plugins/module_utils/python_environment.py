@@ -12,6 +12,7 @@ who then finds it complete.
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,8 +172,8 @@ def plan(want: Want, have: Have, uv: Have) -> tuple[str, ...]:
     for path, found in ((want.path, have), (want.uv_path, uv)):
         if found.state == "foreign":
             raise EnvironmentRefusedError(
-                f"{path} holds something that was not built here; look at it (ls -la {path}), move "
-                "it away, or choose another path"
+                f"{path} holds something that was not built here; look at it "
+                f"(`ls -la {shlex.quote(path)}`), move it away, or choose another path"
             )
     if have.state == "complete" and have.mark != want.digest():
         raise EnvironmentRefusedError(

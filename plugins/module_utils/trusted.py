@@ -58,7 +58,7 @@ class Border:
         command = f"sudo chmod go-w {shlex.quote(self.path)}"
         if self.uid != 0:
             command = f"sudo chown root {shlex.quote(self.path)} && {command}"
-        return f"run: {command}"
+        return f"run `{command}`"
 
 
 class UntrustedPathError(PermissionError):
@@ -205,8 +205,9 @@ def _link_target(name: str, here: str, descriptor: int, follow: bool) -> str | N
     raise UntrustedPathError(
         path,
         f"{path} is a symbolic link to {target}, and root follows no links but those of macOS "
-        f"itself; replace it by a folder and move what it held there: "
-        f"sudo rm {shlex.quote(path)} && sudo mkdir -m 0755 {shlex.quote(path)}",
+        f"itself; replace it by a folder with "
+        f"`sudo rm {shlex.quote(path)} && sudo mkdir -m 0755 {shlex.quote(path)}`, and move what "
+        "it led to there",
     )
 
 

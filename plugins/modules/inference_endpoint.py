@@ -91,7 +91,7 @@ EXAMPLES = r"""
     models: [qwen3-coder]
     answer: qwen3-coder
     timeout_s: 300
-    hint: launchctl print system/inference.closet.omlx
+    hint: sudo launchctl print system/inference.closet.omlx
 
 - name: Prove that nobody gets in without a key
   closet.inference.inference_endpoint:
@@ -204,7 +204,7 @@ def main() -> None:
     failure = report.pop("failure")
     if failure:
         hint = given["hint"]
-        module.fail_json(msg=f"{failure}. Next: {hint}" if hint else failure, **report)
+        module.fail_json(msg=f"{failure}. Next: `{hint}`" if hint else failure, **report)
     module.exit_json(changed=False, **report)
 
 

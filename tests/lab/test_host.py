@@ -340,7 +340,7 @@ def test_a_job_of_another_tool_is_named_and_the_advice_turns_it_off() -> None:
     said = " ".join(done.output.split())
     assert done.code == 0, done.output
     assert f"attic: {file} (com.example.gpu) sets iogpu.wired_limit_mb too" in said
-    [command] = re.findall(r"turn it off: (sudo launchctl disable \S+ && sudo \S+ \S+ \S+)", said)
+    [command] = re.findall(r"turn it off: `(sudo launchctl disable \S+ && sudo [^`]+)`", said)
     assert on("attic", command).code == 0
     assert "WARNING" not in play("playbooks/preflight.yml", *ATTIC).output
     as_root("attic", f"rm {file}; launchctl enable system/com.example.gpu")

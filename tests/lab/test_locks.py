@@ -187,6 +187,6 @@ def test_a_run_that_does_not_end_is_named_with_what_to_do() -> None:
     words = " ".join(done.output.split())
     assert done.code != 0
     assert "profile.yml of root on" in words
-    assert f"or end it on {os.uname().nodename} (kill {first.process.pid})" in words
+    assert f"or end it on {os.uname().nodename} (`kill {first.process.pid}`)" in words
     assert lab("status").code == 0
     provisioned(first.end())

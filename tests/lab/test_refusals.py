@@ -262,7 +262,7 @@ ACCOUNTS_HOME = {
         "mkdir {home}; chown 501:20 {home}",
         ["belongs to the user 501 and not to _closet (250)", "sudo chown 250 /Users/_closet"],
     ),
-    "it is a file": ("touch {home}", ["is not a folder", "sudo mv /Users/_closet"]),
+    "it is a file": ("touch {home}", ["is not a folder", "sudo mv -n /Users/_closet"]),
     "its volume is not there": (
         "ln -s /Volumes/Big/_closet {home}",
         ["is a link to /Volumes/Big/_closet, which is not there", "mount the volume"],

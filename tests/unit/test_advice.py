@@ -4,7 +4,7 @@
 """Commands that messages suggest: made in one place, and each of them run by a test.
 
 What a person runs on the controller. Commands for a host itself (`sudo …`, `rm …`) are made beside
-their messages and tried in the tests of these.
+their messages; test_host_advice.py has these.
 """
 
 from __future__ import annotations

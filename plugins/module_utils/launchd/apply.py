@@ -255,7 +255,7 @@ class Apply:
                 raise JobError(
                     f"{self._want.target} was told to leave, but launchd still has it after "
                     f"{elapsed:.0f} s, its exit timeout is {own:.0f} s{last}. Nothing was loaded "
-                    f"in its place. Next: launchctl print {self._want.target}"
+                    f"in its place. Next: `launchctl print {self._want.target}`"
                 )
             self._runner.sleep(pause)
             pause = min(1.0, pause * 1.5)
@@ -270,7 +270,7 @@ class Apply:
         if result is not None and result.rc == 0:
             raise JobError(
                 f"launchd took {self._want.path} without complaint, but did not keep it. "
-                f"{self._seen_afterwards()} Next: launchctl print {self._want.target}"
+                f"{self._seen_afterwards()} Next: `launchctl print {self._want.target}`"
             )
         if result is not None:
             raise JobError(f"{self._explained(result)} {self._seen_afterwards()}")

@@ -72,7 +72,7 @@ _ADVICE: Mapping[int, str] = {
 _NEXT: Mapping[int, str] = {
     109: "plutil -lint {path}",
     119: "launchctl enable {target}",
-    122: "chown root:wheel {path} && chmod 0644 {path}",
+    122: "chown 0:0 {path} && sudo chmod 0644 {path}",
     155: "xattr -d com.apple.quarantine {path}",
     161: "sfltool dumpbtm",
 }
@@ -99,7 +99,7 @@ def explain(tried: Completed, target: str, path: str) -> str:
 def next_command(code: int, target: str, path: str) -> str:
     """One command, ready to paste."""
     command = _NEXT.get(code, _LOOK)
-    return f"Next: sudo {command.format(target=target, path=shlex.quote(path))}"
+    return f"Next: `sudo {command.format(target=target, path=shlex.quote(path))}`"
 
 
 def exit_hint(last_exit: int | None, text: str | None) -> str:
@@ -136,7 +136,7 @@ def jetsam_sentence(target: str, jetsam: str, runs: int | None) -> str:
         )
     return (
         f"{target}: macOS ended it for want of {lacking} ({jetsam}), and launchd has started it "
-        f"{runs or 'an unknown number of'} times; {cure}. Next: sudo launchctl print {target}"
+        f"{runs or 'an unknown number of'} times; {cure}. Next: `sudo launchctl print {target}`"
     )
 
 

@@ -120,7 +120,7 @@ def _refuse_the_unknown(want: Want, have: Have) -> None:
     if needs_to_know and have.presence is Presence.LOADED and have.running is None:
         raise JobError(
             f"{want.target} is loaded, but what launchctl printed does not say whether it runs, so "
-            f"nothing was done. Look at it: launchctl print {want.target}"
+            f"nothing was done. Look at it: `launchctl print {want.target}`"
         )
 
 

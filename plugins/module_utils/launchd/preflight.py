@@ -8,6 +8,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shlex
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -118,13 +119,13 @@ def _session_mismatch(want: Want, have: Have) -> Iterator[str]:
 
 
 def _unfit_foreign_plist(want: Want, have: Have) -> Iterator[str]:
-    file = have.file
+    file, path = have.file, shlex.quote(want.path)
     if file.kind is FileKind.BROKEN:
-        yield f"{want.path} is not a property list; look at it: plutil -lint {want.path}"
+        yield f"{want.path} is not a property list; look at it: `plutil -lint {path}`"
     if file.quarantined:
         yield (
             f"{want.path} was downloaded and carries a quarantine mark, so launchd refuses it with "
-            f"155; if you trust it, run: sudo xattr -d com.apple.quarantine {want.path}"
+            f"155; if you trust it, run `sudo xattr -d com.apple.quarantine {path}`"
         )
     if file.content is None:
         return
@@ -135,8 +136,8 @@ def _unfit_foreign_plist(want: Want, have: Have) -> Iterator[str]:
     if unfit and want.domain.kind == "system":
         yield (
             f"{want.path} belongs to uid {file.uid} with mode {file.mode:04o}, and launchd refuses "
-            f"what others than root can write; run: sudo chown root:wheel {want.path} && "
-            f"sudo chmod 0644 {want.path}"
+            f"what others than root can write; run `sudo chown 0:0 {path} && sudo chmod 0644 "
+            f"{path}`"
         )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -96,7 +97,8 @@ class Watch:
             raise JobError(f"{self._want.target} can no longer be looked at: {said}")
         raise JobError(
             f"{self._want.target} was loaded, but launchd has dropped it since. "
-            f"Next: sudo launchctl bootstrap {self._want.domain.name} {self._want.path}"
+            f"Next: `sudo launchctl bootstrap {self._want.domain.name} "
+            f"{shlex.quote(self._want.path)}`"
         )
 
     def _ran(self, job: Printout) -> bool:
@@ -129,5 +131,5 @@ class Watch:
             advice += " It keeps no log: StandardErrorPath in its plist would give it one."
         return (
             f"{self._want.target}: {what}; {facts}.{advice} "
-            f"Next: launchctl print {self._want.target}\n{tail}"
+            f"Next: `launchctl print {self._want.target}`\n{tail}"
         ).rstrip()

@@ -77,18 +77,17 @@ def _hint(step: Step, error: OSError | ActingError) -> str:
     if isinstance(error, (UntrustedPathError, ActingError)):
         return ""
     folder = posixpath.dirname(step.have.real)
-    paths = shlex.join([folder, step.have.real])
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"; see what is free: df -h {shlex.quote(folder)}"
-    flags = (
-        " (on a Mac, chflags nouchg takes an immutable one away)"
-        if error.errno in (errno.EPERM, errno.EACCES)
-        else ""
-    )
-    return (
-        f"; see owners, modes and flags{flags}: "
-        f"sudo ls -ld{'O' if os.uname().sysname == 'Darwin' else ''} {paths}"
-    )
+        return f"; see what is free: `df -h {shlex.quote(folder)}`"
+    is_mac = os.uname().sysname == "Darwin"
+    there = [folder] if step.have.kind == "absent" else [folder, step.have.real]
+    words = f"; see owners and modes: `sudo ls -ld{'O' if is_mac else ''} {shlex.join(there)}`"
+    if error.errno not in (errno.EPERM, errno.EACCES):
+        return words
+    # a link has no flag of its own on Linux
+    flagged = [folder] if step.have.kind == "link" else there
+    unlock = "chflags nouchg,noschg" if is_mac else "chattr -i"
+    return f"{words}; what is locked, `sudo {unlock} {shlex.join(flagged)}` unlocks"
 
 
 def _take_back(steps: Sequence[Step], rights: Mapping[str, Rights]) -> list[str]:

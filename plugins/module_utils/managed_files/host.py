@@ -122,7 +122,7 @@ def _unreadable(path: str, real: str, error: OSError) -> str:
     leads = "" if real == path else f" (it leads to {real})"
     return (
         f"{path}{leads} cannot be read with the rights of uid {os.geteuid()}: {error.strerror}; "
-        f"see whose it is: sudo ls -ld {shlex.quote(path)}. Nothing was written"
+        f"see whose it is: `sudo ls -ld {shlex.quote(path)}`. Nothing was written"
     )
 
 

@@ -56,7 +56,7 @@ def told(want: Want, have: Have, scene: Scene, problem: str) -> str:
     path = shlex.quote(want.path)
     return (
         f"{want.path}{leads} {problem}. It belongs to {owner}; move it away: "
-        f"{as_who}mv -n {path} {shlex.quote(want.path + '.aside')}"
+        f"`{as_who}mv -n {path} {shlex.quote(want.path + '.aside')}`"
     )
 
 

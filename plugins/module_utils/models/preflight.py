@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def check_writable(folders: Iterable[Path]) -> None:
         if not os.access(place, os.W_OK | os.X_OK, effective_ids=effective):
             raise ModelError(
                 f"uid {os.geteuid()} may not write into {place}, where the models go. Look "
-                f"at it with: ls -lde {place}"
+                f"at it with: `ls -lde {shlex.quote(str(place))}`"
             )
 
 

@@ -165,13 +165,14 @@ def _open_lock(store: Path) -> int:
     except OSError as error:
         raise ModelError(
             f"{path}, the lock of the store, cannot be opened with the rights of uid "
-            f"{os.geteuid()}: {error.strerror}; see whose it is: ls -ld {path}"
+            f"{os.geteuid()}: {error.strerror}; see whose it is: `ls -ld {shlex.quote(str(path))}`"
         ) from error
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
     raise ModelError(
-        f"{path} is the lock of the store, and no regular file; as uid {os.geteuid()} run rm {path}"
+        f"{path} is the lock of the store, and no regular file; as uid {os.geteuid()} run "
+        f"`rm {shlex.quote(str(path))}`"
     )
 
 
@@ -213,7 +214,7 @@ def explain_os_error(error: OSError, doing: str, store: Path) -> ModelError:
     where = where if isinstance(where, str) and Path(where).is_absolute() else str(store)
     if isinstance(error, StepError):
         doing = error.doing
-    look = f"Look at it with: ls -lde {shlex.quote(where)}"
+    look = f"Look at it with: `ls -lde {shlex.quote(where)}`"
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return ModelError(
             f"the disk of {store} is full ({in_gb(free_bytes(store))} free) while {doing}. What "
@@ -250,7 +251,7 @@ def _in_the_way(place: Path, found: str, wanted: str) -> ModelError:
     quoted = shlex.quote(str(place))
     return ModelError(
         f"{place} is {found}, and {wanted} of the models belongs there. Move it away and run "
-        f"again: mv {quoted} {quoted}.away"
+        f"again: `mv -n {quoted} {quoted}.away`"
     )
 
 

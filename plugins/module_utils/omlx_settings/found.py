@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def found(path: Path) -> Found:
     except OSError as error:
         raise SettingsNotWrittenError(
             f"{path} cannot be read with the rights of uid {os.geteuid()}: {error.strerror}; see "
-            f"who owns it and where it leads: sudo ls -l {path}"
+            f"who owns it and where it leads: `sudo ls -l {shlex.quote(str(path))}`"
         ) from error
     return Found(data, _parsed(data), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -260,5 +261,5 @@ def _write(path: Path, data: bytes, have: Found, owner: Owner) -> None:
         raise SettingsNotWrittenError(
             f"{path} could not be written with the rights of uid {os.geteuid()}: "
             f"{error.strerror}; it is as it was. Check free space and who owns the folder and the "
-            f"file: sudo ls -la {path.parent}, then run again"
+            f"file: `sudo ls -la {shlex.quote(str(path.parent))}`, then run again"
         ) from error

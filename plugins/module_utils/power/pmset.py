@@ -72,7 +72,7 @@ UNMANAGED: Mapping[str, str] = {
     **dict.fromkeys(
         ("haltlevel", "haltafter", "haltremain"),
         "it is a threshold of a battery backup and is left alone; see `pmset -g ups`, and set it "
-        "with sudo pmset -u",
+        "with `sudo pmset -u`",
     ),
     **dict.fromkeys(
         ("schedule", "repeat", "relative"),

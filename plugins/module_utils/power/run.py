@@ -68,7 +68,7 @@ def observe(runner: Runner, sleep_disabled: bool | None) -> Have:
     if not settings:
         raise PowerError(
             "`pmset -g custom` names no power source, so nothing was changed. Look at it: "
-            "pmset -g custom"
+            "`pmset -g custom`"
         )
     if sleep_disabled is None:
         return Have(settings)

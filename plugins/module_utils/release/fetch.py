@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shlex
 import ssl
 import tempfile
 from collections.abc import Mapping
@@ -54,7 +55,7 @@ def _of_registry(want: Want) -> tuple[str, str, str]:
     except (ValueError, KeyError, TypeError):
         raise ReleaseFailedError(
             f"{index} lists no {want.package} {want.version} with an integrity. Next: correct the "
-            f"version (curl -s {index} lists those that there are), or the registry"
+            f"version (`curl -s {shlex.quote(index)}` lists those that there are), or the registry"
         ) from None
     best = max(integrity.split(), key=lambda word: word.startswith("sha512-"))
     algorithm, _dash, digest = best.partition("-")
@@ -131,4 +132,5 @@ def _open(url: str, headers: Mapping[str, str]) -> Any:
 
 
 def _unreachable(url: str, error: BaseException) -> str:
-    return f"{url} could not be fetched: {error}. Next: curl -sSLI '{url}' on this host says more"
+    look = f"`curl -sSLI {shlex.quote(url)}` on this host says more"
+    return f"{url} could not be fetched: {error}. Next: {look}"

@@ -11,6 +11,7 @@ What a build that was cut off left is removed by the next one, under the lock.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -84,7 +85,7 @@ def plan(want: Want, have: Have) -> tuple[str, ...]:
     if have.state == "foreign":
         raise ReleaseRefusedError(
             f"{want.path} holds something that was not put there by this module; look at it "
-            f"(ls -la {want.path}), then move it away. Nothing was changed"
+            f"(`ls -la {shlex.quote(want.path)}`), then move it away. Nothing was changed"
         )
     if have.state == "complete":
         return ()
@@ -111,7 +112,8 @@ def _build(want: Want, runner: Runner, warnings: list[str]) -> tuple[str, ...]:
     except OSError as error:
         raise ReleaseFailedError(
             f"{want.path} could not be installed: step '{step}', {error.filename or want.path}: "
-            f"{error.strerror}. Next: df -h {Path(want.path).parent} on this host shows its space"
+            f"{error.strerror}. Next: "
+            f"`df -h {shlex.quote(str(Path(want.path).parent))}` on this host shows its space"
         ) from error
     finally:
         os.umask(before)

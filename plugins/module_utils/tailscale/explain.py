@@ -10,6 +10,7 @@ and by what it answered in the lab.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed
@@ -28,8 +29,8 @@ REASONS: Sequence[tuple[str, str]] = (
     (
         r"x509|certificate|tls:",
         "the certificate of {server} is not one that this host trusts, so nothing was sent to it. "
-        "Look at it: curl -v {server}/key?v=1; mend the server's certificate, or its name or port "
-        "in tailscale_login_server",
+        "Look at it: `curl -v '{server}/key?v=1'`; mend the server's certificate, or its name "
+        "or port in tailscale_login_server",
     ),
     (
         r"NodeKeyExpired",
@@ -60,7 +61,7 @@ REASONS: Sequence[tuple[str, str]] = (
     (
         r"connection refused|no such host|time(d )?.?out|unreachable|no route|deadline|EOF|reset",
         "the control server {server} does not answer. Is it up, and is this the right address? "
-        "Try: curl -v {server}/key?v=1",
+        "Try: `curl -v '{server}/key?v=1'`",
     ),
 )
 _LAST_LOGIN = re.compile(r"last login error was: (.*)", re.DOTALL)
@@ -96,7 +97,8 @@ def warnings(have: Have) -> list[str]:
     if any("coordination server" in line for line in have.health) or have.state == "Starting":
         found.append(
             f"this node does not reach its control server, {have.server}. It goes on with what it "
-            f"knows, and learns nothing new until then. Try: curl -v {have.server}/key?v=1"
+            f"knows, and learns nothing new until then. Try: "
+            f"`curl -v {shlex.quote(have.server + '/key?v=1')}`"
         )
     if have.unseen:
         found.append(

@@ -18,7 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.tailscale.model i
 CURL = "/usr/bin/curl"
 PATIENCE_S = 10
 PATH = "/key?v=1"  # where every control server has its public key
-LOOK = "Look at it from this host: curl -v {server}" + PATH
+LOOK = "Look at it from this host: `curl -v '{server}" + PATH + "'`"
 WHERE = "is that the right name in tailscale_login_server?"
 REASONS: Mapping[int, str] = {
     6: "has no address here: " + WHERE,

@@ -46,7 +46,7 @@ def state(have: Have) -> None:
     if have.state in ("", "NoState"):
         raise NodeError(
             "tailscaled runs on this host and does not know its own state: it cannot read it, or "
-            "is still starting. Look at it: sudo tail /var/log/closet/tailscale/tailscaled.log; "
+            "is still starting. Look at it: `sudo tail /var/log/closet/tailscale/tailscaled.log`; "
             f"then run again. {NOTHING}"
         )
     if have.state == "InUseOtherUser":

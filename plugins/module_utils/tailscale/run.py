@@ -43,8 +43,8 @@ from ansible_collections.closet.inference.plugins.module_utils.tailscale.probe i
 )
 
 NO_DAEMON = (
-    "no tailscaled answers on this host: {said}. Look at it: sudo launchctl print "
-    "system/inference.closet.tailscaled; sudo tail /var/log/closet/tailscale/tailscaled.log"
+    "no tailscaled answers on this host: {said}. Look at it: `sudo launchctl print "
+    "system/inference.closet.tailscaled; sudo tail /var/log/closet/tailscale/tailscaled.log`"
 )
 
 UNKNOWN = (

@@ -48,7 +48,7 @@ def cut_off(name: str, way: Way, rc: int, stdout: str, stderr: str) -> str:
     if "look=begin" in stdout.splitlines():
         return (
             f"{name}: the look at it was cut off {how}: run it again. When it ends there again, "
-            f"something on {name} ends it: {way.command('uptime')}"
+            f"something on {name} ends it: `{way.command('uptime')}`"
         )
     return (
         f"{name}: the login shell ended before the look began {how}. Try `{way.command('true')}`, "

@@ -74,7 +74,7 @@ def refused(name: str, user: str, told: str, given: Given) -> str:
         admit = f"adduser {who} sudo" if given.is_linux else _ADMIT.format(user=who)
         return (
             f"{name}: {user} may not use sudo there, whatever the password ({forbids}): make it an "
-            f"administrator, as one on that machine: sudo {admit}"
+            f"administrator, as one on that machine: `sudo {admit}`"
         )
     if not any(re.search(_WRONG, line) for line in lines):
         last = lines[-1][:200] if lines else "it said nothing"

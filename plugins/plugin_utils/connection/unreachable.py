@@ -38,8 +38,8 @@ def sentence(name: str, way: Way, message: str) -> str:
 def _locked(name: str, way: Way, _message: str) -> str:
     return (
         f"{name} has restarted, and FileVault waits for a password before anything starts on it. "
-        f"Unlock it with the password of an account there, {_first_asking(way)}; it hangs up then, "
-        "and half a minute later this run works. The screen of the Mac does as well"
+        f"Unlock it with the password of an account there, `{_first_asking(way)}`; it hangs up "
+        "then, and half a minute later this run works. The screen of the Mac does as well"
     )
 
 
@@ -51,16 +51,16 @@ def _changed(name: str, way: Way, message: str) -> str:
     return (
         f"{name} has another host key at {way.address} than before: it was installed anew or "
         "replaced, or another machine has that address. See which by the fingerprint, on the "
-        f"machine itself: {_FINGERPRINT}. When it is {name}: {shlex.join(forget)} && "
-        f"{_asking(way)}"
+        f"machine itself: `{_FINGERPRINT}`. When it is {name}: `{shlex.join(forget)} && "
+        f"{_asking(way)}`"
     )
 
 
 def _unknown(name: str, way: Way, _message: str) -> str:
     return (
         f"{name}: nobody has logged in at {way.address} from here yet, so its host key is unknown. "
-        f"Log in once and compare the fingerprint, {_asking(way)}; the machine itself shows its "
-        f"own with: {_FINGERPRINT}"
+        f"Log in once and compare the fingerprint, `{_asking(way)}`; the machine itself shows "
+        f"its own with `{_FINGERPRINT}`"
     )
 
 
@@ -69,8 +69,9 @@ def _too_many(name: str, way: Way, message: str) -> str:
     only = replace(way, key=key, options=f"{way.options} -o IdentitiesOnly=yes".strip())
     return (
         f"{name} at {way.address} has hung up ({last_line(message, 'Too many')}): ssh offered it "
-        f"all keys of your agent before the right one. Offer that one alone, {only.command('true')}"
-        f"; when that works, set for {name} ansible_ssh_private_key_file: {json.dumps(key)} and "
+        "all keys of your agent before the right one. Offer that one alone, "
+        f"`{only.command('true')}`; when that works, set for {name} "
+        f"ansible_ssh_private_key_file: {json.dumps(key)} and "
         f"ansible_ssh_common_args: {json.dumps(only.options)}"
     )
 
@@ -80,8 +81,8 @@ def _no_key(name: str, way: Way, message: str) -> str:
     return (
         f"{name} lets nobody in by ssh at {way.address}: there is no key "
         f"{path[1] if path else way.key} on this machine, which ansible_ssh_private_key_file or "
-        f"--private-key names. Correct it, or make one: ssh-keygen -t ed25519 -f "
-        f"{way.quoted_key() or '~/.ssh/id_ed25519'}"
+        f"--private-key names. Correct it, or make one: `ssh-keygen -t ed25519 -f "
+        f"{way.quoted_key() or '~/.ssh/id_ed25519'}`"
     )
 
 
@@ -90,7 +91,7 @@ def _open_key(name: str, way: Way, message: str) -> str:
     key = shlex.quote(path[1]) if path else way.quoted_key()
     return (
         f"{name} lets nobody in by ssh at {way.address}: others may read the key {key}, so ssh "
-        f"does not use it. Run: chmod 600 {key}"
+        f"does not use it: run `chmod 600 {key}`"
     )
 
 
@@ -135,8 +136,8 @@ def _silent(name: str, way: Way, message: str) -> str:
     said = last_line(message, "") or "no answer"
     return (
         f"{name} does not answer by ssh at {way.address} ({said}): "
-        "wake it, look at System Settings > General > Sharing > Remote Login (on Linux: sudo "
-        f"apt-get install openssh-server), then try `{way.command('true')}`. A Mac with FileVault "
+        "wake it, look at System Settings > General > Sharing > Remote Login (on Linux: `sudo "
+        f"apt-get install openssh-server`), then try `{way.command('true')}`. A Mac with FileVault "
         "that has restarted may wait for a password at its screen"
     )
 
@@ -161,8 +162,8 @@ def _give_key(way: Way) -> str:
     if way.options:
         key = f"{way.quoted_key() or '~/.ssh/id_ed25519'}.pub"
         there = "umask 077; mkdir -p .ssh; cat >> .ssh/authorized_keys"
-        return f"Put your key there with its password: {way.command(there)} < {key}"
-    return f"Put your key there with its password: {way.command(program='ssh-copy-id')}"
+        return f"Put your key there with its password: `{way.command(there)} < {key}`"
+    return f"Put your key there with its password: `{way.command(program='ssh-copy-id')}`"
 
 
 def _first_asking(way: Way) -> str:

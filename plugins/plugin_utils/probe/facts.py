@@ -301,7 +301,7 @@ def may_not_sudo(name: str, facts: Mac, has_sudo_password: bool) -> str | None:
     return (
         f"{name}: {facts.user} may not use sudo without a password: run with "
         "--ask-become-pass, or let it, on that machine as an administrator: "
-        f"{sudo.without_password(facts.user or '', facts.uid)}"
+        f"`{sudo.without_password(facts.user or '', facts.uid)}`"
     )
 
 
@@ -311,8 +311,8 @@ def closet_problems(name: str, facts: Mac, offer: Mapping[str, Any], url_host: s
     if facts.strangers:
         found.append(
             f"{name}: port {offer['port']} is in use by {', '.join(facts.strangers)}, which is "
-            f"not ours: end it (sudo lsof -nP -iTCP:{offer['port']} -sTCP:LISTEN shows it), or set "
-            "closet_port to another one"
+            f"not ours: end it (`sudo lsof -nP -iTCP:{offer['port']} -sTCP:LISTEN` shows it), or "
+            "set closet_port to another one"
         )
     if _is_elsewhere(url_host, facts.addresses):
         found.append(
@@ -324,12 +324,13 @@ def closet_problems(name: str, facts: Mac, offer: Mapping[str, Any], url_host: s
     if facts.sudoers and SUDOERS not in facts.sudoers:
         found.append(
             f"{name}: its sudo rules were broken before us ({facts.sudoers}), and another file "
-            f"would not mend them: run on it: {sudo.mend(facts.sudoers)}"
+            f"would not mend them: run on it `{sudo.mend(facts.sudoers)}`"
         )
     if facts.sysctl_conf_odd:
         found.append(
             f"{name}: /etc/sysctl.conf is not a file, and our line belongs into it: look at it "
-            "with `ls -l /etc/sysctl.conf` and move it away"
+            "with `ls -l /etc/sysctl.conf` and move it away with "
+            "`sudo mv -n /etc/sysctl.conf /etc/sysctl.conf.aside`"
         )
     return found
 
@@ -370,7 +371,8 @@ def remarks(name: str, facts: Mac, on_battery: str) -> list[str]:
         found.append(
             f"{name}: FileVault is on, so nothing of ours starts after a power cut until somebody "
             "unlocks the disk, at the screen or, with macOS 26, by ssh with a password. For a "
-            "restart that you plan: sudo fdesetup authrestart. To come back alone it has to be off"
+            "restart that you plan: `sudo fdesetup authrestart`. To come back alone it has to be "
+            "off"
         )
     if facts.autologin:
         found.append(

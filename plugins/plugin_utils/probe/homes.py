@@ -105,7 +105,7 @@ def _problems(name: str, way: list[Place], is_linux: bool, own_group: bool) -> I
         yield f"{title} is not there: on {name} run `{make}`"
     elif last.kind != "d":
         yield (
-            f"{title} is not a folder: on {name} run `sudo mv {real} "
+            f"{title} is not a folder: on {name} run `sudo mv -n {real} "
             f"{shlex.quote(last.path + '.old')}`, then `{make}`"
         )
     else:

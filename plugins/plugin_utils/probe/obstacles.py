@@ -63,8 +63,17 @@ def found(lines: Iterable[str]) -> tuple[Obstacle, ...]:
 
 
 def problems(name: str, user: str, obstacles: Iterable[Obstacle], is_linux: bool) -> list[str]:
-    """A sentence for each: what is wrong, whose it is, and what that user runs on the host."""
-    return [_sentence(name, user, one, is_linux) for one in obstacles]
+    """A sentence for each: what is wrong, whose it is, and what that user runs on the host.
+
+    What lies in a folder that is moved away goes with it.
+    """
+    moved: list[str] = []
+    told = []
+    for one in obstacles:
+        if not one.path.startswith(tuple(moved)):
+            told.append(_sentence(name, user, one, is_linux))
+            moved += [f"{one.path}/"] if one.kind != "locked" else []
+    return told
 
 
 def _sentence(name: str, user: str, one: Obstacle, is_linux: bool) -> str:

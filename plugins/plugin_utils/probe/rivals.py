@@ -121,7 +121,7 @@ def _about(job: str, path: str, plist: Mapping[str, Any], seen: Found, port: int
         aside = f"sudo mv -n {shlex.quote(path)} {shlex.quote(path + '.aside')}"
         return [
             f"{job} has the label of a job of ours, and launchd loads one of the two at a boot. "
-            f"Move it away: {aside}"
+            f"Move it away: `{aside}`"
         ]
     if not _starts(plist, seen.off):
         return []
@@ -206,8 +206,8 @@ def _turn_off(path: str, plist: Mapping[str, Any]) -> str:
     domain, sudo = ("system", "sudo ") if "/LaunchDaemons/" in path else ("gui/$(id -u)", "")
     target = f"{domain}/{shlex.quote(plist['Label'])}"
     return (
-        f"If nobody needs it, turn it off: {sudo}launchctl disable {target} && "
-        f"{sudo}launchctl bootout {target}"
+        f"If nobody needs it, turn it off: `{sudo}launchctl disable {target} && "
+        f"{sudo}launchctl bootout {target}`"
     )
 
 
@@ -216,8 +216,8 @@ def _log_sentence(name: str, line: str) -> str:
     log = (rule.split() or ["our logs"])[0]
     return (
         f"{name}: line {number} of {file} rotates {log} too, so newsyslog does it twice, and the "
-        f"new log belongs to whom that line says. Take the line out: sudo vi +{number} "
-        f"{shlex.quote(file)}"
+        f"new log belongs to whom that line says. Take the line out: `sudo vi +{number} "
+        f"{shlex.quote(file)}`"
     )
 
 

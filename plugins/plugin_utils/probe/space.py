@@ -9,6 +9,7 @@ are not counted here: omlx_model knows their sizes and refuses them itself.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -93,6 +94,6 @@ def problems(name: str, seen: Iterable[Disk], to_install: Iterable[str]) -> list
             found.append(
                 f"{name}: the disk of {' and '.join(disk.path for disk in held)} ({volume}) has "
                 f"{free} MiB free, and a run needs {need} MiB ({why}). See on {name} what takes "
-                f"it with `sudo du -xhd 2 {volume} | sort -h | tail`, and remove some"
+                f"it with `sudo du -xhd 2 {shlex.quote(volume)} | sort -h | tail`, and remove some"
             )
     return found

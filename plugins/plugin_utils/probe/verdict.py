@@ -59,6 +59,6 @@ def _sentence(hosts: list[str], uuid: str, is_mac: bool) -> str:
     return (
         f"{others} are one machine (/etc/machine-id {uuid}), which would get settings and keys of "
         f"{len(hosts)} hosts: leave one name in the inventory. When they are {len(hosts)} machines "
-        f"that were made from one image, give all but one an id of its own there: sudo rm -f "
-        "/etc/machine-id /var/lib/dbus/machine-id && sudo systemd-machine-id-setup"
+        f"that were made from one image, give all but one an id of its own there: `sudo rm -f "
+        "/etc/machine-id /var/lib/dbus/machine-id && sudo systemd-machine-id-setup`"
     )

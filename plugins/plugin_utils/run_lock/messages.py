@@ -73,7 +73,7 @@ def too_long(host: str, holder: Mapping[str, Any], wait_s: float) -> str:
         f"{host}: another run holds this closet: {describe(holder)}. It did not end in "
         f"{wait_s:g} s, and this run changed nothing on {host}. Next: run this again when that one "
         f"has ended, or end it on {holder.get('controller', 'its controller')} "
-        f"(kill {holder.get('pid', 'PID')}): the lock ends with it. With -e closet_wait_s=3600 a "
+        f"(`kill {holder.get('pid', 'PID')}`): the lock ends with it. With -e closet_wait_s=3600 a "
         "run waits longer"
     )
 

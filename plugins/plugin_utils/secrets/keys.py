@@ -109,8 +109,8 @@ def problems(keys: Mapping[str, str], ours: Collection[str] = ()) -> list[str]:
 
 def _remedy(place: str, is_ours: bool) -> str:
     if is_ours:
-        return f"remove it (rm {shlex.quote(place)}) and run this again, which makes another"
-    return "openssl rand -hex 20 makes a good one"
+        return f"remove it with `rm {shlex.quote(place)}` and run this again, which makes another"
+    return "`openssl rand -hex 20` makes a good one"
 
 
 def names_to_rotate(wanted: str, names: Iterable[str], given: Iterable[str]) -> list[str]:

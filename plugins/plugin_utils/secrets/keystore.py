@@ -107,7 +107,9 @@ def _read(path: Path) -> str:
     except SecretFileError as error:
         raise KeysRefusedError(str(error)) from error
     except FileNotFoundError as error:
-        raise KeysRefusedError(f"{path} is a link that leads nowhere: remove it") from error
+        raise KeysRefusedError(
+            f"{path} is a link that leads nowhere: remove it with `rm {shlex.quote(str(path))}`"
+        ) from error
 
 
 def _make_folder(path: Path, may_be_link: bool = False) -> None:
@@ -120,7 +122,7 @@ def _make_folder(path: Path, may_be_link: bool = False) -> None:
         quoted = shlex.quote(str(path))
         raise KeysRefusedError(
             f"{path} is {word}, and a folder of keys is expected there: move it away "
-            f"(mv {quoted} {quoted}.old)"
+            f"with `mv -n {quoted} {quoted}.old`"
         )
     if found.st_mode & 0o077:
         path.chmod(0o700)

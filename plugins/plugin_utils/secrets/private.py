@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def judged(
         house = House(
             tuple(closets),
             run,
-            owners.get(uid, "$USER"),
+            shlex.quote(owners[uid]) if uid in owners else "$USER",
             tuple(owners.items()),
         )
         found += plan(seen, house, check_mode)

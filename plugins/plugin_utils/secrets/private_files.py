@@ -9,12 +9,15 @@ pure, `mend` changes the modes of our own files and nothing else.
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
+import shlex
 import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,13 +132,14 @@ def read_secret(path: Path) -> str:
         raise
     except OSError as error:
         raise SecretFileError(
-            f"{path} cannot be read ({error.strerror}): `ls -ld {path}`"
+            f"{path} cannot be read ({error.strerror}): `ls -ld {shlex.quote(str(path))}`"
         ) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
+        quoted = shlex.quote(str(path))
         raise SecretFileError(
-            f"{path} is not a file, and a secret is expected there: move it away "
-            f"(mv {path} {path}.old)"
+            f"{path} is not a file, and a secret is expected there: move it away with "
+            f"`mv -n {quoted} {quoted}.old`"
         )
     with os.fdopen(descriptor, "rb") as stream:
         content = stream.read(LARGEST + 1)
@@ -145,10 +149,14 @@ def read_secret(path: Path) -> str:
 
 
 def _not_mended(repair: Repair, error: OSError) -> str:
+    told = f"{repair.path} has mode {repair.before:04o} and could not be changed ({error.strerror})"
+    if error.errno == errno.ELOOP:
+        return f"{told}: it has become a link meanwhile, so run this again"
+    path = shlex.quote(str(repair.path))
+    unlock = "chflags nouchg,noschg" if sys.platform == "darwin" else "chattr -i"
     return (
-        f"{repair.path} has mode {repair.before:04o} and could not be changed ({error.strerror}): "
-        f"run `chmod {repair.after:o} {repair.path}`, or move the inventory to a disk that keeps "
-        "modes"
+        f"{told}: when it is locked, run `sudo {unlock} {path}` and this again; otherwise move the "
+        "inventory to a disk that can be written and keeps modes"
     )
 
 

@@ -36,6 +36,7 @@ class House:
     closets: tuple[str, ...]
     run: Invocation = field(default_factory=Invocation)
     user: str = "$USER"
+    """As a shell takes it."""
     owners: tuple[tuple[int, str], ...] = ()
 
     def owner(self, uid: int) -> str:
@@ -61,36 +62,38 @@ class Plan:
 
 def plan(seen: Seen, house: House, check_mode: bool = False) -> Plan:
     """Judge what lies beside one inventory."""
-    problems = [
-        sentence for entry in seen.entries if (sentence := _problem(entry, seen, house)) is not None
-    ]
+    refused = {
+        entry.path: sentence
+        for entry in seen.entries
+        if (sentence := _problem(entry, seen, house)) is not None
+    }
     repairs = tuple(filter(None, (_repair(entry, seen.uid) for entry in seen.entries)))
     warnings = [
         *_mended(seen, repairs, house, check_mode),
-        *_not_ours(seen, house),
+        *_not_ours(seen, house, refused),
         *_in_git(seen, house),
         *_inventory(seen, house),
     ]
-    return Plan(tuple(problems), repairs, tuple(warnings))
+    return Plan(tuple(refused.values()), repairs, tuple(warnings))
 
 
 def _problem(entry: Entry, seen: Seen, house: House) -> str | None:
     path = shlex.quote(str(entry.path))
     wanted = _wanted_kind(entry, house.closets)
     if entry.leads_to == "nothing":
-        return f"{entry.path} is a link that leads nowhere: remove it (rm {path})"
+        return f"{entry.path} is a link that leads nowhere: remove it with `rm {path}`"
     if entry.leads_to:
         return (
             f"{entry.path} is a link to {entry.leads_to}, which is outside of its folder; keys are "
             f"read and written inside alone: put what it leads to in its place "
-            f"(cp -RL {path} {path}.new && rm {path} && mv {path}.new {path})"
+            f"with `cp -RL {path} {path}.new && rm {path} && mv {path}.new {path}`"
         )
     if entry.kind == "link":
         return None  # the folder itself, kept elsewhere by its owner
     if wanted and entry.kind != wanted:
         return (
             f"{entry.path} is {_a(entry.kind)}, and {_a(wanted)} is expected there: move it away "
-            f"(mv {path} {path}.old)"
+            f"with `mv -n {path} {path}.old`"
         )
     if not entry.readable and wanted and entry.uid != seen.uid:
         return (
@@ -159,16 +162,19 @@ def _is(entry: Entry, kind: str) -> bool:
     return entry.base == SECRETS and entry.kind == kind and not entry.linked
 
 
-def _not_ours(seen: Seen, house: House) -> Iterator[str]:
+def _not_ours(seen: Seen, house: House, refused: Collection[Path]) -> Iterator[str]:
+    """Of what stays where it is: what is refused has a command of its own."""
     owners: dict[int, list[Path]] = {}
     for entry in seen.entries:
+        if not {entry.path, *entry.path.parents}.isdisjoint(refused):
+            continue
         if entry.uid != seen.uid and (entry.kind != "link" or entry.uid != 0):
             owners.setdefault(entry.uid, []).append(entry.path)
     for uid, paths in owners.items():
         words = " ".join(shlex.quote(str(path)) for path in paths)
         yield (
             f"{', '.join(map(str, paths))}: owned by {house.owner(uid)}, who can read and replace "
-            f"what is in there. Take it over: sudo chown -h {house.user} {words}"
+            f"what is in there. Take it over: `sudo chown -h {house.user} {words}`"
         )
 
 
@@ -193,7 +199,7 @@ def _inventory(seen: Seen, house: House) -> Iterator[str]:
     sudo = "" if seen.inventory_uid == seen.uid else "sudo "
     yield (
         f"{seen.inventory}, which holds {SECRETS}, can be written by {seen.open_to}, who can put "
-        f"another inventory and other keys there: {sudo}chmod {bits} {path}"
+        f"another inventory and other keys there: `{sudo}chmod {bits} {path}`"
     )
 
 

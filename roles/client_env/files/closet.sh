@@ -112,8 +112,11 @@ look_for_opencode() {
       ;;
   esac
   other=$("$found" --version </dev/null 2>/dev/null | head -n 1)
+  as_root=
+  [ -w "${found%/*}" ] || as_root='sudo '
   say "opencode is $found${other:+ ($other)} here, before the closet's, $ours${version:+ ($version)}:" \
-    "the lock was not tried with it. Remove it with what installed it, or run mv -n '$found' '$found.other'"
+    "the lock was not tried with it. Remove it with what installed it, or run" \
+    "\`${as_root}mv -n '$found' '$found.other'\`"
 }
 
 health() {

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.plugins.advice.pasted import commands, paste
+
 SCRIPT = Path(__file__).parents[3] / "roles/client_env/files/closet.sh"
 KEY = "laptop-key-0123456789"
 SHELLS = [shell for shell in ("dash", "bash", "zsh") if shutil.which(shell)]
@@ -322,10 +324,12 @@ def test_another_opencode_that_comes_first_is_told(server: Server, home: Path) -
     assert (
         f"opencode is {other} (2.0.32) here, before the closet's, {ours} (1.18.33)" in first.stderr
     )
-    assert f"mv -n '{other}' '{other}.other'" in first.stderr
+    [move] = commands(first.stderr)
+    assert move == f"mv -n '{other}' '{other}.other'"
     after = called(script, home, CLOSET_URL=at(server), PATH=f"{ours.parent}:{other.parent}:{rest}")
     assert after.stderr == ""
-    nowhere = called(script, home, CLOSET_URL=at(server), PATH="/usr/bin:/bin")
+    paste(move)
+    nowhere = called(script, home, CLOSET_URL=at(server), PATH=f"{other.parent}:/usr/bin:/bin")
     assert (
         f"opencode is not in your PATH: add /usr/local/bin to it, or run {ours}" in nowhere.stderr
     )

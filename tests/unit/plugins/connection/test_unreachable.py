@@ -15,7 +15,8 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +71,7 @@ GO = "-p 2222 -i ~/'.ssh/closet key'"
         (
             LOCKED,
             "FileVault waits for a password|ssh -p 2222 -o PreferredAuthentications="
-            "keyboard-interactive,password ada@attic.local;",
+            "keyboard-interactive,password ada@attic.local`;",
         ),
         (
             CHANGED,
@@ -182,6 +183,13 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
+    with sshd_for(tmp_path, {}) as found:
+        yield found
+
+
+@contextmanager
+def sshd_for(tmp_path: Path, more: Mapping[str, object]) -> Iterator[Server]:
+    """An sshd with these settings, and keys in `tmp_path`."""
     sshd = shutil.which("sshd", path=f"{os.environ.get('PATH')}:/usr/sbin")
     if sshd is None or shutil.which("ssh-keygen") is None:
         pytest.skip("no sshd on this machine")
@@ -206,6 +214,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         "PermitRootLogin": "prohibit-password",
         "StrictModes": "no",
         "UsePAM": "no",
+        **more,
     }
     words = [f"-o{name}={value}" for name, value in settings.items()]
     process = subprocess.Popen(
@@ -265,7 +274,7 @@ def test_the_command_for_a_key_that_others_may_read_works(server: Server) -> Non
     (server.folder / "mine").chmod(0o644)
     way = server.way(f"{server.folder}/mine")
     sentence = server.refused(way, "-o IdentitiesOnly=yes")
-    command = sentence.partition("Run: ")[2]
+    command = sentence.split("`")[1]
     assert server.run(command).returncode == 0
     assert server.run(way.command("true")).returncode == 0
 

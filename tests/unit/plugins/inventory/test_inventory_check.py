@@ -147,8 +147,8 @@ def test_a_run_that_is_refused_mends_nothing_and_names_every_file(tmp_path: Path
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "is empty; remove it (rm "),
-        (b" \n\n", "is empty; remove it (rm "),
+        (b"", "is empty; remove it with `rm "),
+        (b" \n\n", "is empty; remove it with `rm "),
         (b"0123456789abcdef\n0123456789abcdef\n", "has more than one line; remove it"),
         (bytes(range(256)), "has more than one line; remove it"),
         (b"0123456789abcdef\xff\x00", "has characters other than"),

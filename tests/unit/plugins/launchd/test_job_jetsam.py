@@ -92,7 +92,7 @@ def test_memory_pressure_is_named_though_the_job_runs(mac: Mac, runs: int, age_s
     loop(mac, runs, age_s)
     said = trouble(mac)
     assert f"for want of memory ({KILLED}), and launchd has started it {runs} times" in said
-    assert said.endswith(f"Next: sudo launchctl print {TARGET}")
+    assert said.endswith(f"Next: `sudo launchctl print {TARGET}`")
     result = mac.job(plist=mac.server())
     assert (result["changed"], result["warnings"]) == (False, [said])
     assert result["steps"] == (["settle"] if age_s < 60 else [])

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.steps impo
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     explain_os_error,
 )
+from tests.unit.plugins.advice.pasted import paste
 from tests.unit.plugins.models.bench import REPO, SHARDS, Bench, served_files, tiny_model
 
 
@@ -51,7 +50,7 @@ def test_a_folder_where_a_file_belongs(published: Bench, place: str, check_mode:
     said, _, command = str(raised.value).partition(" Move it away and run again: ")
     assert said == f"{wrong} is a folder, and a file of the models belongs there."
     assert published.hub.bodies == []
-    subprocess.run(shlex.split(command), check=True)
+    paste(command.strip("`"))
     published.run()
     assert {
         path: data for path, data in published.model_files().items() if ".away" not in path
@@ -68,7 +67,7 @@ def test_a_file_where_a_folder_belongs(published: Bench, place: str) -> None:
     said, _, command = str(raised.value).partition(" Move it away and run again: ")
     assert said == f"{wrong} is a file, and a folder of the models belongs there."
     assert published.hub.bodies == []
-    subprocess.run(shlex.split(command), check=True)
+    paste(command.strip("`"))
     assert published.run()["models"][0]["state"] == "pulled"
 
 
@@ -79,7 +78,7 @@ def test_a_link_that_leads_to_itself_is_told_with_its_path(published: Bench) -> 
     with pytest.raises(ModelError) as raised:
         published.run()
     assert str(raised.value).startswith(f"{loop}: {os.strerror(errno.ELOOP)}, while a file was")
-    assert str(raised.value).endswith(f"ls -lde {loop}")
+    assert str(raised.value).endswith(f"`ls -lde {loop}`")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +128,7 @@ def test_a_name_that_cannot_be_taken_is_the_files_own(
         (OSError(errno.EIO, "Input/output error", 8), "/store: Input/output error, while it ran."),
         (OSError(errno.EIO, "Input/output error", "x"), "/store: Input/output error, while"),
         (OSError(errno.EIO, "bad", "/a", None, "/b c"), "/b c: bad, while it ran. Look at it with"),
-        (OSError(errno.EIO, "bad", "/a"), "/a: bad, while it ran. Look at it with: ls -lde /a"),
+        (OSError(errno.EIO, "bad", "/a"), "/a: bad, while it ran. Look at it with: `ls -lde /a`"),
         (OSError("odd"), "/store: odd, while it ran."),
         (OSError(errno.EACCES, "Permission denied", "/a"), "/a may not be written by uid"),
     ],

@@ -80,7 +80,7 @@ def test_what_an_account_can_change_is_not_for_root(
     plist = filled(keys)
     found = unsafe_parts(plist)
     assert filled(words) in found[0]
-    assert "and the job runs as root; run: sudo chown root" in found[0]
+    assert "and the job runs as root; run `sudo chown root" in found[0]
     # its own account may change all of it
     assert unsafe_parts({**plist, "UserName": "nobody"}) == []
     assert unsafe_parts({**plist, "UserName": "daemon"}) != [] or "its argument" in words

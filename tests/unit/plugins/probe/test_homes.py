@@ -38,7 +38,7 @@ def test_a_home_as_macos_makes_it_is_right(mode: str) -> None:
             ["the user 502 and not to admin (501)", "sudo chown 501"],
         ),
         (HOME.format("drwxr-xr-x 0 0"), ["the user 0 and not to admin", "sudo chown 501"]),
-        (HOME.format("-rw-r--r-- 501 20"), ["is not a folder", "sudo mv /Users/admin"]),
+        (HOME.format("-rw-r--r-- 501 20"), ["is not a folder", "sudo mv -n /Users/admin"]),
         (HOME.format("- - -"), ["is not there", "sudo install -d -o 501 -g 20 -m 0750"]),
         (HOME.format("dr-xr-xr-x 501 20"), ["not open to its own user", "sudo chmod u+rwx"]),
         (HOME.replace("yes", "no").format("drwx------ 501 20"), ["read-only", "chflags nouchg"]),

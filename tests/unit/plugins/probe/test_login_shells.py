@@ -136,7 +136,7 @@ def test_a_look_that_is_cut_off_is_not_the_shell_s_fault() -> None:
     said = answer(255, "look=begin\nkernel=Darwin\n")
     [problem] = Host(lambda *_: said).seen()["problems"]
     assert "air: the look at it was cut off (exit code 255, no output)" in problem
-    assert problem.endswith("ssh 10.0.0.9 uptime")
+    assert problem.endswith("`ssh 10.0.0.9 uptime`")
 
 
 @pytest.mark.parametrize(

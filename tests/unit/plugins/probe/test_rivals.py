@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import rivals
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from tests.unit.plugins.advice.pasted import paste
 
 OFFER = {"port": 8000, "models": []}
 LIMIT = "iogpu.wired_limit_mb=98304"
@@ -113,7 +114,8 @@ def test_a_job_that_sets_the_limit_is_named(
     [said] = stranger.told()
     assert said.startswith(f"attic: {path} (com.example.x) sets iogpu.wired_limit_mb too")
     assert said.endswith(
-        "sudo launchctl disable system/com.example.x && sudo launchctl bootout system/com.example.x"
+        "`sudo launchctl disable system/com.example.x && "
+        "sudo launchctl bootout system/com.example.x`"
     )
 
 
@@ -146,8 +148,8 @@ def test_an_agent_is_turned_off_by_its_person(stranger: Stranger, folder: str) -
     [said] = stranger.told()
     assert str(path) in said
     assert said.endswith(
-        ": launchctl disable gui/$(id -u)/com.example.x && launchctl bootout "
-        "gui/$(id -u)/com.example.x"
+        ": `launchctl disable gui/$(id -u)/com.example.x && launchctl bootout "
+        "gui/$(id -u)/com.example.x`"
     )
 
 
@@ -235,15 +237,15 @@ def test_another_line_for_our_logs(stranger: Stranger, name: str) -> None:
     assert said.startswith(
         f"attic: line 3 of {stranger.root / name} rotates /var/log/closet/*.log too"
     )
-    assert said.endswith(f"sudo vi +3 {stranger.root / name}")
+    assert said.endswith(f"`sudo vi +3 {stranger.root / name}`")
 
 
 def test_a_file_of_another_name_with_a_label_of_ours(stranger: Stranger) -> None:
     path = stranger.job(["/bin/ls"], "old.plist", Label="inference.closet.omlx", RunAtLoad=False)
     [said] = stranger.told()
     assert "has the label of a job of ours" in said
-    command = said.partition("Move it away: ")[2].removeprefix("sudo ")
-    subprocess.run(["/bin/sh", "-c", command], check=True)
+    command = said.split("`")[1]
+    paste(command)
     assert not path.exists()
     assert stranger.told() == []
 

@@ -185,13 +185,15 @@ def test_no_key_is_written_through_a_link_that_leads_out(
 
 def test_a_folder_in_place_of_a_key_is_a_sentence(store: KeyStore) -> None:
     (store.folder / "attic.key").mkdir(parents=True)
-    with pytest.raises(KeysRefusedError, match=r"attic.key is not a file.*move it away \(mv "):
+    with pytest.raises(
+        KeysRefusedError, match=r"attic.key is not a file.*move it away with `mv -n "
+    ):
         store.stored()
 
 
 def test_a_bad_key_of_ours_needs_no_other_from_its_owner() -> None:
     place = "/home/.secrets/attic.key"
     assert problems({place: ""}, [place]) == [
-        f"{place} is empty; remove it (rm {place}) and run this again, which makes another"
+        f"{place} is empty; remove it with `rm {place}` and run this again, which makes another"
     ]
-    assert problems({place: ""}) == [f"{place} is empty; openssl rand -hex 20 makes a good one"]
+    assert problems({place: ""}) == [f"{place} is empty; `openssl rand -hex 20` makes a good one"]

@@ -202,7 +202,7 @@ def test_what_would_cut_our_own_connection(
 def test_a_server_that_nobody_can_log_in_to(tmp_path: Path, curl_ends: int, sentence: str) -> None:
     node = Node("fresh")
     node.curl_ends, node.curl_says = curl_ends, "curl: said so"
-    with pytest.raises(NodeError, match=f"{sentence}.*curl: said so.*curl -v {HOME}"):
+    with pytest.raises(NodeError, match=f"{sentence}.*curl: said so.*curl -v '{HOME}"):
         execute(given(tmp_path, auth_key=KEY), node)
     assert node.changes == []
 
