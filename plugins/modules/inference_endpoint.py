@@ -204,7 +204,7 @@ def main() -> None:
     failure = report.pop("failure")
     if failure:
         hint = given["hint"]
-        module.fail_json(msg=f"{failure}. Next: {hint}" if hint else failure, **report)
+        module.fail_json(msg=f"{failure}. Next: `{hint}`" if hint else failure, **report)
     module.exit_json(changed=False, **report)
 
 

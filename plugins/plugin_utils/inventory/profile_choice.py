@@ -68,7 +68,7 @@ def unreadable(path: Path, command: str) -> str | None:
         return None
     return (
         f"{path} holds the profile that was chosen for this closet, and cannot be read: remove it "
-        f"(rm {shlex.quote(str(path))}) to go with closet_profile of the inventory, or choose "
+        f"with `rm {shlex.quote(str(path))}` to go with closet_profile of the inventory, or choose "
         f"again, as in `{command}`"
     )
 
