@@ -229,7 +229,7 @@ class _House:
             yield (
                 f"there are {len(self.closets)} closets ({', '.join(self.closets)}): say which one "
                 f"shall have profile {self.asked}: "
-                + " or ".join(self._choose(self.asked, host) for host in self.closets)
+                + " or ".join(f"`{self._choose(self.asked, host)}`" for host in self.closets)
             )
 
         for host in self.closets:

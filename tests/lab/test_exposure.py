@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from lab.network import namespace
 from tests.lab.advice import command, commands, paste
 from tests.lab.conftest import (
     CLIENTS,
@@ -30,6 +28,7 @@ from tests.lab.conftest import (
     run,
     site,
 )
+from tests.lab.test_locks import Playing
 from tests.lab.test_site import disk
 
 pytestmark = pytest.mark.usefixtures("bare_lab")
@@ -90,26 +89,7 @@ def omlx_pid() -> str:
     return found[1]
 
 
-def typed(name: str, home: Path) -> Done:
-    """Run expose.yml at a terminal and type a name when it asks."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(ROOT)
-        argv = ["ansible-playbook", "-i", str(home), "playbooks/expose.yml", "-e", "scope=lan"]
-        os.execvpe(argv[0], argv, ENVIRONMENT)
-    said, asked = "", False
-    with os.fdopen(terminal, "r+b", buffering=0) as stream:
-        while True:
-            try:
-                piece = stream.read(4096)
-            except OSError:  # the other end is closed
-                break
-            said += piece.decode(errors="replace")
-            if not asked and "Type the name of the closet" in said:
-                asked = True
-                time.sleep(0.5)  # what came earlier than the question is thrown away
-                stream.write(f"{name}\r".encode())
-    return Done(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said)
+NAME = "Type the name of the closet"
 
 
 @pytest.mark.usefixtures("untouched")
@@ -213,14 +193,16 @@ def test_the_command_that_needs_no_terminal_is_one(home: Path) -> None:
 
 def test_a_wrong_name_typed_at_the_terminal_is_refused(home: Path) -> None:
     before = disk("attic")
-    done = typed("atic", home)
+    book = f"ansible-playbook -i {home} playbooks/expose.yml -e scope=lan"
+    done = paste(book, {NAME: "atic"})
     assert done.code != 0
     assert "'atic' is not the name of the closet" in words(done)
     assert disk("attic") == before
 
 
 def test_the_name_typed_at_the_terminal_is_recorded_by_root(home: Path) -> None:
-    done = typed("attic", home)
+    asked = expose("wan", "-i", str(home))
+    done = paste(command(asked.output, "scope=lan"), {NAME: "attic"})
     assert done.code == 0, done.output
     modes = on("attic", f"stat -c '%U %a' /opt/closet/consent {CONSENT}")
     assert modes.output.split("\n")[:2] == ["root 755", "root 644"]
@@ -230,10 +212,17 @@ def test_the_name_typed_at_the_terminal_is_recorded_by_root(home: Path) -> None:
     assert record["addresses"] == ["10.77.31.10"]
     assert "@" in record["by"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record["at"])
+    assert "attic is not provisioned yet, and may serve the LAN" in words(done)
+    # and a laptop cannot come first: both say the same, which the next test needs
+    early = site("-i", str(home), "--limit", "air")
+    assert early.code != 0
+    assert "there is no key of air for attic" in words(early)
+    advised = command(done.output, "site.yml")
+    assert command(early.output, "site.yml") == advised
+    provisioned(paste(advised))
 
 
 def test_a_confirmed_closet_serves_each_laptop_with_a_key_of_its_own(home: Path) -> None:
-    provisioned(site("-i", str(home)))
     keys = {name: key_of(home, name) for name in ("main", *CLIENTS)}
     assert len(set(keys.values())) == len(keys)
     for laptop in CLIENTS:
@@ -265,10 +254,21 @@ def test_a_laptop_that_leaves_the_inventory_loses_its_key_and_nothing_restarts(h
     assert list((home / ".secrets/attic/revoked").iterdir()) == []
 
 
-def test_a_key_is_replaced_by_one_word_while_omlx_goes_on(home: Path) -> None:
-    # book is back, with a new key, in the same run
+def test_keys_that_others_could_read_are_replaced_as_advised_while_omlx_goes_on(
+    home: Path,
+) -> None:
     pid, old = omlx_pid(), {name: key_of(home, name) for name in ("main", "air", "pro")}
-    done = provisioned(site("-i", str(home), "-e", "rotate=air,main", "-vvv", "--diff"))
+    for path, mode in {
+        "": 0o755,
+        "attic": 0o755,
+        "attic.key": 0o644,
+        "attic/air.key": 0o644,
+    }.items():
+        (home / ".secrets" / path).chmod(mode)
+    told = run("ansible-playbook", "-i", str(home), "playbooks/preflight.yml")
+    assert told.code == 0, told.output
+    # book is back, with a new key, in the same run
+    done = provisioned(paste(f"{command(told.output, 'rotate=')} -vvv --diff"))
     new = {name: key_of(home, name) for name in ("main", *CLIENTS)}
     assert omlx_pid() == pid
     assert [key for key in (*old.values(), *new.values()) if key in done.output] == []
@@ -300,20 +300,18 @@ def rename(home: Path, old: str, new: str) -> None:
     (home / "hosts.yml").write_text(yaml.safe_dump(hosts, sort_keys=False))
 
 
-NAME = "Type the name of the closet"
-
-
 def test_a_closet_that_was_renamed_gets_out(home: Path) -> None:
     """Each command of the refusal is run from the state that gave it, in either order."""
-    switch = ("ansible-playbook", "-i", str(home), "playbooks/profile.yml", "-e")
-    provisioned(run(*switch, "profile=mlx-coding", limit_s=600))
+    which = run("ansible-playbook", "-i", str(home), "playbooks/profile.yml")
+    assert which.code != 0
+    provisioned(paste(command(which.output, "profile=lean")))
     pid = omlx_pid()
     rename(home, "attic", "loft")
     refused = site("-i", str(home))
     assert refused.code != 0
     assert "what was confirmed there is for attic" in words(refused)
-    assert "loft serves profile mlx-coding, which was chosen" in words(refused)
-    stay = command(refused.output, "profile=mlx-coding")
+    assert "loft serves profile lean, which was chosen" in words(refused)
+    stay = command(refused.output, "profile=lean")
 
     # the profile first: refused for the consent alone, and with its command
     first = paste(stay)
@@ -325,7 +323,7 @@ def test_a_closet_that_was_renamed_gets_out(home: Path) -> None:
     assert confirmed.code == 0, confirmed.output
     assert omlx_pid() == pid, "who may reach it is nothing to what it serves"
     assert answer("air", key_of(home, "air")) == "401", "loft has keys of its own"
-    assert command(confirmed.output, "profile=mlx-coding") == stay
+    assert command(confirmed.output, "profile=lean") == stay
     provisioned(paste(stay))
     assert omlx_pid() == pid
     after = provisioned(site("-i", str(home)))
@@ -341,6 +339,18 @@ def test_a_closet_that_was_renamed_gets_out(home: Path) -> None:
     after = provisioned(site("-i", str(home)))
     assert set(after.changed().values()) == {0}
     assert answer("air", key_of(home, "air")) == "200"
+
+
+def test_a_choice_that_cannot_be_read_is_made_again_or_removed(home: Path) -> None:
+    kept = home / ".closet/attic.json"
+    for remedy in ("profile=default", "rm "):
+        kept.write_text("{")
+        refused = site("-i", str(home))
+        assert refused.code != 0
+        assert f"{kept} holds the profile that was chosen for this closet" in words(refused)
+        done = paste(command(refused.output, remedy))
+        assert done.code == 0, done.output
+        assert run("ansible-playbook", "-i", str(home), "playbooks/preflight.yml").code == 0
 
 
 BOTH = '{"firewall_application": true, "firewall_networks": ["10.77.31.0/24"]}'
@@ -389,6 +399,33 @@ def test_what_the_firewalls_were_told_is_taken_back(home: Path) -> None:
     assert provisioned(site("-i", str(home), "--limit", "attic")).changed()["attic"] == 0
 
 
+def test_a_laptop_that_cannot_get_there_is_told_where_to_look(home: Path) -> None:
+    route = ("ip", "-n", namespace("air"), "route")
+    assert run(*route, "add", "unreachable", "10.77.31.10").code == 0
+    try:
+        done = expose("lan", "-i", str(home))
+        looked = paste(command(done.output, "lsof"))
+    finally:
+        run(*route, "del", "unreachable", "10.77.31.10")
+    assert {host for host, counters in done.recap().items() if counters["failed"]} == {"air"}
+    # so it is the laptop's way to it
+    assert "10.77.31.10:8000 (LISTEN)" in looked.output
+    assert answer("air", key_of(home, "air")) == "200"
+
+
+def test_a_consent_that_goes_during_a_run_is_missed_and_given_again(home: Path) -> None:
+    """Preflight has seen it, and the module that lets the LAN in looks for itself."""
+    going = Playing("-i", str(home), "site.yml", "--limit", "attic,localhost")
+    going.until("TASK [Make the keys]")
+    as_root("attic", f"rm {CONSENT}")
+    refused = going.end()
+    assert refused.code != 0
+    assert "10.77.31.10, which others can reach, and nobody has confirmed it" in words(refused)
+    given = paste(command(refused.output, "expose.yml"), {NAME: "attic"})
+    assert given.code == 0, given.output
+    assert answer("air", key_of(home, "air")) == "200"
+
+
 def test_taking_it_back_closes_the_port_for_good(home: Path) -> None:
     done = expose("local", "-i", str(home))
     assert done.code == 0, done.output
@@ -396,8 +433,7 @@ def test_taking_it_back_closes_the_port_for_good(home: Path) -> None:
     assert answer("air", key_of(home, "air")) == "000"
     again = expose("local", "-i", str(home))
     assert again.changed()["attic"] == 0, again.output
-    open_again = words(again).partition("or confirm it again: ")[2].partition("scope=lan")
-    reopened = paste("".join(open_again[:2]), {NAME: "attic"})
+    reopened = paste(command(again.output, "expose.yml"), {NAME: "attic"})
     assert reopened.code == 0, reopened.output
     assert answer("air", key_of(home, "air")) == "200"
     assert expose("local", "-i", str(home)).code == 0

@@ -231,7 +231,7 @@ def test_a_plist_of_the_wrong_owner_is_made_right_without_a_restart() -> None:
 def test_somebody_else_s_plist_that_launchd_would_refuse_is_refused_before() -> None:
     good(plist=server(), state="stopped")
     sudo(f"chown admin {PLIST}")
-    assert f"sudo chown root:wheel {PLIST}" in job()["msg"]
+    assert f"`sudo chown 0:0 {PLIST} && sudo chmod 0644 {PLIST}`" in job()["msg"]
     sudo(f"chown root {PLIST}; xattr -w com.apple.quarantine '0083;0;Safari;' {PLIST}")
     assert f"sudo xattr -d com.apple.quarantine {PLIST}" in job()["msg"]
     assert "shutdown" not in sudo("tail -3 /var/log/com.apple.xpc.launchd/launchd.log")

@@ -206,7 +206,7 @@ def test_a_profile_whose_model_is_corrupt_is_taken_back() -> None:
     assert "attic: the switch to profile lean was taken back. default answers again" in text
     # what switch() runs
     again = "ansible-playbook playbooks/profile.yml -e profile=lean"
-    assert f"Next: mend it, then {again}" in text
+    assert f"Next: mend it, then `{again}`" in text
     assert "lean did not serve: http://127.0.0.1:8000/v1: step 'answer' failed" in text
     assert served() == DEFAULT
     assert "qwen3-coder-next" in says("qwen3-coder-next")

@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 
-from tests.lab.advice import paste
+from tests.lab.advice import command, paste
 from tests.lab.conftest import (
     CLIENTS,
     HOSTS,
@@ -240,9 +240,7 @@ def test_a_model_that_is_removed_leaves_no_link_and_comes_back() -> None:
     asked = provisioned(models("-e", gone))
     assert asked.changed()["attic"] == 0
     assert listed() == SERVED, "it was only asked what would go"
-    told = " ".join(asked.output.split()).partition("To remove them: ")[2]
-    advised = told.partition("models_removal_confirmed=true")
-    provisioned(paste("".join(advised[:2])))
+    provisioned(paste(command(asked.output, "models_removal_confirmed=true")))
     assert on("attic", f"ls -d {STORE}/{RERANKER}").code != 0
     assert on("attic", f"find {served_folder()} -xtype l").output == "", "dangling links"
     assert listed() == SERVED - {"qwen3-reranker"}

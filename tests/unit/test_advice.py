@@ -127,7 +127,6 @@ def test_what_counts_as_a_suggestion(text: str, suggests: bool) -> None:
     assert bool(SUGGESTS.search(text)) == suggests
 
 
-REFUSALS = "tests/lab/test_refusals.py::"
 EXPOSURE = "tests/lab/test_exposure.py::"
 SITE = "tests/lab/test_site.py::"
 PROFILES = "tests/lab/test_profiles.py::"
@@ -140,19 +139,17 @@ TRIED = {
         f"{EXPOSURE}test_the_command_that_needs_no_terminal_is_one"
     ),
     ("plugins/action/inventory_check.py", "choose"): (
-        "tests/unit/plugins/inventory/test_inventory_check.py::"
-        "test_a_choice_that_cannot_be_read_is_not_passed_over"
+        f"{EXPOSURE}test_a_choice_that_cannot_be_read_is_made_again_or_removed"
     ),
     ("plugins/filter/preflight.py", "playbook"): (
         "tests/unit/plugins/inventory/test_parts_of_a_run.py::test_the_two_commands_begin_at_the_beginning"
     ),
     ("plugins/lookup/house_keys.py", "playbook"): (
-        f"{REFUSALS}test_a_part_of_a_run_that_cannot_be_changes_nothing"
+        f"{EXPOSURE}test_the_name_typed_at_the_terminal_is_recorded_by_root"
     ),
     ("plugins/action/run_lock.py", "ad_hoc"): "what a broken /opt/closet/lock looks like; not run",
     ("plugins/plugin_utils/secrets/private_plan.py", "playbook"): (
-        "tests/unit/plugins/inventory/test_inventory_check.py::"
-        "test_keys_that_are_open_to_others_are_closed_once_and_in_check_mode_not"
+        f"{EXPOSURE}test_keys_that_others_could_read_are_replaced_as_advised_while_omlx_goes_on"
     ),
     ("playbooks/models.yml", "models"): (
         f"{SITE}test_a_model_that_is_removed_leaves_no_link_and_comes_back"
@@ -160,7 +157,19 @@ TRIED = {
     ("roles/closet/vars/main/house.yml", "expose"): (
         f"{EXPOSURE}test_taking_it_back_closes_the_port_for_good"
     ),
-    ("playbooks/expose.yml", "expose"): f"{EXPOSURE}test_what_is_not_meant_is_refused",
+    ("playbooks/expose.yml", "expose"): (
+        f"{EXPOSURE}test_the_name_typed_at_the_terminal_is_recorded_by_root"
+    ),
+    ("playbooks/expose.yml", "site"): (
+        f"{EXPOSURE}test_the_name_typed_at_the_terminal_is_recorded_by_root"
+    ),
+    ("playbooks/expose.yml", "ad_hoc"): (
+        f"{EXPOSURE}test_a_laptop_that_cannot_get_there_is_told_where_to_look"
+    ),
+    ("playbooks/profile.yml", "profile"): f"{EXPOSURE}test_a_closet_that_was_renamed_gets_out",
+    ("roles/omlx/tasks/serve.yml", "expose"): (
+        f"{EXPOSURE}test_a_consent_that_goes_during_a_run_is_missed_and_given_again"
+    ),
     ("playbooks/tasks/rollback.yml", "profile"): (
         f"{PROFILES}test_a_profile_whose_model_is_corrupt_is_taken_back"
     ),
@@ -169,16 +178,12 @@ TRIED = {
     ),
     # not run as printed; the same command is run by other tests
     ("playbooks/models.yml", "site"): "site.yml --limit attic is run by most lab tests",
-    ("playbooks/expose.yml", "site"): "site.yml is run by most lab tests",
-    ("playbooks/expose.yml", "ad_hoc"): "the words of lsof are not tried on a Mac",
     ("playbooks/clients.yml", "ad_hoc"): "launchd_job_info is run by its own lab tests",
-    ("playbooks/profile.yml", "profile"): "profile.yml is run by tests/lab/test_profiles.py",
     ("playbooks/tailnet.yml", "site"): "site.yml is run by most lab tests",
     ("playbooks/upgrade.yml", "site"): "the owner puts a pin back first",
     ("playbooks/tasks/rollback.yml", "site"): "the owner mends the inventory first",
     ("playbooks/tasks/upgrade_rollback.yml", "site"): "the owner puts a pin back first",
     ("roles/models/defaults/main.yml", "site"): "models_exclusive in an inventory; not tried",
-    ("roles/omlx/tasks/serve.yml", "expose"): "a consent that goes between preflight and the task",
 }
 MADE = re.compile(r"(?:run|invocation\(\))\.(playbook|expose|choose|ad_hoc)\b")
 IN_YAML = re.compile(r"'([a-z]+)' \| closet\.inference\.playbook_command|(ad_hoc)_command")

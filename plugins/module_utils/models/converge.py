@@ -186,7 +186,7 @@ def _warnings(request: Request, plan: HostPlan) -> tuple[str, ...]:
     if going and not plan.removal.confirmed:
         sizes = ", ".join(f"{one.repo} {in_gb(one.size)}" for one in going)
         command = request.confirm_command
-        how = f": {command}" if command else " (confirmed: true of this task)."
+        how = f": `{command}`." if command else " (confirmed: true of this task)."
         lines.append(f"these would be removed: {sizes}. Nothing was. To remove them{how}")
     kept = [f"{one.repo} ({one.reason})" for one in plan.removal.candidates if one.reason]
     if kept:

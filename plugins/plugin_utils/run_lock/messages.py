@@ -83,7 +83,7 @@ def failed(host: str, news: Mapping[str, Any], command: str) -> str:
     said = str(news.get("said") or "").strip() or "it said nothing"
     return (
         f"{host}: this run could not hold the closet, so it changed nothing there: the command for "
-        f"that ended with {news.get('rc')}: {said}. Next: {command}"
+        f"that ended with {news.get('rc')}: {said}. Next: `{command}`"
     )
 
 

@@ -217,7 +217,7 @@ def _replace(files: Collection[tuple[str, ...]], house: House) -> str:
             hosts = [closet, *(name for name in names if name != MAIN)]
             limit = ("--limit", ",".join(hosts)) if len(house.closets) > 1 else ()
             command = house.run.playbook("site", "-e", f"rotate={','.join(names)}", *limit)
-            words.append(f"replace the keys: {command}")
+            words.append(f"replace the keys: `{command}`")
     if any(below[0] == MCP or below[-1].endswith(FOREIGN) for below in files):
         words.append("make the others anew where they come from")
     return "; ".join(words) or "what is in them opens nothing any more"

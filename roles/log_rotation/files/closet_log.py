@@ -57,10 +57,15 @@ def main() -> None:
     """Split in two: the writer, and the program that takes our own place."""
     words = parser().parse_args()
     reader, writer = os.pipe()
+    left, leaving = os.pipe()  # closed by the writer once it has left our process group
     if os.fork() == 0:
         os.close(writer)
-        write_down(reader, words)
+        os.close(left)
+        write_down(reader, leaving, words)
     os.close(reader)
+    os.close(leaving)
+    os.read(left, 1)
+    os.close(left)
     for descriptor in (1, 2):
         os.dup2(writer, descriptor)
     os.close(writer)
@@ -70,7 +75,7 @@ def main() -> None:
         sys.exit(f"{words.program[0]}: {error.strerror}")
 
 
-def write_down(reader: int, words: argparse.Namespace) -> NoReturn:
+def write_down(reader: int, leaving: int, words: argparse.Namespace) -> NoReturn:
     """Copy the pipe into the files until its last writer is gone, then leave the end with launchd.
 
     A disk that is full, or a log that may not be written, loses lines; it neither stops the
@@ -79,6 +84,7 @@ def write_down(reader: int, words: argparse.Namespace) -> NoReturn:
     os.setsid()
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    os.close(leaving)
     logging.raiseExceptions = False
     wait_for_the_one_before(words.file)
     handler = Rotating(words.file, words.bytes, words.count, words.twin)

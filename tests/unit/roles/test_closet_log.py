@@ -75,6 +75,25 @@ def test_the_last_words_are_kept_when_the_whole_group_is_told_to_end(tmp_path: P
     assert len(ends.splitlines()) == 20
 
 
+SLOW = """\
+import os, runpy, sys, time
+leave = os.setsid
+os.setsid = lambda: (time.sleep(0.5), leave())
+sys.argv.pop(0)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_program_that_dies_at_once_waits_for_its_writer(tmp_path: Path) -> None:
+    """On a busy machine the group is told to end before the writer has left it."""
+    words = [sys.executable, "-c", SLOW, str(PROGRAM), "--file", str(tmp_path / "a.log")]
+    words += ["--bytes", "1000", "--count", "1", "--ends", str(tmp_path / "ends.log")]
+    words += ["--", "/bin/sh", "-c", "echo why it died; kill -TERM 0"]
+    done = subprocess.run(words, start_new_session=True, check=False, timeout=30)
+    assert done.returncode == -signal.SIGTERM
+    assert "why it died" in until(tmp_path, "why it died")
+
+
 def test_a_twin_that_has_outgrown_the_limit_is_emptied(tmp_path: Path) -> None:
     twin = tmp_path / "server.log"
     twin.write_text("x" * 4001)

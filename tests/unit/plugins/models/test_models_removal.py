@@ -67,7 +67,7 @@ def test_a_question_what_would_go_changes_nothing_else(two: Bench, tmp_path: Pat
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"confirm_command": "run it"}, "Nothing was. To remove them: run it"),
+        ({"confirm_command": "run it"}, "Nothing was. To remove them: `run it`."),
         ({}, "Nothing was. To remove them (confirmed: true of this task)."),
     ],
 )
