@@ -56,7 +56,10 @@ def leaves_out(play: str) -> bool:
 
 
 def _is_ours(book: str) -> bool:
-    return book.startswith(f"{COLLECTION}.") or Path(book).resolve().is_relative_to(ROOT)
+    """Whether it is one of those that we ship; another one in a checkout is its owner's."""
+    path = Path(book).resolve()
+    ours = path == ROOT / "site.yml" or path.parent == ROOT / "playbooks"
+    return ours or book.startswith(f"{COLLECTION}.")
 
 
 def _books(given: Mapping[str, Any]) -> tuple[str, ...]:
