@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-ARGUMENT_SPEC = "Validating arguments against arg spec"
-
 
 @dataclass(frozen=True)
 class Part:
@@ -79,6 +77,4 @@ def _name(mark: Mapping[str, Any]) -> str:
         "playbook": "(first play)",
         "stats": "(end)",
     }
-    name = fixed.get(mark["event"]) or str(mark["name"]).removeprefix("closet.inference.")
-    # ansible-core appends the role's whole description to the name of this task of its own
-    return name.split(" - ")[0] if ARGUMENT_SPEC in name else name
+    return fixed.get(mark["event"]) or str(mark["name"]).removeprefix("closet.inference.")

@@ -18,8 +18,8 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.closet.inference.plugins.plugin_utils import this_run
-from ansible_collections.closet.inference.plugins.plugin_utils.inventory import catalog as catalogue
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import (
+    catalog,
     formats,
     laptop,
     names,
@@ -268,7 +268,7 @@ class _House:
         for name in self._profiles(host):
             try:
                 found.append(self._offer(host, name).as_dict())
-            except catalogue.OfferError:
+            except catalog.OfferError:
                 continue  # a profile that nobody asked for may wait to be mended
         return found
 
@@ -278,7 +278,7 @@ class _House:
         for host in self.closets:
             try:
                 made[host] = self._offer(host, self.wanted_profile(host).profile)
-            except catalogue.OfferError as err:
+            except catalog.OfferError as err:
                 problems.append(str(err))
         return made, problems
 

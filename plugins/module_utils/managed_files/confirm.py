@@ -17,7 +17,7 @@ import re
 import shlex
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.acting import (
@@ -138,7 +138,7 @@ def _look_at(asked: Question, account: Account, hands: Crew) -> None:
             move = shlex.join(["sudo", "-u", account.name, "mv", "-n", path, f"{path}.aside"])
             raise NotConfirmedError(
                 f"{path} of {account.name} {wrong}, and {asked.command[0]} reads it at every "
-                f"start, so it was not asked: move it away: {move}. The next run asks it."
+                f"start, so it was not asked: move it away with `{move}`. The next run asks it."
             )
 
 
@@ -155,7 +155,8 @@ def _unreadable(path: str) -> str | None:
 
 
 def _stamp(asked: Question, wants: Sequence[Want]) -> bytes:
-    told = json.dumps([digest(wants), *astuple(asked)[:5]])
+    words = (asked.command, asked.user, asked.home, asked.record, asked.lines)
+    told = json.dumps([digest(wants), *words])
     return f"{hashlib.sha256(told.encode()).hexdigest()}\n".encode()
 
 

@@ -6,8 +6,8 @@
     server = Server(url, key, Runner())
     told = server.tell({"qwen3": weight_bytes}, changed=True)
 
-Whatever goes wrong is a ModelError whose sentence holds no key. A server that is
-down is no error for `tell`: it looks for its models when it starts.
+Whatever goes wrong is a ModelError whose sentence holds no key. A server that is down is no error
+for `tell`: it looks for its models when it starts.
 """
 
 from __future__ import annotations

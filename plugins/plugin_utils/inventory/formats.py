@@ -49,14 +49,14 @@ def _is_line(value: str) -> bool:
 
 
 def _is_path(value: str) -> bool:
-    return _is_way(value) and value.startswith("/")
+    return _has_path_names(value) and value.startswith("/")
 
 
 def _is_path_below(value: str) -> bool:
-    return _is_way(value) and not value.startswith("/")
+    return _has_path_names(value) and not value.startswith("/")
 
 
-def _is_way(value: str) -> bool:
+def _has_path_names(value: str) -> bool:
     """Names of 255 bytes and 1023 in all are the most that macOS has (limits.h)."""
     names = value.split("/")
     return (
@@ -76,7 +76,7 @@ def _is_rotated(value: str) -> bool:
     )
 
 
-def _is_caddy_s(value: str) -> bool:
+def _is_caddy_path(value: str) -> bool:
     """Caddy replaces what is in braces, and a socket's path has 104 bytes (sun_path, unix(4))."""
     return _is_path(value) and not set(value) & set('{}`"') and len(value.encode()) <= 90
 
@@ -180,7 +180,7 @@ COUNT = _whole(0, 10000, "")
 MEBIBYTES = _whole(0, 16 << 20, "MiB")
 GIGABYTES = Format("a number from 0 to 1000000, in 10^9 bytes", lambda value: 0 <= value <= 1e6)
 PATH = Format("a path from / on, without ..", _is_path)
-CADDY_S = Format('a path from / on, at most 90 long, without .. and { } ` "', _is_caddy_s)
+CADDY_PATH = Format('a path from / on, at most 90 long, without .. and { } ` "', _is_caddy_path)
 ROTATED = Format("a path from / on, without .. and white space, at most 900 long", _is_rotated)
 PATH_BELOW = Format("a path that does not begin with /, without ..", _is_path_below)
 FILE_HERE = Format("a path on the controller", lambda value: bool(value) and _is_line(value))
@@ -241,7 +241,7 @@ OPTIONS: tuple[tuple[str, Format], ...] = (
     ("gateway_upstream", ENDPOINT),
     ("gateway_upstream_health", URL_PATH),
     ("gateway_paths", URL_PATH),
-    ("gateway_base_path", CADDY_S),
+    ("gateway_base_path", CADDY_PATH),
     ("models_confirm_command", LINE),
     ("models_endpoint", URL),
     ("models_proxy", PROXY),

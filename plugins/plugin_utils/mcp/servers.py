@@ -25,7 +25,7 @@ LONGEST_TOOL = 64
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 # What a shell or the loader keeps for itself: for the Claude style, secrets are variables.
-SHELL_S_OWN = re.compile(
+RESERVED_NAME = re.compile(
     r"(BASH|ZSH|DYLD|LD|LC)(_[A-Z0-9_]*)?|BASHOPTS|BASHPID|HIST(FILE|FILESIZE|SIZE|CMD|CONTROL|CHARS)"
     r"|PS[0-9]|OPT(ARG|IND|ERR)|NODE_OPTIONS|[A-Z]*PATH|E?[UG]ID|PPID|HOME|IFS|ENV|SHELL|SHELLOPTS"
     r"|PWD|OLDPWD|USER|LOGNAME|USERNAME|HOST|HOSTNAME|HOSTTYPE|MACHTYPE|OSTYPE|CPUTYPE|VENDOR|LANG"
@@ -242,7 +242,7 @@ def _secret_problems(value: Mapping[str, Any]) -> Iterable[str]:
     name = str(value.get("secret", ""))
     if not SECRET_NAME.fullmatch(name):
         yield f"refers to the secret '{name}': a secret's name is made of A-Z, 0-9 and _"
-    elif SHELL_S_OWN.fullmatch(name):
+    elif RESERVED_NAME.fullmatch(name):
         yield f"refers to the secret '{name}', a variable that shells use themselves: rename it"
     if not isinstance(value.get("prefix", ""), str) or "\n" in value.get("prefix", ""):
         yield "has a prefix that is not text"

@@ -164,7 +164,7 @@ def warnings(host: str, person: Person, ours: str) -> list[str]:
         found.append(
             f"{host}: zsh of {person.name} reads {person.zdotdir}/.zshenv, which is not in their "
             f"home, and no file there. `closet` and `opencode` work all the same, as programs in "
-            f"{OURS}; for CLOSET_URL and `closet env`, this line belongs there: {HOOK}"
+            f"{OURS}; for CLOSET_URL and `closet env`, this line belongs there: `{HOOK}`"
         )
     return found
 

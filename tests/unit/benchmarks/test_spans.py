@@ -18,11 +18,7 @@ EVENTS = [
     # workers write when a command has ended, so lines are not in the order of their beginnings
     exec_(101.9, "10.0.0.2", 0.3, module=False),
     exec_(102.0, "10.0.0.1", 0.2, module=False),
-    {
-        "event": "task",
-        "at": 102.1,
-        "name": "closet.inference.omlx : Validating arguments against arg spec 'main' - Serve - it",
-    },
+    {"event": "task", "at": 102.1, "name": "closet.inference.omlx : Refuse a pin"},
     {"event": "task", "at": 102.2, "name": "Write - and keep"},
     exec_(102.8, "10.0.0.1", 0.25, module=True),
     exec_(103.1, "10.0.0.1", 0.25, module=True),
@@ -39,7 +35,7 @@ def test_the_parts_are_the_whole_run_in_order() -> None:
         ("(start: imports, inventory, parsing)", 1.0),
         ("(first play)", 0.5),
         ("preflight : Look at every Mac", 0.6),
-        ("omlx : Validating arguments against arg spec 'main'", 0.1),
+        ("omlx : Refuse a pin", 0.1),
         ("Write - and keep", 1.0),
         ("(end)", 0.2),
     ]

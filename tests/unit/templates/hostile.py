@@ -127,7 +127,7 @@ SHAPES: dict[formats.Format, st.SearchStrategy[Any]] = {
     formats.TEXT: _joined((*PIECES, *CONTROLS)),
     formats.PATH: LONG.map(lambda text: f"/{text}"),
     formats.ROTATED: LONG.map(lambda text: f"/none{''.join(text.split())}"),
-    formats.CADDY_S: LINES.map(
+    formats.CADDY_PATH: LINES.map(
         lambda text: "/" + "".join(char for char in text if char not in '{}`"')[:60]
     ),
     formats.PATH_BELOW: LINES,

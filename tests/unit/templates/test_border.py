@@ -17,9 +17,9 @@ from tests.unit.templates.hostile import CONTROLS, MODEST, OPTIONS, PIECES, SHAP
 # that a program could take for its own.
 FREE = (
     *(formats.LINE, formats.TEXT, formats.ACCOUNT, formats.SECRET, formats.FILE_HERE, formats.ANY),
-    *(formats.PATH, formats.PATH_BELOW, formats.PERSONS_FILE, formats.ROTATED, formats.CADDY_S),
+    *(formats.PATH, formats.PATH_BELOW, formats.PERSONS_FILE, formats.ROTATED, formats.CADDY_PATH),
 )
-PATHS = (formats.PATH, formats.PERSONS_FILE, formats.ROTATED, formats.CADDY_S)
+PATHS = (formats.PATH, formats.PERSONS_FILE, formats.ROTATED, formats.CADDY_PATH)
 FORBIDDEN = frozenset(" \t\"'`\\$<>{}|^#")
 # These take a path too.
 OR_A_PATH = (formats.PYTHON, formats.ARCHIVE)
