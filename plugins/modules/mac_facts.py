@@ -308,15 +308,8 @@ versions:
   returned: when the host was reached
   type: dict
   sample: {"/opt/closet/omlx/1f2e3d4c5b6a": "0.6.0"}
-serves:
-  description: The environment that omlx is started from.
-  returned: when the host was reached
-  type: str
-  sample: /opt/closet/omlx/1f2e3d4c5b6a
 served_from:
-  description:
-    - The environment or release that C(mlx_lm), C(ollama) and C(gateway) are started from, each
-      where it serves.
+  description: The release that each server of ours is started from, by name.
   returned: when the host was reached
   type: dict
   sample: {"ollama": "/opt/closet/ollama/0.34.4", "gateway": "/opt/closet/gateway/0a1b2c3d4e5f"}

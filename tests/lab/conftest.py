@@ -69,11 +69,11 @@ class Done:
         return {host: counters["changed"] for host, counters in self.recap().items()}
 
 
-def run(*argv: str, limit_s: float = 300) -> Done:
-    """Run a command in the checkout and return its code and everything it printed."""
+def run(*argv: str, limit_s: float = 300, checkout: Path = ROOT) -> Done:
+    """Run a command in a checkout and return its code and everything it printed."""
     done = subprocess.run(
         argv,
-        cwd=ROOT,
+        cwd=checkout,
         env=ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -20,7 +20,7 @@ JOB = "system/inference.closet.omlx"
 LOGS = "/var/log/closet/omlx"
 LIMIT = 8 * 1024
 COUNT = 3
-SMALL_LOGS = ("-e", f"omlx_log_size_kib={LIMIT // 1024}", "-e", f"omlx_log_count={COUNT}")
+SMALL_LOGS = ("-e", f"daemon_log_size_kib={LIMIT // 1024}", "-e", f"daemon_log_count={COUNT}")
 LOCK = ROOT / "lab/parts/omlx.lock"
 
 
@@ -53,8 +53,8 @@ def answers(host: str = "attic") -> bool:
 
 
 def serves_from() -> str:
-    done = on("attic", r"sed -n 's:^exec \([^ ]*\)/bin/omlx.*:\1:p' /opt/closet/bin/closet-omlx")
-    return done.output.strip()
+    words = r"sed -n 's:.*>\([^ ]*\)/bin/omlx<.*:\1:p'"
+    return on("attic", f"{words} /Library/LaunchDaemons/inference.closet.omlx.plist").output.strip()
 
 
 def environments() -> set[str]:

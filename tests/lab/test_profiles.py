@@ -250,7 +250,7 @@ def test_an_inventory_edit_that_never_answers_is_taken_back(tmp_path: Path) -> N
 CUTS = [
     ("Bring the models", 0.4, "lean"),
     ("Merge our keys", 0.2, "default"),
-    ("Run omlx at boot and now", 0.5, "lean"),
+    ("Run the servers at boot and now", 0.5, "lean"),
     ("Record what serves", 0.0, "default"),
 ]
 

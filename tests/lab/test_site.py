@@ -171,7 +171,7 @@ def test_after_a_reboot_the_limit_comes_first_and_then_the_server() -> None:
     assert {model["id"] for model in json.loads(asked.output)["data"]} == SERVED
     assert on("attic", "sysctl -n iogpu.wired_limit_mb").output.strip() == limit
     log = on("attic", "sudo cat /var/log/closet/omlx/omlx.log").output
-    starts = re.findall(r"closet-omlx: .* wired limit (\d+) MiB, starting", log)
+    starts = re.findall(r"closet-wired-wait: .* wired limit (\d+) MiB, starting", log)
     assert starts[-1] == limit, "omlx started before the GPU had its memory"
     wired = on("attic", "cat /var/log/closet/wired-memory.log").output
     assert wired.rstrip().endswith(f"iogpu.wired_limit_mb: 0 -> {limit}")

@@ -35,11 +35,9 @@ def test_an_upgrade_serves_as_a_plain_run_does() -> None:
     assert serving("upgrade.yml") == serving("closet.yml") == serving("tasks/replace_keys.yml")
 
 
-def test_the_way_back_differs_in_the_environment_alone() -> None:
+def test_the_way_back_differs_in_the_release_alone() -> None:
     (there,) = serving("upgrade.yml")
-    programs = ("omlx", "mlx_lm", "ollama", "gateway")
-    old = {f"{name}_environment": f"{{{{ {name}_previous_environment }}}}" for name in programs}
-    assert serving("tasks/upgrade_rollback.yml") == [there | old]
+    assert serving("tasks/upgrade_rollback.yml") == [there | {"serve_previous": True}]
 
 
 def test_nothing_but_those_tasks_starts_omlx() -> None:

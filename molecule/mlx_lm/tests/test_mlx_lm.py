@@ -14,7 +14,7 @@ SERVER = "http://127.0.0.1:8001"
 MODEL = "qwen3-coder-next"
 FILES = {
     PLIST: Entry("file", "root", "wheel", "0644"),
-    PROGRAM: Entry("file", "root", "wheel", "0755"),
+    PROGRAM: Entry("file", "root", "wheel", "0644"),
     "/var/log/closet/mlx_lm": Entry("folder", "admin", "staff", "0750"),
 }
 
@@ -30,8 +30,8 @@ def test_launchd_runs_it_as_the_account(closet: Mac) -> None:
 
 
 def test_the_account_cannot_change_what_it_runs(closet: Mac) -> None:
-    program = closet.read(f"sed -n 's/^exec \\([^ ]*\\) .*/\\1/p' {PROGRAM}")
-    environment = program.removesuffix("/bin/python")
+    programs = closet.read(f"sed -n 's:.*<string>\\(.*\\)/bin/python</string>:\\1:p' {PLIST}")
+    environment = programs.splitlines()[0]
     assert re.fullmatch(r"/opt/closet/mlx_lm/[0-9a-f]+", environment)
     owner = closet.read(f"stat -c %U {environment}/.complete", root=True)
     assert owner == "root"
@@ -54,7 +54,7 @@ def test_a_model_of_the_hub_is_not_downloaded(closet: Mac) -> None:
 
 def test_it_started_when_the_gpu_had_its_memory(closet: Mac) -> None:
     log = closet.read(f"cat {JOB.log}", root=True)
-    starts = re.findall(r"closet-mlx-lm: .* wired limit (\d+) MiB, starting", log)
+    starts = re.findall(r"closet-wired-wait: .* wired limit (\d+) MiB, starting", log)
     assert starts, "the log has no start"
     assert starts[-1] == closet.read("sysctl -n iogpu.wired_limit_mb")
 

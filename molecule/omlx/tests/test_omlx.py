@@ -12,12 +12,12 @@ from lab_mac import Entry, Job, Mac, closet_key, lineup
 
 JOB = Job("inference.closet.omlx", "/var/log/closet/omlx/omlx.log")
 PLIST = f"/Library/LaunchDaemons/{JOB.label}.plist"
-PROGRAM = "/opt/closet/bin/closet-omlx"
+WAIT = "/opt/closet/bin/closet-wired-wait"
 SETTINGS = "/Users/admin/.omlx/settings.json"
 PORT = 8000
 FILES = {
     PLIST: Entry("file", "root", "wheel", "0644"),
-    PROGRAM: Entry("file", "root", "wheel", "0755"),
+    WAIT: Entry("file", "root", "wheel", "0755"),
     SETTINGS: Entry("file", "admin", "staff", "0600"),
     "/Users/admin/.omlx": Entry("folder", "admin", "staff", "0700"),
     "/var/log/closet/omlx": Entry("folder", "admin", "staff", "0750"),
@@ -58,7 +58,7 @@ def test_launchd_runs_it_as_the_account(closet: Mac, pid: str) -> None:
 
 
 def test_the_account_cannot_change_what_it_runs(closet: Mac) -> None:
-    program = closet.read(f"sed -n 's/^exec \\([^ ]*\\) .*/\\1/p' {PROGRAM}")
+    program = closet.read(f"sed -n 's:.*<string>\\(.*/bin/omlx\\)</string>:\\1:p' {PLIST}")
     environment = program.removesuffix("/bin/omlx")
     assert re.fullmatch(r"/opt/closet/omlx/[0-9a-f]+", environment)
     complete = closet.entries(program, f"{environment}/.complete")
@@ -111,6 +111,6 @@ def test_the_key_is_nowhere_but_in_its_file(closet: Mac, key: str) -> None:
 
 def test_it_started_when_the_gpu_had_its_memory(closet: Mac) -> None:
     log = closet.read(f"cat {JOB.log}", root=True)
-    starts = re.findall(r"closet-omlx: .* wired limit (\d+) MiB, starting", log)
+    starts = re.findall(r"closet-wired-wait: .* wired limit (\d+) MiB, starting", log)
     assert starts, "the log has no start"
     assert starts[-1] == closet.read("sysctl -n iogpu.wired_limit_mb")

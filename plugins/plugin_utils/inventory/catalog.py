@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.plugin_utils.daemon.backends import backends
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import sizes
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.names import suggestion
 
 KINDS = ("chat", "embedding", "reranker", "vision")
 # What serves; each stands behind the same port, path and served names.
-BACKENDS = ("omlx", "mlx_lm", "ollama")
 # What a model is used for, and of which kind it has to be then.
 ROLES = {
     "build": "chat",
@@ -166,11 +166,11 @@ def read_profile(name: str, given: Mapping[str, Any]) -> Profile:
     for model_id in models:
         if models.count(model_id) > 1:
             raise OfferError(f"{what} names the model {model_id} twice: take one line out")
-    backend = str(given.get("backend", BACKENDS[0]))
-    if backend not in BACKENDS:
+    backend = str(given.get("backend", next(iter(backends()))))
+    if backend not in backends():
         raise OfferError(
-            f"{what} has backend '{backend}'{suggestion(backend, BACKENDS)} it can be "
-            f"{', '.join(BACKENDS)}"
+            f"{what} has backend '{backend}'{suggestion(backend, backends())} it can be "
+            f"{', '.join(backends())}"
         )
     per_model = {
         key: _per_model(what, key, given.get(key), models)

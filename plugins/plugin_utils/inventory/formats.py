@@ -240,7 +240,7 @@ OPTIONS: tuple[tuple[str, Format], ...] = (
     ("closet_profile", NAME),
     ("gateway_upstream", ENDPOINT),
     ("gateway_upstream_health", URL_PATH),
-    ("gateway_paths", URL_PATH),
+    ("gateway_api_paths", URL_PATH),
     ("gateway_base_path", CADDY_PATH),
     ("models_confirm_command", LINE),
     ("models_endpoint", URL),

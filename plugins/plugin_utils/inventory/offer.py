@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.plugin_utils.daemon.backends import backends
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.catalog import (
     ROLES,
     Entry,
@@ -29,12 +30,6 @@ from ansible_collections.closet.inference.plugins.plugin_utils.inventory.names i
 )
 
 EXPOSURES = ("loopback", "lan")
-# What a backend cannot serve: kinds of models, and how many at once.
-SERVES = {
-    "omlx": ("chat", "embedding", "reranker", "vision"),
-    "mlx_lm": ("chat",),
-    "ollama": ("chat", "embedding", "vision"),
-}
 
 
 @dataclass(frozen=True)
@@ -221,23 +216,24 @@ def _check_names(profile: Profile, chosen: Sequence[Model]) -> None:
 
 
 def _check_backend(profile: Profile, chosen: Sequence[Model]) -> None:
-    serves = SERVES[profile.backend]
+    backend = backends()[profile.backend]
     for model in chosen:
-        if model.kind not in serves:
+        if model.kind not in backend.kinds:
             raise OfferError(
                 f"profile {profile.name} lists {model.name}, of kind {model.kind}, and its backend "
-                f"{profile.backend} serves {', '.join(serves)}"
+                f"{backend.name} serves {', '.join(backend.kinds)}"
             )
-        source = "tag" if profile.backend == "ollama" else "repo"
-        if not getattr(model, source):
+        if not getattr(model, backend.source):
             raise OfferError(
-                f"profile {profile.name} serves {model.name} with {profile.backend}, and the model "
-                f"has no {source}"
+                f"profile {profile.name} serves {model.name} with {backend.name}, and the model "
+                f"has no {backend.source}"
             )
-    if profile.backend == "mlx_lm" and len(chosen) > 1:
+    if backend.models and len(chosen) > backend.models:
         raise OfferError(
-            f"profile {profile.name} lists {len(chosen)} models, and its backend mlx_lm holds one "
-            "at a time: list one, or use omlx"
+            f"profile {profile.name} lists {len(chosen)} models, and its backend {backend.name} "
+            f"holds {'one' if backend.models == 1 else backend.models} at a time: list "
+            f"{'one' if backend.models == 1 else backend.models}, or use "
+            f"{' or '.join(name for name, one in backends().items() if not one.models)}"
         )
 
 

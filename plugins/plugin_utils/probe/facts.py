@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils import key_holders as holders
 from ansible_collections.closet.inference.plugins.plugin_utils.connection import sudo
+from ansible_collections.closet.inference.plugins.plugin_utils.daemon.backends import backends
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import (
     homes,
     obstacles,
@@ -26,9 +27,6 @@ from ansible_collections.closet.inference.plugins.plugin_utils.probe import (
 
 # The one file of sudo rules that is ours.
 SUDOERS = "closet-wired-memory"
-# What each backend needs. omlx: the tag of its wheels and its README (15 since 0.2). mlx_lm: the
-# tags of the wheels of mlx 0.32.4. ollama: docs.ollama.com/macos, read for 0.40.
-NEEDED_MACOS = {"omlx": "15", "mlx_lm": "14", "ollama": "14"}
 # Of /opt/closet, the folder of its state, and the two files in it, sorted.
 STATE_MODES = [*("-rw-r--r--", "0", "0") * 2, *("drwxr-xr-x", "0", "0") * 2]
 
@@ -111,10 +109,8 @@ class Mac:
     """`ours`, `app`, and labels of daemons that somebody else set up."""
     versions: tuple[tuple[str, str], ...] = ()
     """Version of omlx by environment; a fork of another name has none."""
-    serves: str | None = None
-    """The environment that omlx is started from."""
     served_from: tuple[tuple[str, str], ...] = ()
-    """The same of the other programs that serve, by name."""
+    """The release that each server of ours is started from, by name."""
     rivals: rivals.Found = rivals.NONE
     """Other people's jobs that mention what a closet sets."""
     person: person.Person = person.NOBODY
@@ -200,7 +196,6 @@ def parse(text: str) -> Mac:
         turned_off=tuple(values.get("turned_off", "").split()),
         versions=_pairs(many["version"]),
         served_from=_pairs(many["served_from"]),
-        serves=values.get("serves") or None,
         installed=tuple(many["installed"]),
         addresses=tuple(values.get("addresses", "").split()),
         strangers=_strangers(many["listener"], many["ours"]),
@@ -280,13 +275,13 @@ def too_old_to_serve(
 ) -> str | None:
     """Return why this macOS does not run the offer's backend, or None; also where none does."""
     backend = str(offer.get("backend", ""))
-    needed = NEEDED_MACOS.get(backend)
+    needed = backends()[backend].macos if backend in backends() else None
     if needed is None or facts.macos is None or not _older(facts.macos, needed):
         return None
     if _older(facts.macos, minimum_macos):
         return None  # said already
-    others = [one for one, macos in NEEDED_MACOS.items() if not _older(facts.macos, macos)]
-    way = f", or choose a profile of {' or '.join(others)}" if others else ""
+    others = [one for one in backends().values() if not _older(facts.macos, one.macos)]
+    way = f", or choose a profile of {' or '.join(one.name for one in others)}" if others else ""
     return (
         f"{name} runs macOS {facts.macos}, and {backend}, which profile {offer.get('profile')} "
         f"serves with, needs {needed}: update it in System Settings > General > Software "

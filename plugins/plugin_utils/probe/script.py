@@ -157,11 +157,11 @@ for info in /opt/closet/omlx/*/lib/python3*/site-packages/omlx-[0-9]*.dist-info;
   version=${info##*/omlx-}
   say version "${info%%/lib/*} ${version%.dist-info}"
 done
-say serves "$(sed -n 's:^exec \([^ ]*\)/bin/.*:\1:p' /opt/closet/bin/closet-omlx 2>/dev/null)"
-runs() { sed -n "s:.*\(/opt/closet/$1/[^/<]*\)/.*:\1:p" "$2" 2>/dev/null | head -n 1; }
-say served_from "mlx_lm $(runs mlx_lm /opt/closet/bin/closet-mlx-lm)"
-for name in ollama gateway; do
-  say served_from "$name $(runs $name /Library/LaunchDaemons/inference.closet.$name.plist)"
+for job in /Library/LaunchDaemons/inference.closet.*.plist; do
+  [ -f "$job" ] || continue
+  name=$(printf '%s' "${job##*/inference.closet.}" | sed 's/[.]plist$//' | tr - _)
+  from=$(sed -n "s:.*\(/opt/closet/$name/[^/<]*\)/.*:\1:p" "$job" 2>/dev/null | head -n 1)
+  [ -z "$from" ] || say served_from "$name $from"
 done
 say addresses "$(ifconfig -a 2>/dev/null | sed -n 's/.*inet \([0-9.]*\).*/\1/p' | tr '\n' ' ')"
 listed=$(sudo -n launchctl list 2>/dev/null) && say jobs "told $(

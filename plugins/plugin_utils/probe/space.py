@@ -13,21 +13,15 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ansible_collections.closet.inference.plugins.plugin_utils.daemon.backends import backends
+
 # MiB. Measured in the lab: a module unpacks less than 1, logs of all jobs are kept below 60, and
-# these are what the programs take: uv 56 and its cache 8, omlx 458, mlx_lm 307, the gateway 50,
-# opencode 177. Each is counted twice, since it is fetched and unpacked before the old one goes.
+# opencode takes 177. It is counted twice, as the programs of the backends are: each is fetched and
+# unpacked before the old one goes.
 UNPACK_MB = 32
 LOGS_MB = 64
 ROOM_MB = 64
-PROGRAMS_MB: Mapping[str, int] = {
-    "uv": 128,
-    "omlx": 920,
-    "mlx_lm": 620,
-    "gateway": 100,
-    "ollama": 1024,  # not measured: its archives for the Mac are of 100 to 500
-    "opencode": 360,
-}
-BEHIND_GATEWAY = ("mlx_lm", "ollama")
+OPENCODE_MB = 360
 
 
 @dataclass(frozen=True)
@@ -50,32 +44,25 @@ def disks(lines: Iterable[str]) -> tuple[Disk, ...]:
     return tuple(found)
 
 
-def missing_programs(installed: Iterable[str], wanted: Iterable[str]) -> list[str]:
-    """Of the programs that a host shall have, those of which no version is complete."""
+def missing_programs(installed: Iterable[str], wanted: Mapping[str, int]) -> dict[str, int]:
+    """Of the programs that a host has to have, those of which no version is complete, with MiB."""
     here = {entry.partition("/")[0] for entry in installed}
-    return [program for program in wanted if program not in here]
+    return {program: size for program, size in wanted.items() if program not in here}
 
 
-def wanted_programs(backend: str, is_client: bool) -> list[str]:
-    """What a closet of this backend, or a laptop, has under /opt/closet."""
-    found = []
-    if backend in ("omlx", "mlx_lm"):
-        found.append("uv")
-    if backend:
-        found.append(backend)
-    if backend in BEHIND_GATEWAY:
-        found.append("gateway")
-    return found + (["opencode"] if is_client else [])
+def wanted_programs(backend: str, is_client: bool) -> dict[str, int]:
+    """What a closet of this backend, or a laptop, has under /opt/closet, MiB by name."""
+    found = dict(backends()[backend].disk_mb) if backend in backends() else {}
+    return {**found, **({"opencode": OPENCODE_MB} if is_client else {})}
 
 
-def problems(name: str, seen: Iterable[Disk], to_install: Iterable[str]) -> list[str]:
+def problems(name: str, seen: Iterable[Disk], programs: Mapping[str, int]) -> list[str]:
     """Return a sentence for each volume that is too full; what shares one is added up."""
-    programs = list(to_install)
     needs = {
         "/tmp": (UNPACK_MB, "modules are unpacked there"),
         "/var": (LOGS_MB, "logs are kept there"),
         "/opt": (
-            ROOM_MB + sum(PROGRAMS_MB.get(program, 0) for program in programs),
+            ROOM_MB + sum(programs.values()),
             f"{', '.join(programs)} will be installed there"
             if programs
             else "programs are kept there",

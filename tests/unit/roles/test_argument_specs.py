@@ -40,6 +40,6 @@ def test_every_default_has_a_comment_line(role: Path) -> None:
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_variables_carry_the_name_of_their_role(role: Path) -> None:
     # preflight reads the house's own variables and those of the playbooks
-    more = ("closet_", "models_remove") if role.name == "preflight" else ()
-    prefixes = (f"{role.name}_", *more)
+    more = ("closet_", "models_remove") if role.name == "preflight" else ("daemons",)
+    prefixes = (f"{role.name.lstrip('_')}_", *more)
     assert [name for name in options(role) if not name.startswith(prefixes)] == []

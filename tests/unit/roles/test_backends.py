@@ -1,4 +1,4 @@
-"""The roles of the backends keep one contract, and the playbooks know their jobs."""
+"""The table of the backends, the tables of their servers, and what the plays make of them."""
 
 from __future__ import annotations
 
@@ -9,54 +9,49 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.closet.inference.plugins.plugin_utils.daemon.backends import backends
+
 CHECKOUT = Path(__file__).parents[3]
 ROLES = CHECKOUT / "roles"
-BEHIND_THE_GATEWAY = ("mlx_lm", "ollama")
+SERVICES = sorted({name for backend in backends().values() for name in backend.services})
 
 
 def load(path: str) -> Any:
     return yaml.safe_load((CHECKOUT / path).read_text())
 
 
-def label(role: str) -> str:
-    found = load(f"roles/{role}/vars/main.yml")
-    return str(next(value for name, value in found.items() if name.endswith(f"{role}_label")))
+def test_every_service_is_a_role_whose_table_the_plays_load() -> None:
+    loaded = [
+        task["ansible.builtin.import_role"]["name"].removeprefix("closet.inference.")
+        for task in load("playbooks/tasks/servers.yml")
+    ]
+    assert sorted(loaded) == ["_daemon", *SERVICES]
 
 
-@pytest.mark.parametrize("role", (*BEHIND_THE_GATEWAY, "gateway"))
-def test_a_role_has_every_part_of_the_contract(role: str) -> None:
-    parts = {path.stem for path in (ROLES / role / "tasks").iterdir()}
-    assert {"main", "install", "serve", "stop", "discard", "prune"} <= parts
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_table_has_every_key_that_the_role_daemon_requires_and_no_other(service: str) -> None:
+    given = set(load(f"roles/{service}/vars/main.yml")[f"{service}_daemon"])
+    spec = load("roles/_daemon/meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    keys = spec["daemons"]["options"]
+    required = {name for name, option in keys.items() if option.get("required")}
+    assert required <= given <= set(keys)
 
 
-def test_whoever_leaves_for_good_may_finish_first_and_the_gateway_goes_first() -> None:
-    found = load("roles/closet/vars/main/backends.yml")
-    farewells = found["closet_farewells"]
-    assert farewells[0]["label"] == label("gateway")
-    everybody = {name for names in found["closet_backend_jobs"].values() for name in names}
-    assert {job["label"] for job in farewells} == everybody
-    assert {job["state"] for job in farewells} == {"absent"}
-    assert all("before_stop" in job for job in farewells)
+@pytest.mark.parametrize("backend", backends())
+def test_a_backend_has_the_tasks_that_the_plays_include(backend: str) -> None:
+    tasks = {path.stem for path in (ROLES / backend / "tasks").iterdir()}
+    pulls = {"pull"} if backends()[backend].source != "repo" else set()
+    assert {"main", "install", "serve", "variables", *pulls} <= tasks
 
 
-@pytest.mark.parametrize("role", BEHIND_THE_GATEWAY)
-def test_a_stop_ends_the_gateway_before_the_server_and_takes_both_away(role: str) -> None:
-    (stop,) = load(f"roles/{role}/tasks/stop.yml")
-    jobs = stop["closet.inference.launchd_job"]["jobs"]
-    assert [job["state"] for job in jobs] == ["absent", "absent"]
-    assert [job["label"] for job in jobs] == [label("gateway"), f"{{{{ {role}_label }}}}"]
-
-
-def test_the_playbooks_know_the_jobs_of_every_backend() -> None:
-    known = load("roles/closet/vars/main/backends.yml")["closet_backend_jobs"]
-    assert known == {
-        "omlx": [label("omlx")],
-        **{role: [label(role), label("gateway")] for role in BEHIND_THE_GATEWAY},
-    }
+@pytest.mark.parametrize("backend", backends())
+def test_the_firewall_lets_the_last_service_of_a_backend_through(backend: str) -> None:
+    last = backends()[backend].services[-1]
+    assert "program" in load(f"roles/{last}/vars/main.yml")[f"{last}_daemon"]
 
 
 def test_two_servers_never_want_one_port() -> None:
-    ports = [load(f"roles/{role}/defaults/main.yml") for role in (*BEHIND_THE_GATEWAY, "omlx")]
+    ports = [load(f"roles/{role}/defaults/main.yml") for role in SERVICES]
     own = [value for each in ports for name, value in each.items() if name.endswith("server_port")]
     assert sorted({*own, 8000}) == [8000, *sorted(own)]
 

@@ -25,10 +25,11 @@ ROOT = Path(__file__).resolve().parents[3]
 ROLES = ROOT / "roles"
 FILES, JOB = "closet.inference.managed_files", "closet.inference.launchd_job"
 IMPORTS = ("ansible.builtin.import_role", "ansible.builtin.include_role")
+DAEMONS = ("gateway", "mlx_lm", "ollama", "omlx")
 
 # What tasks have registered before.
 REGISTERED: dict[str, Any] = {
-    **{f"__{role}_files": {"digest": "d"} for role in ("firewall", "omlx", "power")},
+    **{f"{role}_files": {"digest": "d"} for role in ("__firewall", "__power", "daemon")},
     "__firewall_check": {"rc": 0},
     "__omlx_settings_result": {"digest": "d", "restart_needed": False},
 }
@@ -63,8 +64,14 @@ def _variables(role: str, kind: str) -> dict[str, Any]:
 
 
 def _tasks(role: str) -> Iterator[dict[str, Any]]:
+    """The tasks of a role, and those of the role _daemon that it imports, filled by it."""
     for path in sorted((ROLES / role / "tasks").glob("*.yml")):
-        yield from _yaml(path)
+        for task in _yaml(path) or []:
+            yield task
+            given = next((task[word] for word in IMPORTS if word in task), {})
+            if str(given.get("name", "")).endswith("._daemon"):
+                for inner in _yaml(ROLES / "_daemon/tasks" / f"{given['tasks_from']}.yml") or []:
+                    yield {**inner, "vars": {**inner.get("vars", {}), **task.get("vars", {})}}
 
 
 class Role:
@@ -74,8 +81,10 @@ class Role:
         self.name = name
         behind = values.pop("behind", None)
         self.folders = [str(ROLES / role) for role in (name, behind) if role]
-        layers = [_variables(role, "defaults") for role in (behind, name) if role]
-        layers += [_variables(role, "vars") for role in (behind, name) if role]
+        shared = ["_daemon"] if name in DAEMONS else []
+        self.folders += [str(ROLES / role) for role in shared]
+        layers = [_variables(role, "defaults") for role in (*shared, behind, name) if role]
+        layers += [_variables(role, "vars") for role in (*shared, behind, name) if role]
         layers += [_vars_of_import(behind, name)] if behind else []
         if name in ("mlx_lm", "ollama"):  # they run on its Python, and let it finish
             layers = [_variables("gateway", "defaults"), _variables("gateway", "vars"), *layers]

@@ -146,9 +146,9 @@ def test_pf_lets_these_networks_in_and_no_other(
 
 
 PLISTS = {
-    "omlx": ("omlx_base_path", "omlx_log"),
-    "mlx_lm": ("mlx_lm_model_dir", "mlx_lm_log"),
-    "ollama": ("ollama_base_path", "ollama_log"),
+    "omlx": "omlx_base_path",
+    "mlx_lm": "mlx_lm_model_dir",
+    "ollama": "ollama_base_path",
 }
 
 
@@ -164,16 +164,17 @@ def strings(value: Any) -> list[Any]:
     FACTS,
     FACTS,
     HOMES,
-    accepted("omlx_log"),
+    st.data(),
     accepted("omlx_port"),
 )
 def test_a_plist_holds_what_was_meant_and_no_other_key(
-    backend: str, user: str, group: str, home: str, log: str, port: Any
+    backend: str, user: str, group: str, home: str, data: st.DataObject, port: Any
 ) -> None:
     facts = {"account": user, "account_group": group, "account_home": home}
     plain = {"account": "svc", "account_group": "staff", "account_home": "/Users/svc"}
     behind = {} if backend == "omlx" else {"behind": backend}
-    given = {PLISTS[backend][1]: log, f"{backend}_port": port}
+    folder = data.draw(HOMES | accepted(PLISTS[backend]))
+    given = {PLISTS[backend]: folder, f"{backend}_port": port}
     name = "gateway" if behind else backend
     jobs = Role(name, facts=facts, **behind, **given).jobs()
     usual = Role(name, facts=plain, **behind).jobs()
@@ -181,7 +182,7 @@ def test_a_plist_holds_what_was_meant_and_no_other_key(
         found = plistlib.loads(plist_bytes(plist))
         assert found == plist
         assert (found["UserName"], found["GroupName"]) == (user, group)
-        assert found["WorkingDirectory"].startswith(home)
+        assert found["WorkingDirectory"] in (folder, f"{home}/.closet-gateway")
         assert set(strings(found)) - set(strings(usual[label])) >= {user, group} - {"svc", "staff"}
         assert found.keys() == usual[label].keys()
         assert (

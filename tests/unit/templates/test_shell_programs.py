@@ -18,80 +18,79 @@ from tests.unit.templates.readers import parses, ran, written
 from tests.unit.templates.rendering import Role
 
 RULES = "/opt/closet/firewall/packets.conf"
-SERVERS = {"omlx": "omlx_base_path", "mlx_lm": "mlx_lm_model"}
 
 
-def server_words(folder: Path, backend: str, role: Role, text: str) -> tuple[list[str], list[str]]:
-    """What is run first, through closet-log, and what then, once the memory is there."""
-    environment = role.value(role.variables[f"{backend}_environment"])
-    parses(text, folder)
+WAIT = (Path(__file__).parents[3] / "roles/_daemon/files/closet_wired_wait.sh").read_text()
+
+
+@MODEST
+@given(accepted("omlx_wired_limit_mb"), st.lists(LINES, max_size=4))
+def test_what_waits_for_the_wired_limit_becomes_the_server(
+    folder: Path, limit: Any, words: list[str]
+) -> None:
+    parses(WAIT, folder)
     written(folder, "sysctl", "#!/bin/sh\necho 4294967296\n")
-    for program in ("python", "omlx"):
-        text = text.replace(f"{environment}/bin/{program}", f"{folder}/tells")
-    file = written(folder, "server", text.replace("/usr/sbin/sysctl", f"{folder}/sysctl"))
-    second = ran([str(file), "logged"], folder)
-    said, _line, first_word = second[0].partition("\n")
-    assert said.startswith(f"closet-{backend.replace('_', '-')}: ")
-    return ran([str(file)], folder), [first_word, *second[1:]]
+    file = written(folder, "wait", WAIT.replace("/usr/sbin/sysctl", f"{folder}/sysctl"))
+    found = ran([str(file), str(int(limit)), f"{folder}/tells", *words], folder)
+    said, _line, first_word = "\0".join(found).partition("\n")
+    assert said.startswith("closet-wired-wait: ")
+    assert f"wired limit 4294967296 MiB, starting {folder}/tells" in said
+    assert first_word == "\0".join(words)
+
+
+def arguments(role: Role, label: str) -> list[str]:
+    """What launchd runs, after closet-log and what waits for the wired limit."""
+    words = role.jobs()[f"inference.closet.{label}"]["ProgramArguments"]
+    assert words[1] == "/opt/closet/bin/closet-log"
+    first = words[words.index("--") + 1 :]
+    return list(first[2:] if first[0] == "/opt/closet/bin/closet-wired-wait" else first)
 
 
 @MODEST
 @given(
-    accepted("omlx_log"),
-    accepted("omlx_launchd_log"),
     HOMES | accepted("omlx_base_path"),
     accepted("omlx_wired_limit_mb"),
-    accepted("omlx_log_size_kib"),
-    accepted("omlx_log_count"),
+    accepted("daemon_log_size_kib"),
+    accepted("daemon_log_count"),
 )
-def test_what_starts_omlx(
-    folder: Path, log: str, ends: str, base: str, limit: Any, size: Any, count: Any
-) -> None:
-    logs = {"omlx_log": log, "omlx_launchd_log": ends, "omlx_log_size_kib": size}
+def test_what_starts_omlx(base: str, limit: Any, size: Any, count: Any) -> None:
     role = Role(
         *("omlx",),
-        **logs,
         omlx_base_path=base,
         omlx_wired_limit_mb=limit,
-        omlx_log_count=count,
+        daemon_log_size_kib=size,
+        daemon_log_count=count,
     )
-    text = role.text("closet-omlx")
-    first, second = server_words(folder, "omlx", role, text)
-    assert first == [
-        *("/opt/closet/bin/closet-log", "--file", log, "--bytes", str(int(size) * 1024)),
-        *("--count", str(int(count)), "--ends", ends, "--twin", f"{base}/logs/server.log"),
-        *("--", f"{folder}/server", "logged"),
+    words = role.jobs()["inference.closet.omlx"]["ProgramArguments"]
+    assert words[2:11] == [
+        "--file=/var/log/closet/omlx-svc/omlx.log",
+        *(f"--bytes={int(size) * 1024}", f"--count={int(count)}"),
+        "--ends=/var/log/closet/omlx-svc.launchd.log",
+        *(f"--twin={base}/logs/server.log", "--"),
+        *("/opt/closet/bin/closet-wired-wait", str(int(limit)), arguments(role, "omlx")[0]),
     ]
-    assert second == ["serve", "--base-path", base]
+    assert arguments(role, "omlx")[1:] == ["serve", "--base-path", base]
 
 
 @MODEST
 @given(
-    accepted("mlx_lm_log"),
-    accepted("mlx_lm_launchd_log"),
     accepted("mlx_lm_model") | LINES,
     accepted("mlx_lm_max_tokens"),
     accepted("mlx_lm_server_port"),
 )
-def test_what_starts_mlx_lm(
-    folder: Path, log: str, ends: str, model: str, tokens: Any, port: Any
-) -> None:
+def test_what_starts_mlx_lm(model: str, tokens: Any, port: Any) -> None:
     role = Role(
         *("gateway",),
         behind="mlx_lm",
-        mlx_lm_log=log,
-        mlx_lm_launchd_log=ends,
         mlx_lm_model=model,
         mlx_lm_max_tokens=tokens,
         mlx_lm_server_port=port,
     )
-    first, second = server_words(folder, "mlx_lm", role, role.text("closet-mlx-lm"))
-    assert first[1:3] == ["--file", log]
-    assert first[-5:] == ["--ends", ends, "--", f"{folder}/server", "logged"]
-    assert (second[0], len(second)) == ("-c", 12)
-    assert second[2:] == [
-        *("--host", "127.0.0.1", "--port", str(int(port)), "--model", model),
-        *("--max-tokens", str(int(tokens)), "--prompt-cache-size", "10"),
+    python, *words = arguments(role, "mlx-lm")
+    assert python.endswith("/bin/python")
+    assert words == [
+        *("/opt/closet/bin/closet-mlx-lm", "--host=127.0.0.1", f"--port={int(port)}"),
+        *(f"--model={model}", f"--max-tokens={int(tokens)}", "--prompt-cache-size=10"),
     ]
 
 

@@ -49,7 +49,7 @@ def test_what_fills_a_disk_is_shown(tmp_path: Path) -> None:
     (volume / "large").mkdir(parents=True)
     (volume / "large/file").write_bytes(b"x" * 300_000)
     full = space.disks([f"/var 0 {volume}"])
-    [sentence] = space.problems("attic", full, [])
+    [sentence] = space.problems("attic", full, {})
     [command] = commands(sentence)
     *_, large, whole = paste(command).splitlines()
     assert large.endswith(f"{volume}/large")

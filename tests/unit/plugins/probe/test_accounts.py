@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
@@ -24,6 +23,7 @@ from ansible_collections.closet.inference.plugins.filter.account_numbers import 
     sudoers_user,
 )
 from ansible_collections.closet.inference.plugins.module_utils.launchd.model import plist_bytes
+from ansible_collections.closet.inference.plugins.plugin_utils.daemon import paths
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import accounts
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
 from tests.unit.lab.simulated_mac import STUDIO, SimulatedMac
@@ -175,9 +175,5 @@ def test_the_look_tells_numbers_and_names_with_spaces() -> None:
 
 
 def test_the_log_of_an_account_has_a_path_that_newsyslog_takes() -> None:
-    defaults = yaml.safe_load((ROLES / "omlx/defaults/main.yml").read_text())
-    templar = Templar(
-        DataLoader(), variables={"preflight_mac": JANE, "omlx_user": "CORP\\svc closet#1"}
-    )
-    path = str(templar.template(trust_as_template(defaults["omlx_launchd_log"])))
-    assert path == "/var/log/closet/omlx-CORP_svc_closet_1.launchd.log"
+    found = paths.paths("omlx", "1", "CORP\\svc closet#1", JANE, companion=False, previous=False)
+    assert found["launchd_log"] == "/var/log/closet/omlx-CORP_svc_closet_1.launchd.log"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.inventory.catalog import BACKENDS
+from ansible_collections.closet.inference.plugins.plugin_utils.daemon.backends import backends
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
 
 LOOK = """\
@@ -103,10 +103,10 @@ def test_a_macos_that_the_backend_does_not_run_on(
 
 def test_where_an_older_macos_was_let_in_each_backend_still_says_what_it_needs() -> None:
     facts = dataclasses.replace(GOOD, macos="13.7")
-    for backend, needed in mac.NEEDED_MACOS.items():
-        offer = {"backend": backend, "profile": "mine"}
+    for backend in backends().values():
+        offer = {"backend": backend.name, "profile": "mine"}
         said = mac.too_old_to_serve("attic", facts, offer, "13") or ""
-        assert f"needs {needed}" in said
+        assert f"needs {backend.macos}" in said
         assert "choose" not in said, "no backend runs there"
 
 
@@ -114,10 +114,6 @@ def test_a_laptop_needs_no_more_than_what_every_host_needs() -> None:
     facts = dataclasses.replace(GOOD, macos="14.8.2")
     assert mac.too_old_to_serve("air", facts, {}, "14") is None
     assert mac.problems("air", facts, "14", has_sudo_password=False) == []
-
-
-def test_every_backend_has_a_macos() -> None:
-    assert tuple(mac.NEEDED_MACOS) == BACKENDS
 
 
 def test_a_sudo_password_given_to_ansible_is_as_good_as_none_needed() -> None:
@@ -197,7 +193,7 @@ LAPTOP = (
     "power=Now drawing from 'Battery Power'  -InternalBattery-0 (id=1) 78%; discharging; x\n"
     "filevault=FileVault is On.\nautologin=admin\nturned_off=inference.closet.omlx \n"
     "account=250 staff\naccount_home=/Users/_closet\n"
-    "serves=/opt/closet/omlx/1f2e\nversion=/opt/closet/omlx/1f2e 0.6.0\n"
+    "served_from=omlx /opt/closet/omlx/1f2e\nversion=/opt/closet/omlx/1f2e 0.6.0\n"
     "served_from=mlx_lm \nserved_from=ollama /opt/closet/ollama/0.34.4\nlook=end\n"
 )
 
@@ -211,11 +207,11 @@ def test_power_and_what_may_be_in_the_way_are_read() -> None:
         "staff",
         "/Users/_closet",
     )
-    assert (seen.serves, mac.plain(seen)["versions"]) == (
-        "/opt/closet/omlx/1f2e",
-        {"/opt/closet/omlx/1f2e": "0.6.0"},
-    )
-    assert mac.plain(seen)["served_from"] == {"ollama": "/opt/closet/ollama/0.34.4"}
+    assert mac.plain(seen)["versions"] == {"/opt/closet/omlx/1f2e": "0.6.0"}
+    assert mac.plain(seen)["served_from"] == {
+        "omlx": "/opt/closet/omlx/1f2e",
+        "ollama": "/opt/closet/ollama/0.34.4",
+    }
     desktop = mac.parse("look=begin\npower=Now drawing from 'AC Power' \nlook=end\n")
     assert (desktop.battery, desktop.on_battery) == (False, False)
     assert (GOOD.battery, GOOD.filevault, GOOD.account_uid) == (None, None, None)

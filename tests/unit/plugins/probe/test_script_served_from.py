@@ -1,4 +1,4 @@
-"""The look finds what a program that serves was started from, in our own files."""
+"""The probe finds what each server of ours was started from, in its plist."""
 
 from __future__ import annotations
 
@@ -6,34 +6,39 @@ import plistlib
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import script
 
 OFFER = {"port": 8000, "models": []}
-OLLAMA = {
-    "Label": "inference.closet.ollama",
-    "ProgramArguments": [
-        "/opt/closet/gateway/0a1b2c/bin/python",
-        "/opt/closet/bin/closet-log",
-        "--file=/var/log/closet/ollama/ollama.log",
-        "--",
-        "/opt/closet/ollama/0.34.4/ollama",
-        "serve",
-    ],
+
+
+def arguments(python: str, *server: str) -> list[str]:
+    log = ("/opt/closet/bin/closet-log", "--file=/var/log/closet/a.log", "--")
+    return [f"/opt/closet/{python}/bin/python", *log, *server]
+
+
+JOBS = {
+    "ollama": arguments("gateway/0a1b2c", "/opt/closet/ollama/0.34.4/ollama", "serve"),
+    "gateway": arguments("gateway/0a1b2c", "/opt/closet/gateway/0a1b2c/bin/caddy", "run"),
+    "mlx-lm": arguments("mlx_lm/9f8e", "/opt/closet/mlx_lm/9f8e/bin/python"),
+    "power": ["/opt/closet/bin/closet-power"],
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [("ollama", "/opt/closet/ollama/0.34.4"), ("gateway", "/opt/closet/gateway/0a1b2c")],
-)
-def test_a_plist_names_the_release(name: str, found: str, tmp_path: Path) -> None:
-    (runs,) = (line for line in look.text(OFFER).splitlines() if line.startswith("runs()"))
-    plist = tmp_path / "a.plist"
-    plist.write_bytes(plistlib.dumps(OLLAMA))
+def test_the_plist_of_a_server_names_its_release(tmp_path: Path) -> None:
+    for name, words in JOBS.items():
+        plist = {"Label": f"inference.closet.{name}", "ProgramArguments": words}
+        (tmp_path / f"inference.closet.{name}.plist").write_bytes(plistlib.dumps(plist))
+    text = script.text(OFFER)
+    start = text.index("for job in /Library/LaunchDaemons")
+    part = text[start : text.index("done\n", start) + 5]
+    part = part.replace("/Library/LaunchDaemons", str(tmp_path))
+    text = 'say() { echo "$1=$2"; }\n' + part
     done = subprocess.run(
-        ["/bin/sh", "-c", f'{runs}\nruns {name} "$1"', "sh", plist],
+        ["/bin/sh", "-c", text],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.strip() == found
+    assert sorted(done.stdout.splitlines()) == [
+        "served_from=gateway /opt/closet/gateway/0a1b2c",
+        "served_from=mlx_lm /opt/closet/mlx_lm/9f8e",
+        "served_from=ollama /opt/closet/ollama/0.34.4",
+    ]
