@@ -46,11 +46,11 @@ header() { printf 'Authorization: Bearer %s\n' "$key"; }
 
 read_key() {
   if [ -e "$key_file" ] && [ ! -O "$key_file" ]; then
-    say "$key_file does not belong to $(id -un), who asks: call closet without sudo, as whose key it is"
+    say "$key_file does not belong to $(id -un), who asks: call closet without sudo, as the owner of that key"
     return 1
   fi
   if ! { IFS= read -r key <"$key_file"; } 2>/dev/null || [ -z "$key" ]; then
-    say "there is no key in $key_file: run site.yml for this laptop (client_env_user says for whom)"
+    say "there is no key in $key_file: run site.yml for this laptop (client_env_user names its account)"
     return 1
   fi
 }
