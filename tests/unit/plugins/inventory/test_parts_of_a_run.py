@@ -152,7 +152,9 @@ def test_what_would_begin_in_the_middle_says_so_in_one_sentence(words: tuple[str
     assert "Nothing was changed" in text
     assert "`ansible-playbook -i inventories/example site.yml --tags power`" in text
     assert "undefined" not in text
-    assert "TASK" not in text.replace("TASK [Fail", "").replace("TASK [Refuse", "").replace("TASK [closet.inference", "")
+    assert "TASK" not in text.replace("TASK [Fail", "").replace("TASK [Refuse", "").replace(
+        "TASK [closet.inference", ""
+    )
 
 
 def test_the_two_commands_begin_at_the_beginning() -> None:
