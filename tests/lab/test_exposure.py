@@ -132,7 +132,7 @@ def test_no_variable_confirms(
         ("wan", [], "`ansible-playbook -i {home} playbooks/expose.yml -e scope=lan`"),
         ("lan", ["-e", "confirm=atic"], "'atic' is not the name of the closet"),
         ("lan", ["-e", "confirm=attic", "-e", "confirm=air"], "'air' is not the name"),
-        ("wan", ["-e", "confirm=attic"], "scope is 'wan', it can be lan"),
+        ("wan", ["-e", "confirm=attic"], "scope is 'wan'; it must be lan"),
         (
             "lan",
             ["-e", "confirm=attic", "-e", "closet_exposure=loopback"],

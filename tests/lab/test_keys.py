@@ -150,7 +150,7 @@ def test_a_laptops_key_opens_v1_and_never_the_administration(home: Path) -> None
 
 def rows() -> Iterator[tuple[str, str, str, int]]:
     """Host, file, owner and mode of each row of the documentation's table."""
-    for line in section("Every file that ever holds a key").splitlines():
+    for line in section("Every file that can hold a key").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 5 and re.fullmatch(r"0[0-7]{3}", cells[3]):
             for file in re.findall(r"`([^`]+)`", cells[1]):

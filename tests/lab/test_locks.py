@@ -165,7 +165,7 @@ def test_the_lock_of_a_killed_run_is_gone_within_seconds() -> None:
 
 
 def test_a_power_cut_ends_the_lock() -> None:
-    cut_the_power_at("Write the rotation of our logs", 0.0, "site.yml")
+    cut_the_power_at("Configure the log rotation", 0.0, "site.yml")
     provisioned(site(*SOON))
     assert_settled()
 

@@ -211,7 +211,7 @@ def test_the_control_server_takes_the_policy_with_its_tests(home: Path) -> None:
     key.write_text(control("apikeys", "create", "--expiration", "1h").strip().splitlines()[-1])
     done = policy(home, "--check", "--diff")
     assert done.code == 0, done.output
-    assert "would take the policy with its tests" in words(done)
+    assert "would accept the policy with its tests" in words(done)
     assert knock("air", f"attic.{DOMAIN}", 22), "a check has given it the policy"
 
     done = policy(home, "--diff", "-vvv")

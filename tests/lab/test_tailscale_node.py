@@ -345,7 +345,7 @@ def test_a_node_that_was_removed_at_the_server_comes_back_after_a_boot(key_file:
 def test_somebody_elses_daemon_and_the_app_are_refused_first() -> None:
     as_root("book", "mkdir -p /Applications/Tailscale.app")
     refused = play("book")
-    assert "Two of them take each other's routes" in " ".join(refused.output.split())
+    assert "App and daemon override each other's routes" in " ".join(refused.output.split())
     as_root("book", "rm -r /Applications/Tailscale.app")
     plist = "/Library/LaunchDaemons/com.tailscale.tailscaled.plist"
     as_root("book", f"touch {plist}")

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Managed by closet.inference. What `closet` runs; `closet help` says what it can.
-# It needs what macOS and Debian ship, and no more: sh, curl and awk. The key goes to curl through a
-# pipe, so no list of processes shows it, and past every proxy, which would be shown it too.
+# Managed by closet.inference. The command `closet`; `closet help` lists its subcommands.
+# It needs only programs of macOS and Debian: sh, curl and awk. The key goes to curl through a pipe, so
+# no process list shows it, and bypasses proxies, which would see it too.
 set -u
 
 url=${CLOSET_URL:-}
@@ -27,7 +27,7 @@ closet env              sets OPENAI_BASE_URL, OPENAI_API_BASE and OPENAI_API_KEY
 END
 }
 
-# The key of whoever calls, and of nobody else: HOME can be another account's after sudo or su, and
+# Only the calling account's key: HOME can be another account's after sudo or su, and
 # is missing in some schedulers.
 find_key() {
   key_file=${HOME:-}/.config/closet/key
@@ -41,25 +41,25 @@ find_key() {
   [ ! -O "$home/.config/closet/key" ] || key_file=$home/.config/closet/key
 }
 
-# The header that shows the key, for `curl -H @-`; printf is the shell's own, so no process gets it.
+# The header with the key, for `curl -H @-`; printf is a shell builtin, so no process shows the key.
 header() { printf 'Authorization: Bearer %s\n' "$key"; }
 
 read_key() {
   if [ -e "$key_file" ] && [ ! -O "$key_file" ]; then
-    say "$key_file does not belong to $(id -un), who asks: call closet without sudo, as whose key it is"
+    say "$key_file does not belong to $(id -un), who asks: call closet without sudo, as the owner of that key"
     return 1
   fi
   if ! { IFS= read -r key <"$key_file"; } 2>/dev/null || [ -z "$key" ]; then
-    say "there is no key in $key_file: run site.yml for this laptop (client_env_user says for whom)"
+    say "there is no key in $key_file: run site.yml for this laptop (client_env_user names its account)"
     return 1
   fi
 }
 
-# explain CURL STATUS TEXT: in a sentence, why there is no answer. Returns 0 when there is one.
+# explain CURL STATUS TEXT: print the reason of a missing answer. Returns 0 when there is an answer.
 explain() {
   case $1 in
     0) ;;
-    6) say "nobody here knows the name of $host. Is this laptop in the network of $name?" ;;
+    6) say "the name $host does not resolve here. Is this laptop in the network of $name?" ;;
     7) say "$name does not take connections at $host: it is off, starting, or elsewhere" ;;
     28) say "$name did not answer in time at $host: it is off, asleep, or not reachable from here" ;;
     *) say "the connection to $name at $host broke (curl ended with $1)" ;;
@@ -76,7 +76,7 @@ explain() {
   return 1
 }
 
-# Asks for the models. Sets `ids`, one a line, and `seconds`.
+# Gets the models. Sets `ids`, one a line, and `seconds`.
 look() {
   read_key || return 1
   answer=$(header | curl -sS --noproxy '*' -H @- --connect-timeout 5 --max-time 20 \
@@ -97,11 +97,11 @@ look() {
   }')
 }
 
-# Says when another opencode comes first where this was called from, or none is found there.
+# Warns when another opencode comes first in the caller's PATH, or none is found there.
 look_for_opencode() {
   [ -x "$ours" ] || return 0
   found=$(command -v opencode) || found=
-  # shellcheck disable=SC3013 # sh of macOS and Debian knows it
+  # shellcheck disable=SC3013 # sh of macOS and Debian supports it
   [ "$found" -ef "$ours" ] && return
   version=$(sed -n 's:.*/opt/closet/opencode/\([^/]*\)/.*:\1:p' "$ours" 2>/dev/null | head -n 1)
   case $found in
@@ -130,7 +130,7 @@ health() {
   fi
 }
 
-# Text of the input as the inside of a JSON string.
+# The input as the content of a JSON string.
 json() {
   LC_ALL=C awk 'BEGIN {
     for (i = 1; i < 32; i++) code[sprintf("%c", i)] = sprintf("\\u%04x", i)
@@ -147,10 +147,10 @@ json() {
   }'
 }
 
-# A stream of events in; a line for each piece of text out, "+" and the piece as `printf %b` takes
-# it, then "=" with how it ended and what else was said.
+# Reads a stream of events. Prints a line for each piece of text, "+" and the piece in the form of
+# `printf %b`, then "=" with the result and the remaining text.
 pieces() {
-  # mawk waits for a full buffer otherwise, and so would whoever reads
+  # otherwise mawk waits for a full buffer, and so does the reader
   eager=
   case $(awk -W version </dev/null 2>/dev/null) in mawk*) eager='-W interactive' ;; esac
   # shellcheck disable=SC2086 # two words, or none
@@ -202,7 +202,7 @@ pieces() {
   END { print end " " other }'
 }
 
-# Prints the pieces as they come, and says how it ended.
+# Prints the pieces as they arrive, then the result.
 show() {
   seen=
   while IFS= read -r line; do
@@ -215,7 +215,7 @@ show() {
         [ -z "$seen" ] || printf '\n'
         line=${line#=} rest=${line#* }
         explain "${line%% *}" "${rest%% *}" "${rest#* }" || return 1
-        [ -n "$seen" ] || { say "$name answered without a word: ${rest#* }" && return 1; }
+        [ -n "$seen" ] || { say "$name sent an empty answer: ${rest#* }" && return 1; }
         return 0
         ;;
     esac
@@ -256,7 +256,7 @@ ask() {
   } 3<&0 | pieces | show
 }
 
-# For a shell that has not read env.sh: lines for it to run, in which the key is not.
+# For a shell that has not read env.sh: lines to evaluate, without the key.
 environment() {
   if [ -t 1 ]; then
     # shellcheck disable=SC2016 # shown as they are

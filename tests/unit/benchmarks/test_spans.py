@@ -14,7 +14,7 @@ def exec_(at: float, host: str, seconds: float, *, module: bool) -> dict[str, An
 
 EVENTS = [
     {"event": "playbook", "at": 101.0},
-    {"event": "task", "at": 101.5, "name": "closet.inference.preflight : Look at every Mac"},
+    {"event": "task", "at": 101.5, "name": "closet.inference.preflight : Gather the host facts"},
     # workers write when a command has ended, so lines are not in the order of their beginnings
     exec_(101.9, "10.0.0.2", 0.3, module=False),
     exec_(102.0, "10.0.0.1", 0.2, module=False),
@@ -34,7 +34,7 @@ def test_the_parts_are_the_whole_run_in_order() -> None:
     assert [(part.name, round(part.wall_s, 3)) for part in trace().parts] == [
         ("(start: imports, inventory, parsing)", 1.0),
         ("(first play)", 0.5),
-        ("preflight : Look at every Mac", 0.6),
+        ("preflight : Gather the host facts", 0.6),
         ("omlx : Refuse a pin", 0.1),
         ("Write - and keep", 1.0),
         ("(end)", 0.2),

@@ -226,7 +226,7 @@ def test_no_answer_is_a_sentence(words: tuple[str, ...], server: Server, home: P
     assert "closet: attic does not take connections at 127.0.0.1:1" in done.stderr
     done = closet(home, "http://nowhere.invalid:8000/v1", *words)
     assert done.returncode == 1
-    assert "closet: nobody here knows the name of nowhere.invalid:8000." in done.stderr
+    assert "closet: the name nowhere.invalid:8000 does not resolve here." in done.stderr
     key.unlink()
     done = closet(home, at(server), *words)
     assert done.returncode == 1

@@ -111,7 +111,7 @@ def test_each_tag_finds_tasks_and_the_lock_of_the_closet_comes_first(tag: str) -
         line for line in ours if "always" not in line and "closet" in line.partition("TAGS")[2]
     ]
     assert not closet or "hold | Hold the closet for this run" in closet[0]
-    assert any("look | Look at every Mac" in line for line in tasks)
+    assert any("probe | Gather the host facts" in line for line in tasks)
 
 
 def test_every_tag_of_the_playbooks_is_known() -> None:
@@ -130,12 +130,12 @@ def test_every_tag_of_the_playbooks_is_known() -> None:
     "words",
     [
         ("site.yml", "--start-at-task", "Make the keys"),
-        ("site.yml", "--start-at-task", "Refuse what cannot work"),
-        ("site.yml", "--start-at-task", "Ask the closet from here"),
+        ("site.yml", "--start-at-task", "Fail with the errors of all hosts"),
+        ("site.yml", "--start-at-task", "Check the closet from this laptop"),
         ("site.yml", "--skip-tags", "always"),
         ("playbooks/closet.yml",),
         ("playbooks/clients.yml",),
-        ("playbooks/expose.yml", "-e", "scope=lan", "--start-at-task", "Record it"),
+        ("playbooks/expose.yml", "-e", "scope=lan", "--start-at-task", "Record the consent"),
         ("playbooks/models.yml", "--start-at-task", "Pull the models"),
         ("playbooks/start.yml", "--start-at-task", "Start the servers"),
         ("playbooks/stop.yml", "--start-at-task", "Let the servers finish, then stop them"),
@@ -152,7 +152,9 @@ def test_what_would_begin_in_the_middle_says_so_in_one_sentence(words: tuple[str
     assert "Nothing was changed" in text
     assert "`ansible-playbook -i inventories/example site.yml --tags power`" in text
     assert "undefined" not in text
-    assert "TASK" not in text.replace("TASK [Refuse", "").replace("TASK [closet.inference", "")
+    assert "TASK" not in text.replace("TASK [Fail", "").replace("TASK [Refuse", "").replace(
+        "TASK [closet.inference", ""
+    )
 
 
 def test_the_two_commands_begin_at_the_beginning() -> None:
@@ -165,7 +167,7 @@ def test_the_two_commands_begin_at_the_beginning() -> None:
         # nobody has these hosts: that is found by the look, the first of all
         code, text = play(*words[2:])
         assert code != 0
-        assert "look | Look at every Mac" in text
+        assert "probe | Gather the host facts" in text
         assert "attic is the closet and does not answer, see above" in " ".join(text.split())
 
 

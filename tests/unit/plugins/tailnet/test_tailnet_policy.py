@@ -212,7 +212,7 @@ def test_a_headscale_is_given_it_first_without_then_with_its_tests(
     assert stat.S_IMODE(key.stat().st_mode) == 0o644
     assert (code, headscale.policy) == (0, ""), words
     assert ("PUT", "/api/v1/policy") not in headscale.asked
-    assert f"{url} would take the policy without its tests" in words
+    assert f"{url} would accept the policy without its tests" in words
 
     code, words = kept(home)
     assert (code, '"tests": []' in headscale.policy) == (0, True), words
