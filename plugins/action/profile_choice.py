@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.closet.inference.plugins.module_utils.filediff import content_diff
 from ansible_collections.closet.inference.plugins.module_utils.files import write_atomic
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import (
     profile_choice as choice,
@@ -37,13 +38,9 @@ class ActionModule(ActionBase):
         path = choice.path_of(str(variables["inventory_dir"]), str(variables["inventory_hostname"]))
         before = choice.read(path)
         result.update(changed=before != wanted, path=str(path))
-        if self._task.diff and before != wanted:
-            result["diff"] = {
-                "before": before.text() if before else "",
-                "after": wanted.text(),
-                "before_header": str(path),
-                "after_header": str(path),
-            }
+        if before != wanted:
+            text = before.text().encode() if before else None
+            result["diff"] = content_diff(str(path), text, wanted.text().encode(), secret=False)
         if before == wanted or self._task.check_mode:
             return result
         try:

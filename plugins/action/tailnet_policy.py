@@ -72,9 +72,9 @@ class ActionModule(ActionBase):
         now = tailnet_push.current(self._asked("GET", server + PATH), server, place)
         if now == text:
             return
-        objection = tailnet_push.objection(now, server, result["file"])
-        if objection and not boolean(args.get("replace") or False):
-            raise PushError(objection)
+        refused = tailnet_push.error(now, server, result["file"])
+        if refused and not boolean(args.get("replace") or False):
+            raise PushError(refused)
         method, path = ("POST", CHECK_PATH) if self._task.check_mode else ("PUT", PATH)
         answer = self._asked(method, server + path, text)
         if tailnet_push.lacks_machines(answer):

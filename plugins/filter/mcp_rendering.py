@@ -51,7 +51,7 @@ def _secrets(servers: tuple[Server, ...]) -> list[str]:
 
 def _open_webui(servers: tuple[Server, ...], secrets: Mapping[str, str]) -> list[dict[str, Any]]:
     made = render.open_webui(servers, secrets)
-    wrong = open_webui.complaints(made)
+    wrong = open_webui.errors(made)
     if wrong:
         raise AnsibleFilterError("; ".join(wrong))
     return made

@@ -39,7 +39,7 @@ def preflight_problems(
     """Why the run must not begin: sentences about the hosts of a play that were looked at."""
     found = {host: _raw(hostvars, host).get("preflight_mac") or {} for host in hosts}
     silent = set(hosts) - set(answering)
-    return verdict.problems(found, closets, silent, consent)
+    return verdict.errors(found, closets, silent, consent)
 
 
 def _raw(hostvars: Any, host: str) -> Mapping[str, Any]:

@@ -10,14 +10,14 @@ from typing import Any
 
 from ansible_collections.closet.inference.plugins.plugin_utils.probe.memory import (
     default_limit_mb,
-    objection,
+    error,
     wired_limit_mb,
 )
 
 
 def wired_limit_objection(name: str, *given: Any) -> str:
     """Why a limit must not be set, or nothing."""
-    return objection(name, *given) or ""
+    return error(name, *given) or ""
 
 
 class FilterModule:

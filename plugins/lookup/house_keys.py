@@ -110,7 +110,7 @@ def _revoked(store: KeyStore, given: dict[str, str]) -> list[str]:
     """What has to be refused; what is none (an empty file) opens nothing anyway."""
     active = {*store.stored().values(), *given.values()}
     return [
-        key for key in store.revoked().values() if key not in active and keys.complaint(key) is None
+        key for key in store.revoked().values() if key not in active and keys.error(key) is None
     ]
 
 

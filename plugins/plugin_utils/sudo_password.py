@@ -30,9 +30,7 @@ def given(action: ActionBase, variables: Mapping[str, Any]) -> tuple[str, str]:
     return str(action._play_context.become_pass or ""), ""
 
 
-def objection(
-    action: ActionBase, variables: Mapping[str, Any], user: str, system: str
-) -> str | None:
+def error(action: ActionBase, variables: Mapping[str, Any], user: str, system: str) -> str | None:
     """Why the password does not make `user` root there, or None; asks sudo itself.
 
     It goes through the connection's input, and what sudo remembers of an earlier one is not used.

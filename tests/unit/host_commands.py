@@ -74,7 +74,7 @@ BY_FILE: Mapping[str, Mapping[str, str]] = {
         ),
         "sudo vi ": EDITOR,
     },
-    "plugins/plugin_utils/probe/facts.py": {
+    "plugins/plugin_utils/probe/macos.py": {
         "ls -l /etc/sysctl.conf": (
             f"{MACHINES}test_what_is_no_sysctl_conf_is_shown_and_moved_away"
         ),

@@ -138,7 +138,7 @@ TRIED = {
     ("plugins/action/exposure_consent.py", "expose"): (
         f"{EXPOSURE}test_the_command_that_needs_no_terminal_is_one"
     ),
-    ("plugins/action/inventory_check.py", "choose"): (
+    ("plugins/plugin_utils/inventory/profiles.py", "choose"): (
         f"{EXPOSURE}test_a_choice_that_cannot_be_read_is_made_again_or_removed"
     ),
     ("plugins/filter/preflight.py", "playbook"): (
@@ -166,7 +166,6 @@ TRIED = {
     ("playbooks/expose.yml", "ad_hoc"): (
         f"{EXPOSURE}test_a_laptop_that_cannot_get_there_is_told_where_to_look"
     ),
-    ("playbooks/profile.yml", "profile"): f"{EXPOSURE}test_a_closet_that_was_renamed_gets_out",
     ("roles/omlx/tasks/serve.yml", "expose"): (
         f"{EXPOSURE}test_a_consent_that_goes_during_a_run_is_missed_and_given_again"
     ),

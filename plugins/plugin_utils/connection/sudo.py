@@ -35,6 +35,14 @@ def without_password(user: str, uid: int | None) -> str:
     return f"printf '%s\\n' {rule} | sudo sh -c '{checked}'"
 
 
+def not_allowed(name: str, user: str, uid: int | None) -> str:
+    """The error for a host where this user needs a password for sudo, and the run has none."""
+    return (
+        f"{name}: {user} may not use sudo without a password: run with --ask-become-pass, or let "
+        f"it, on that machine as an administrator: `{without_password(user, uid)}`"
+    )
+
+
 def mend(told: str) -> str:
     """The command for what visudo says of a file."""
     found = re.search(r"(/[^:]+)(?=:)", told)

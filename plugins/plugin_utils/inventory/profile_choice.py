@@ -82,7 +82,7 @@ def settle(inventory_profile: str, asked: str, kept: Choice | None) -> Wanted:
     return Wanted(inventory_profile, False, True)
 
 
-def objection(
+def error(
     name: str,
     record: Mapping[str, Any],
     wanted: Mapping[str, Any],

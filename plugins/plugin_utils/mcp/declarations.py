@@ -79,19 +79,19 @@ class Declared:
     closet: bool
 
 
-def problems(house: Mapping[str, Declared]) -> list[str]:
+def errors(house: Mapping[str, Declared]) -> list[str]:
     """A sentence for each mistake, once, however many hosts share it; `house` is by host."""
     found: dict[str, None] = {}
     laptops = [name for name, told in house.items() if not told.closet]
     for host, told in house.items():
         servers, wrong = read_each(told.servers)
         found.update(dict.fromkeys(wrong))
-        found.update(dict.fromkeys(_host_problems(servers, laptops, house)))
+        found.update(dict.fromkeys(_host_errors(servers, laptops, house)))
         found.update(dict.fromkeys(_unresolved(host, servers, told)))
     return list(found)
 
 
-def _host_problems(
+def _host_errors(
     servers: Iterable[Server], laptops: list[str], house: Mapping[str, Declared]
 ) -> Iterable[str]:
     for server in servers:

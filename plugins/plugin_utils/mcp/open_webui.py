@@ -36,7 +36,7 @@ TYPES = ("mcp", "openapi")
 AUTH_TYPES = ("none", "bearer", "oauth_2.1")
 
 
-def complaints(connections: Any) -> list[str]:
+def errors(connections: Any) -> list[str]:
     """A sentence for each thing that Open WebUI would not understand."""
     if not isinstance(connections, list):
         return ["TOOL_SERVER_CONNECTIONS is not a list"]

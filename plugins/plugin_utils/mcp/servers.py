@@ -81,18 +81,18 @@ class Server:
 
 
 class ServersRefusedError(ValueError):
-    """The declarations cannot be meant; `problems` has a sentence for each mistake."""
+    """The declarations cannot be meant; `errors` has a sentence for each mistake."""
 
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(self.problems))
+    def __init__(self, errors: Iterable[str]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("; ".join(self.errors))
 
 
 def read_servers(told: Any) -> tuple[Server, ...]:
-    """Every server of `mcp_servers`, by name; raises ServersRefusedError with all problems."""
-    servers, problems = read_each(told)
-    if problems:
-        raise ServersRefusedError(problems)
+    """Every server of `mcp_servers`, by name; raises ServersRefusedError with all errors."""
+    servers, errors = read_each(told)
+    if errors:
+        raise ServersRefusedError(errors)
     return servers
 
 
@@ -100,14 +100,14 @@ def read_each(told: Any) -> tuple[tuple[Server, ...], list[str]]:
     """The servers that can be understood, by name, and a sentence for each mistake."""
     if not isinstance(told, Mapping):
         return (), ["mcp_servers is not a dictionary of servers by name"]
-    problems = _collisions(list(told))
+    errors = _collisions(list(told))
     servers = []
     for name in sorted(told, key=str):
-        found = list(_problems(str(name), told[name]))
-        problems += [f"mcp_servers.{name}: {problem}" for problem in found]
+        found = list(_errors(str(name), told[name]))
+        errors += [f"mcp_servers.{name}: {problem}" for problem in found]
         if not found:
             servers.append(_server(str(name), told[name]))
-    return tuple(servers), problems
+    return tuple(servers), errors
 
 
 def _collisions(names: list[Any]) -> list[str]:
@@ -125,21 +125,21 @@ def _collisions(names: list[Any]) -> list[str]:
     return found
 
 
-def _problems(name: str, told: Any) -> Iterable[str]:
-    yield from _name_problems(name)
+def _errors(name: str, told: Any) -> Iterable[str]:
+    yield from _name_errors(name)
     if not isinstance(told, Mapping):
         yield "it is not a dictionary: say command or url in it"
         return
     for key in told:
         if key not in FIELDS:
             yield f"there is no field {key}{suggestion(str(key), FIELDS)}"
-    yield from _kind_problems(told)
-    yield from _text_problems(told)
-    yield from _value_problems(told)
-    yield from _other_problems(told)
+    yield from _kind_errors(told)
+    yield from _text_errors(told)
+    yield from _value_errors(told)
+    yield from _other_errors(told)
 
 
-def _name_problems(name: str) -> Iterable[str]:
+def _name_errors(name: str) -> Iterable[str]:
     if not NAME.fullmatch(name):
         yield (
             "a name is made of a-z, 0-9 and - inside, since clients put it before the names of the "
@@ -152,7 +152,7 @@ def _name_problems(name: str) -> Iterable[str]:
         )
 
 
-def _kind_problems(told: Mapping[str, Any]) -> Iterable[str]:
+def _kind_errors(told: Mapping[str, Any]) -> Iterable[str]:
     command, url = told.get("command"), told.get("url")
     transport = told.get("transport")
     if not command and not url:
@@ -175,7 +175,7 @@ def _kind_problems(told: Mapping[str, Any]) -> Iterable[str]:
             yield f"it is {what}, which has no {key}"
 
 
-def _text_problems(told: Mapping[str, Any]) -> Iterable[str]:
+def _text_errors(told: Mapping[str, Any]) -> Iterable[str]:
     for key in ("command", "cwd", "url", "description"):
         if told.get(key) is not None and not isinstance(told[key], str):
             yield f"{key} is not text"
@@ -192,10 +192,10 @@ def _text_problems(told: Mapping[str, Any]) -> Iterable[str]:
     if isinstance(cwd, str) and cwd and not cwd.startswith("/"):
         yield f"cwd is '{cwd}', and has to begin with /"
     if isinstance(told.get("url"), str) and told["url"]:
-        yield from _url_problems(told["url"])
+        yield from _url_errors(told["url"])
 
 
-def _url_problems(url: str) -> Iterable[str]:
+def _url_errors(url: str) -> Iterable[str]:
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
@@ -207,7 +207,7 @@ def _url_problems(url: str) -> Iterable[str]:
         yield "url has a name or password in it: use headers with a secret"
 
 
-def _value_problems(told: Mapping[str, Any]) -> Iterable[str]:
+def _value_errors(told: Mapping[str, Any]) -> Iterable[str]:
     for key, pattern, what in (("env", VARIABLE, "variable"), ("headers", HEADER, "header")):
         values = told.get(key) or {}
         if not isinstance(values, Mapping):
@@ -221,7 +221,7 @@ def _value_problems(told: Mapping[str, Any]) -> Iterable[str]:
 
 def _one_value(name: str, value: Any, key: str) -> Iterable[str]:
     if isinstance(value, Mapping):
-        yield from _secret_problems(value)
+        yield from _secret_errors(value)
     elif not isinstance(value, str):
         yield "is neither text nor {secret: NAME}: quote it"
     elif "\n" in value:
@@ -233,7 +233,7 @@ def _one_value(name: str, value: Any, key: str) -> Iterable[str]:
         )
 
 
-def _secret_problems(value: Mapping[str, Any]) -> Iterable[str]:
+def _secret_errors(value: Mapping[str, Any]) -> Iterable[str]:
     unknown = [str(key) for key in value if key not in ("secret", "prefix")]
     for key in unknown:
         yield f"has no field {key}{suggestion(key, ('secret', 'prefix'))}"
@@ -248,7 +248,7 @@ def _secret_problems(value: Mapping[str, Any]) -> Iterable[str]:
         yield "has a prefix that is not text"
 
 
-def _other_problems(told: Mapping[str, Any]) -> Iterable[str]:
+def _other_errors(told: Mapping[str, Any]) -> Iterable[str]:
     timeout = told.get("timeout_s", 30)
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0:
         yield f"timeout_s is {timeout!r}, and has to be a number of seconds above 0"

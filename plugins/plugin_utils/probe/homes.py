@@ -68,7 +68,7 @@ def places(lines: Iterable[str]) -> tuple[Place, ...]:
     return tuple(found)
 
 
-def problems(
+def errors(
     name: str, steps: Iterable[Place], is_linux: bool = False, own_group: bool = False
 ) -> list[str]:
     """Return a sentence for each home that cannot be worked in; the first reason for each.
@@ -80,12 +80,12 @@ def problems(
         by_user.setdefault(step.who, []).append(step)
     found = []
     for way in by_user.values():
-        first = next(_problems(name, way, is_linux, own_group), None)
+        first = next(_errors(name, way, is_linux, own_group), None)
         found += [first] if first else []
     return found
 
 
-def _problems(name: str, way: list[Place], is_linux: bool, own_group: bool) -> Iterator[str]:
+def _errors(name: str, way: list[Place], is_linux: bool, own_group: bool) -> Iterator[str]:
     first, last = way[0], way[-1]
     title = f"{name}: the home of {first.who}, {first.path},"
     for link in way:

@@ -62,7 +62,7 @@ def found(lines: Iterable[str]) -> tuple[Obstacle, ...]:
     return tuple(Obstacle(*words) for words in cut if len(words) == 4 and words[3][:1] == "/")
 
 
-def problems(name: str, user: str, obstacles: Iterable[Obstacle], is_linux: bool) -> list[str]:
+def errors(name: str, user: str, obstacles: Iterable[Obstacle], is_linux: bool) -> list[str]:
     """A sentence for each: what is wrong, whose it is, and what that user runs on the host.
 
     What lies in a folder that is moved away goes with it.

@@ -68,7 +68,7 @@ def wanted_programs(backend: str, is_client: bool) -> list[str]:
     return found + (["opencode"] if is_client else [])
 
 
-def problems(name: str, seen: Iterable[Disk], to_install: Iterable[str]) -> list[str]:
+def errors(name: str, seen: Iterable[Disk], to_install: Iterable[str]) -> list[str]:
     """Return a sentence for each volume that is too full; what shares one is added up."""
     programs = list(to_install)
     needs = {

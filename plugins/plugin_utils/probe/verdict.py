@@ -14,7 +14,7 @@ Facts = Mapping[str, Any]
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9a-f]{32}")
 
 
-def problems(
+def errors(
     found: Mapping[str, Facts], closets: Collection[str], silent: Collection[str], consent: bool
 ) -> list[str]:
     """One sentence for each reason.

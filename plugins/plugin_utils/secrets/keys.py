@@ -74,7 +74,7 @@ def placeholder(name: str) -> str:
     return f"made-by-a-real-run-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
-def complaint(key: str) -> str | None:
+def error(key: str) -> str | None:
     """What makes a key unusable, or None."""
     if not key.strip():
         return "is empty"
@@ -87,7 +87,7 @@ def complaint(key: str) -> str | None:
     return None
 
 
-def problems(keys: Mapping[str, str], ours: Collection[str] = ()) -> list[str]:
+def errors(keys: Mapping[str, str], ours: Collection[str] = ()) -> list[str]:
     """A sentence for each unusable key and for each two that are one; `keys` is by place.
 
     `ours` are the places of keys that we make, so that a bad one needs no other from its owner.
@@ -95,7 +95,7 @@ def problems(keys: Mapping[str, str], ours: Collection[str] = ()) -> list[str]:
     found = [
         f"{place} {wrong}; {_remedy(place, place in ours)}"
         for place, key in keys.items()
-        if (wrong := complaint(key))
+        if (wrong := error(key))
     ]
     owner: dict[str, str] = {}
     for place, key in keys.items():

@@ -48,13 +48,13 @@ class House:
 class Plan:
     """Sentences that refuse the run, modes to change, and sentences that do not stop it."""
 
-    problems: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
     repairs: tuple[Repair, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def __add__(self, other: Plan) -> Plan:
         return Plan(
-            self.problems + other.problems,
+            self.errors + other.errors,
             self.repairs + other.repairs,
             self.warnings + other.warnings,
         )

@@ -66,10 +66,10 @@ def read(host: str, group: str, said: Mapping[str, Any]) -> tuple[Node | None, l
     name = str(said.get(NAME) or _default_name(host))
     tags = said.get(TAGS) or DEFAULT_TAGS[group]
     found = [
-        *_domain_problems(host, domain),
-        *_server_problems(host, server),
-        *_name_problems(host, name),
-        *_tag_problems(host, tags),
+        *_domain_errors(host, domain),
+        *_server_errors(host, server),
+        *_name_errors(host, name),
+        *_tag_errors(host, tags),
     ]
     if found:
         return None, found
@@ -134,7 +134,7 @@ def way(
     return Way(laptop, closet, told or ("tailnet" if node else "lan"), bool(told)), []
 
 
-def way_problems(way: Way, nodes: Mapping[str, Node], exposure: str) -> list[str]:
+def way_errors(way: Way, nodes: Mapping[str, Node], exposure: str) -> list[str]:
     """A sentence for each reason why nobody would answer a laptop; exposure is its closet's."""
     laptop, closet = way.laptop, way.closet
     found = []
@@ -173,7 +173,7 @@ def _default_name(host: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-")
 
 
-def _domain_problems(host: str, domain: str) -> list[str]:
+def _domain_errors(host: str, domain: str) -> list[str]:
     labels = domain.split(".")
     if len(labels) > 1 and all(map(_LABEL.fullmatch, labels)):
         return []
@@ -183,7 +183,7 @@ def _domain_problems(host: str, domain: str) -> list[str]:
     ]
 
 
-def _server_problems(host: str, server: str) -> list[str]:
+def _server_errors(host: str, server: str) -> list[str]:
     try:
         parts = urlsplit(server)
         whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -197,7 +197,7 @@ def _server_problems(host: str, server: str) -> list[str]:
     ]
 
 
-def _name_problems(host: str, name: str) -> list[str]:
+def _name_errors(host: str, name: str) -> list[str]:
     if _LABEL.fullmatch(name):
         return []
     return [
@@ -206,7 +206,7 @@ def _name_problems(host: str, name: str) -> list[str]:
     ]
 
 
-def _tag_problems(host: str, tags: Any) -> list[str]:
+def _tag_errors(host: str, tags: Any) -> list[str]:
     if isinstance(tags, str) or not isinstance(tags, Sequence):
         return [f"{host}: {TAGS} is {tags!r}, and a list is needed, such as [tag:closet]"]
     return [

@@ -50,7 +50,7 @@ def current(answer: Answer, server: str, place: str) -> str:
     raise PushError(_refused(answer, server, place))
 
 
-def objection(now: str, server: str, file: str) -> str | None:
+def error(now: str, server: str, file: str) -> str | None:
     """Why a policy must not be replaced: it is somebody's own. None when it may be."""
     if not now.strip() or now.startswith(MARK) or _is_open(now):
         return None

@@ -69,14 +69,14 @@ def play(*words: str) -> tuple[int, str]:
 def test_a_tag_that_no_task_has_is_refused(
     book: str, asked: list[str], left_out: list[str], sentence: str
 ) -> None:
-    found = parts.problems([book], asked, left_out)
+    found = parts.errors([book], asked, left_out)
     assert sentence in " ".join(found)
     assert bool(found) == bool(sentence)
 
 
 def test_a_playbook_of_the_owner_s_own_has_tags_of_its_own() -> None:
-    assert parts.problems([], ["mine"], []) == []
-    assert parts.problems(["site.yml", "playbooks/models.yml"], ["list"], []) == []
+    assert parts.errors([], ["mine"], []) == []
+    assert parts.errors(["site.yml", "playbooks/models.yml"], ["list"], []) == []
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_what_another_checkout_chose_is_not_undone_silently(
     served: dict[str, object], wanted: tuple[str, bool], objects: bool
 ) -> None:
     offer = {"profile": wanted[0], "chosen": wanted[1], "inventory_profile": "default"}
-    answer = choice.objection("attic", served, offer, "choose {}".format)
+    answer = choice.error("attic", served, offer, "choose {}".format)
     assert (answer is not None) == objects
     if answer:
         assert "another checkout" in answer

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import person
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    parse,
+    plain,
+)
 
 KID = person.Person("kid", "/Users/kid", "/bin/zsh", True)
 OTHER = "/Users/kid/.v2/bin/opencode"
@@ -99,12 +102,12 @@ def test_the_look_at_a_laptop_asks_and_that_at_a_closet_does_not() -> None:
         timeout=120,
         check=False,
     )
-    facts = mac.parse(done.stdout)
+    facts = parse(done.stdout)
     assert facts.complete
     assert (facts.person.name, facts.person.home) == (me.pw_name, me.pw_dir)
     assert "!= kid ]; then set -- sudo -n -H -u kid" in look.text({}, of_person="kid")
-    assert "person" not in mac.plain(facts)
-    assert mac.plain(facts)["zsh_folders"] == []
+    assert "person" not in plain(facts)
+    assert plain(facts)["zsh_folders"] == []
 
 
 def test_the_question_is_one_word_for_every_shell() -> None:

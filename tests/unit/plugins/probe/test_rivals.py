@@ -15,9 +15,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import rivals
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    parse,
+    plain,
+)
 from tests.unit.plugins.advice.pasted import paste
 
 OFFER = {"port": 8000, "models": []}
@@ -77,8 +80,8 @@ class Stranger:
             timeout=30,
         )
         assert done.stderr == ""
-        seen = mac.parse(f"look=begin\n{done.stdout}look=end\n")
-        assert "rivals" not in mac.plain(seen)
+        seen = parse(f"look=begin\n{done.stdout}look=end\n")
+        assert "rivals" not in plain(seen)
         return rivals.warnings("attic", seen.rivals, 8000)
 
 

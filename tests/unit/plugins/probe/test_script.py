@@ -13,8 +13,11 @@ import pytest
 import yaml
 
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    HostFacts,
+    parse,
+)
 from tests.unit.plugins.launchd.launchd_mac import fixture
 
 MODEL = {"repo": "o/m", "revision": "main"}
@@ -72,7 +75,7 @@ def test_the_name_of_an_account_cannot_become_a_command() -> None:
     assert "account=" not in look.text(offer).splitlines()[0]
 
 
-def seen_at(home: Path) -> mac.Mac:
+def seen_at(home: Path) -> HostFacts:
     """What the look at a laptop says of this home."""
     done = subprocess.run(
         shlex.split(look.SHELL),
@@ -84,7 +87,7 @@ def seen_at(home: Path) -> mac.Mac:
         timeout=30,
     )
     assert done.stderr == ""
-    return mac.parse(done.stdout)
+    return parse(done.stdout)
 
 
 def test_a_path_cannot_tell_facts() -> None:
@@ -98,7 +101,7 @@ def test_a_path_cannot_tell_facts() -> None:
 
 @pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\r"])
 def test_only_a_line_feed_ends_a_fact(end: str) -> None:
-    seen = mac.parse(f"look=begin\nuser=jane\ngroup=a{end}user=root\nlook=end\n")
+    seen = parse(f"look=begin\nuser=jane\ngroup=a{end}user=root\nlook=end\n")
     assert (seen.user, seen.group) == ("jane", f"a{end}user=root")
 
 
@@ -181,7 +184,7 @@ def test_the_look_knows_every_file_that_the_role_mcp_keeps() -> None:
     ],
 )
 def test_no_job_is_another_answer_than_none_at_all(line: str, jobs: tuple[str, ...] | None) -> None:
-    assert mac.parse(f"look=begin\n{line}\nlook=end\n").jobs == jobs
+    assert parse(f"look=begin\n{line}\nlook=end\n").jobs == jobs
 
 
 def test_only_a_file_is_a_job_that_is_on_disk(tmp_path: Path) -> None:

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.closet.inference.plugins.filter.preflight import preflight_problems
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import verdict
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    parse,
+    plain,
+)
 
 UUID = "0EA18D8F-6E5E-5C1B-9E4A-5C6F2B6C1A11"
 OTHER = "1EA18D8F-6E5E-5C1B-9E4A-5C6F2B6C1A11"
@@ -36,7 +39,7 @@ MACHINE = "0123456789abcdef0123456789abcdef"
 def test_two_names_of_one_machine_are_refused(
     uuids: dict[str, str | None], names: str | None
 ) -> None:
-    found = verdict.problems({host: {"uuid": uuid} for host, uuid in uuids.items()}, [], [], True)
+    found = verdict.errors({host: {"uuid": uuid} for host, uuid in uuids.items()}, [], [], True)
     assert len(found) == (names is not None)
     assert (names or "") in "".join(found)
 
@@ -46,9 +49,9 @@ def test_two_names_of_one_machine_are_refused(
     [("Darwin", UUID, UUID), ("Linux", MACHINE, MACHINE), ("Darwin", "", None)],
 )
 def test_the_look_brings_the_machine_s_own_number(kernel: str, line: str, uuid: str | None) -> None:
-    facts = mac.parse(f"look=begin\nkernel={kernel}\nuuid={line}\nlook=end\n")
+    facts = parse(f"look=begin\nkernel={kernel}\nuuid={line}\nlook=end\n")
     assert facts.uuid == uuid
-    assert mac.plain(facts)["uuid"] == uuid
+    assert plain(facts)["uuid"] == uuid
     assert "ioreg -rd1 -c IOPlatformExpertDevice" in look.LOOK
     assert "/etc/machine-id" in look.LOOK
 

@@ -291,9 +291,9 @@ def test_a_key_is_asked_for_only_where_there_is_a_login(
     state: str, key: str, refused: bool
 ) -> None:
     node = {"key": key, "needs_key": True, "no_key": "air is not logged in"}
-    assert (tailnet_keys.objection(state, node) is not None) == refused
-    assert tailnet_keys.objection(state, {**node, "needs_key": False}) is None
-    assert tailnet_keys.objection(state, {}) is None
+    assert (tailnet_keys.error(state, node) is not None) == refused
+    assert tailnet_keys.error(state, {**node, "needs_key": False}) is None
+    assert tailnet_keys.error(state, {}) is None
 
 
 def test_with_the_app_a_person_logs_in(tmp_path: Path) -> None:
