@@ -144,7 +144,7 @@ TRIED = {
     ("plugins/filter/preflight.py", "playbook"): (
         "tests/unit/plugins/inventory/test_parts_of_a_run.py::test_the_two_commands_begin_at_the_beginning"
     ),
-    ("plugins/lookup/house_keys.py", "playbook"): (
+    ("plugins/lookup/api_keys.py", "playbook"): (
         f"{EXPOSURE}test_the_name_typed_at_the_terminal_is_recorded_by_root"
     ),
     ("plugins/action/run_lock.py", "ad_hoc"): "what a broken /opt/closet/lock looks like; not run",

@@ -15,7 +15,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from ansible_collections.closet.inference.plugins.action import house_keys
+from ansible_collections.closet.inference.plugins.action import api_keys
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import profile_choice
 from ansible_collections.closet.inference.plugins.plugin_utils.invocation import Invocation
 from ansible_collections.closet.inference.plugins.plugin_utils.secrets import keys, private
@@ -227,7 +227,7 @@ def test_keys_of_another_account_are_taken_over(inventory: Path, nobody: int) ->
         path.chmod(0o755 if path.is_dir() else 0o644)
     with acting_as(nobody), pytest.raises(PermissionError) as raised:
         store.apply(Step("create", "pro"))
-    [command] = commands(house_keys._not_changed(store, raised.value))
+    [command] = commands(api_keys._not_changed(store, raised.value))
     paste(command, USER="nobody")
     with acting_as(nobody):
         store.apply(Step("create", "pro"))
