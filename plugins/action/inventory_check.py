@@ -91,7 +91,7 @@ def _tailnet(
 ) -> tuple[tailnet_plan.Plan, list[str]]:
     """The tailnet of the inventory, if it has one, and how each laptop reaches its closet."""
     groups = {"closet": inventory.closets, "clients": inventory.clients}
-    options = set(tailnet.WORDS)
+    options = set(tailnet.OPTIONS)
     given = {
         host: {name: inventory.value(host, name, None) for name in options & set(raw)}
         for host, raw in inventory.raw.items()

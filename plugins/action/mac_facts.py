@@ -247,7 +247,7 @@ class ActionModule(ActionBase):
                 memory_plan.needs(one, memory_mb, limit_mb, sizes)
                 for one in self._arg("candidates", [])
             ]
-            found.append(memory_plan.refusal(name, memory_mb, need, others, len(sizes)))
+            found.append(memory_plan.error(name, memory_mb, need, others, len(sizes)))
         return found, memory_plan.table(name, memory_mb, need, len(sizes))
 
 

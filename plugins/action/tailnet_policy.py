@@ -87,7 +87,7 @@ class ActionModule(ActionBase):
         result.update(changed=True, pushed=not self._task.check_mode)
 
     def _asked(self, method: str, url: str, policy: str | None = None) -> Answer:
-        """One request; raises PushError when there is nobody to ask."""
+        """One request; raises PushError when there is no answer."""
         headers = {"Authorization": f"Bearer {self._task.args['api_key']}"}
         data = None
         if policy is not None:

@@ -22,11 +22,11 @@ CLIENTS = ("opencode", "claude", "vscode", "secrets", "omlx", "open_webui", "clo
 
 
 def mcp_rendering(
-    told: Any, client: str, laptop: str = "", secrets: Mapping[str, str] | None = None
+    declared: Any, client: str, laptop: str = "", secrets: Mapping[str, str] | None = None
 ) -> Any:
     """What `client` gets of `mcp_servers`: the laptop's servers, or the closet's."""
     try:
-        servers = read_servers(told)
+        servers = read_servers(declared)
     except ServersRefusedError as error:
         raise AnsibleFilterError(str(error)) from error
     mine, shared = render.for_laptop(servers, laptop), render.for_closet(servers)

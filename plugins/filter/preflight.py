@@ -36,7 +36,7 @@ def preflight_problems(
     answering: Collection[str] = (),
     consent: bool = True,
 ) -> list[str]:
-    """Why the run must not begin: sentences about the hosts of a play that were looked at."""
+    """Why the run must not begin: errors of the hosts of a play that were looked at."""
     found = {host: _raw(hostvars, host).get("preflight_mac") or {} for host in hosts}
     silent = set(hosts) - set(answering)
     return verdict.errors(found, closets, silent, consent)

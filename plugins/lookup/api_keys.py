@@ -32,7 +32,7 @@ options:
     type: str
     default: ""
   revoked:
-    description: Read the keys that shall open nothing any more instead, as plain texts.
+    description: Read the revoked keys instead, as plain texts.
     type: bool
     default: false
 """

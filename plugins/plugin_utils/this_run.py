@@ -51,8 +51,8 @@ def playbook() -> str:
 
 def only_lists() -> bool:
     """Whether this run shows a playbook or checks its syntax, and plays nothing."""
-    words = ("listhosts", "listtasks", "listtags", "syntax")
-    return any(context.CLIARGS.get(word) for word in words)
+    flags = ("listhosts", "listtasks", "listtags", "syntax")
+    return any(context.CLIARGS.get(flag) for flag in flags)
 
 
 def leaves_out(play: str) -> bool:

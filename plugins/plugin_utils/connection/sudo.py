@@ -43,15 +43,15 @@ def not_allowed(name: str, user: str, uid: int | None) -> str:
     )
 
 
-def mend(told: str) -> str:
+def mend(output: str) -> str:
     """The command for what visudo says of a file."""
-    found = re.search(r"(/[^:]+)(?=:)", told)
+    found = re.search(r"(/[^:]+)(?=:)", output)
     file = shlex.quote(found[1]) if found else ""
     if not file:
         return "sudo visudo"
-    if "bad permissions" in told:
+    if "bad permissions" in output:
         return f"sudo chmod 0440 {file}"
-    if "wrong owner" in told:
+    if "wrong owner" in output:
         return f"sudo chown 0:0 {file}"
     return f"sudo visudo -f {file}"
 
@@ -73,9 +73,9 @@ class Given:
     is_linux: bool = False
 
 
-def refused(name: str, user: str, told: str, given: Given) -> str:
-    """The sentence for a password that sudo on a host did not take."""
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
+def refused(name: str, user: str, output: str, given: Given) -> str:
+    """The error for a password that sudo on a host did not take."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     who = shlex.quote(user)
     forbids = next((line for line in lines if re.search(_FORBIDS, line)), "")
     if forbids:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Models and profiles as people write them in the inventory, read strictly.
 
-Pure: every entry becomes a frozen value or a sentence that names the entry and the fix.
+Pure: every entry becomes a frozen value or an error that names the entry and the fix.
 """
 
 from __future__ import annotations
@@ -268,7 +268,7 @@ def _list(what: str, key: str, value: Any) -> tuple[str, ...]:
 def _known(what: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
     for key in given:
         if key not in known:
-            raise OfferError(f"{what} has '{key}', which nobody reads{suggestion(key, known)}")
+            raise OfferError(f"{what} has an unknown key '{key}'{suggestion(key, known)}")
 
 
 def _mapping(what: str, given: Any, keys: str) -> Mapping[str, Any]:

@@ -43,7 +43,7 @@ WANTS = (*MODELS, "opencode_permission", "opencode_agents", "opencode_instructio
 
 
 def errors(client: str, wants: Mapping[str, Any], offer: Offer) -> list[str]:
-    """One sentence for each thing that cannot be meant, in the words of the inventory."""
+    """One error for each thing that cannot be meant, in the words of the inventory."""
     served = [model.name for model in offer.models if model.kind == "chat"]
     found: list[str] = []
     for name in MODELS:

@@ -35,14 +35,14 @@ PLAYS = {
 
 
 def errors(books: Collection[str], asked: Collection[str], left_out: Collection[str]) -> list[str]:
-    """A sentence when --tags or --skip-tags names what no task has: it would do nothing, silently.
+    """An error when --tags or --skip-tags names what no task has: it would do nothing, silently.
 
     Args:
         books: the playbooks of this run that are ours, as they were given.
         asked: the words of --tags; left_out: those of --skip-tags.
     """
     if len(books) != 1:
-        return []  # somebody else's playbook has tags of its own
+        return []  # an owner's own playbook has tags of its own
     book = name_of(next(iter(books)))
     known = TAGS.get(book, ())
     found = []

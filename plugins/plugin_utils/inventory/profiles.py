@@ -13,9 +13,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.inventory import 
     laptop,
     names,
     offer,
-)
-from ansible_collections.closet.inference.plugins.plugin_utils.inventory import (
-    profile_choice as choice,
+    profile_choice,
 )
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.hosts import Inventory
 from ansible_collections.closet.inference.plugins.plugin_utils.invocation import Invocation
@@ -50,9 +48,9 @@ class Profiles:
             folder = self._value(host, "inventory_dir", None)
             asked = self._asked and self._asked_closet in ("", host)
             if folder and not asked:  # which is written there
-                path = choice.path_of(folder, host)
+                path = profile_choice.path_of(folder, host)
                 command = self._choose(self._of_inventory(host), host)
-                yield from filter(None, [choice.unreadable(path, command)])
+                yield from filter(None, [profile_choice.unreadable(path, command)])
 
     def _listed(self) -> str:
         return f"{len(self._closets)} closets ({', '.join(self._closets)})"
@@ -60,12 +58,12 @@ class Profiles:
     def _choose(self, profile: str, host: str) -> str:
         return self._run.choose(profile, host, len(self._closets))
 
-    def wanted_profile(self, host: str) -> choice.Wanted:
-        """The profile that a closet shall have: asked for, chosen before, or the inventory's."""
+    def wanted_profile(self, host: str) -> profile_choice.Wanted:
+        """The profile that a closet is to serve: asked for, chosen before, or the inventory's."""
         asked = self._asked if self._asked_closet in ("", host) else ""
         folder = self._value(host, "inventory_dir", None)
-        kept = choice.read(choice.path_of(folder, host)) if folder else None
-        return choice.settle(self._of_inventory(host), asked, kept)
+        kept = profile_choice.read(profile_choice.path_of(folder, host)) if folder else None
+        return profile_choice.settle(self._of_inventory(host), asked, kept)
 
     def described(self, host: str, made: offer.Offer) -> dict[str, Any]:
         """An offer with who wants it."""

@@ -27,7 +27,7 @@ SHOWN = 60
 
 
 def errors(name: str, option: Mapping[str, Any], value: Any) -> Iterator[str]:
-    """A sentence for what is wrong with `value`; `option` is its argument specification.
+    """An error for what is wrong with `value`; `option` is its argument specification.
 
     What Ansible and our roles convert is fine: `"8000"` and `-e closet_port=8000` for a number,
     `yes` for a boolean, a word for a list of one.

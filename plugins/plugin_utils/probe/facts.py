@@ -88,7 +88,7 @@ class HostFacts:
     installed: tuple[str, ...] = ()
     """Complete installations, the newest first."""
     addresses: tuple[str, ...] = ()
-    strangers: tuple[str, ...] = ()
+    foreign_listeners: tuple[str, ...] = ()
     """Programs that listen on the closet's port and are none of ours."""
     sudoers: str | None = None
     """What visudo says is wrong with the sudo rules as they are."""
@@ -123,7 +123,7 @@ class HostFacts:
     """The same of the other programs that serve, by name."""
     rivals: rivals.Found = rivals.NONE
     """Other people's jobs that mention what a closet sets."""
-    person: person.Person = person.NOBODY
+    person: person.Person = person.UNKNOWN
     """What the shell of the laptop's person says."""
     tailnet: str = ""
     """Nothing without Tailscale, `found`, or `found` and the state of the node, as it says it."""
@@ -161,7 +161,7 @@ def _read(text: str) -> tuple[dict[str, str], dict[str, list[str]]]:
         key, _sign, value = line.strip().partition("=")
         if key in lists:
             lists[key].append(value)
-        elif key == "look" and value == "end":
+        elif key == "probe" and value == "end":
             values["end"] = "yes"
         else:
             values[key] = value.strip()
@@ -241,7 +241,7 @@ def _with_closet(facts: HostFacts, values: _Values, lists: _Lists) -> HostFacts:
         versions=_pairs(lists["version"]),
         served_from=_pairs(lists["served_from"]),
         serves=values.get("serves") or None,
-        strangers=_strangers(lists["listener"], lists["ours"]),
+        foreign_listeners=_foreign_listeners(lists["listener"], lists["ours"]),
         record=_record(values.get("record", "")),
         state_is_roots=values.get("state_modes", "").split() == STATE_MODES,
         key_holders=key_holders.read(values.get("holders", "")),
@@ -270,7 +270,7 @@ def plain(facts: HostFacts) -> dict[str, Any]:
     }
 
 
-def _strangers(listeners: list[str], ours: list[str]) -> tuple[str, ...]:
+def _foreign_listeners(listeners: list[str], ours: list[str]) -> tuple[str, ...]:
     """Listeners whose process, parent and grandparent launchd does not run for us."""
     pids = {pid for pid in ours if pid}
     found = []

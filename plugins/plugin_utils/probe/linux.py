@@ -23,7 +23,7 @@ OLDEST_PYTHON = (3, 9)
 def errors(
     name: str, facts: HostFacts, has_sudo_password: bool, serves: bool, in_tailnet: bool = False
 ) -> list[str]:
-    """Return a sentence for each reason why the Linux machine `name` cannot be worked with."""
+    """Return an error for each reason why the Linux machine `name` cannot be worked with."""
     system = facts.system or "Linux"
     if serves:
         return [

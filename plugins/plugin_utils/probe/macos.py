@@ -20,7 +20,7 @@ OLDEST_MACOS = {"omlx": "15", "mlx_lm": "14", "ollama": "14"}
 
 
 def errors(name: str, facts: HostFacts, minimum_macos: str, has_sudo_password: bool) -> list[str]:
-    """Return a sentence for each reason why the host `name` cannot be worked with."""
+    """Return an error for each reason why the host `name` cannot be worked with."""
     if facts.kernel != "Darwin":
         return [f"{name} runs {facts.kernel}, not macOS: take it out of the inventory"]
     found = []
@@ -65,11 +65,12 @@ def too_old_to_serve(
 def closet_errors(
     name: str, facts: HostFacts, offer: Mapping[str, Any], url_host: str
 ) -> list[str]:
-    """Return a sentence for each reason why this Mac cannot serve an offer, but for its memory."""
+    """Return an error for each reason why this Mac cannot serve an offer, but for its memory."""
     found = []
-    if facts.strangers:
+    if facts.foreign_listeners:
+        programs = ", ".join(facts.foreign_listeners)
         found.append(
-            f"{name}: port {offer['port']} is in use by {', '.join(facts.strangers)}, which is "
+            f"{name}: port {offer['port']} is in use by {programs}, which is "
             f"not ours: end it (`sudo lsof -nP -iTCP:{offer['port']} -sTCP:LISTEN` shows it), or "
             "set closet_port to another one"
         )
@@ -106,7 +107,7 @@ def no_account(name: str, facts: HostFacts, account: str) -> str | None:
         )
     if facts.account_uid == 0:
         return f"{setting}; what answers the LAN must not be root. Name another account"
-    # one that is there and not right has a sentence of its own, from homes.py
+    # one that is there and not right has an error of its own, from homes.py
     if facts.account_home is None and not any(step.who == account for step in facts.places):
         return f"{setting}, which has no home folder there: log in as it once, or make the folder"
     return None

@@ -51,7 +51,7 @@ def disks(lines: Iterable[str]) -> tuple[Disk, ...]:
 
 
 def missing_programs(installed: Iterable[str], wanted: Iterable[str]) -> list[str]:
-    """Of the programs that a host shall have, those of which no version is complete."""
+    """Of the programs that a host needs, those of which no version is complete."""
     here = {entry.partition("/")[0] for entry in installed}
     return [program for program in wanted if program not in here]
 
@@ -69,7 +69,7 @@ def wanted_programs(backend: str, is_client: bool) -> list[str]:
 
 
 def errors(name: str, seen: Iterable[Disk], to_install: Iterable[str]) -> list[str]:
-    """Return a sentence for each volume that is too full; what shares one is added up."""
+    """Return an error for each volume that is too full; what shares one is added up."""
     programs = list(to_install)
     needs = {
         "/tmp": (UNPACK_MB, "modules are unpacked there"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The house's tailnet, put together from the inventory; it reads key files and nothing else."""
+"""The tailnet, put together from the inventory; it reads key files and nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import keys as tailnet_keys
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import keys as auth_keys
 from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import nodes as tailnet
 from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import (
     policy as tailnet_policy,
@@ -83,7 +83,7 @@ def _described(
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     described, errors = {}, []
     for host, node in nodes.items():
-        key, wrong = tailnet_keys.find(node, inventory.said[host], inventory.secrets)
+        key, wrong = auth_keys.find(node, inventory.said[host], inventory.secrets)
         errors += wrong
         described[host] = {
             **node.as_dict(),
@@ -91,7 +91,7 @@ def _described(
             "key_file": key.file,
             # with the app nobody but a person can log in
             "needs_key": inventory.said[host].get(tailnet.VARIANT) != "app",
-            "no_key": tailnet_keys.missing(node, str(inventory.secrets)),
+            "no_key": auth_keys.missing(node, str(inventory.secrets)),
         }
     # one file is the key of many machines
     return described, list(dict.fromkeys(errors))

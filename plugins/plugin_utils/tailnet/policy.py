@@ -80,7 +80,7 @@ def policy(
 
 
 def errors(policy: Mapping[str, Any], more: Any) -> list[str]:
-    """A sentence for each thing in the owner's part that a control server would refuse."""
+    """An error for each thing in the owner's part that a control server would refuse."""
     if not isinstance(more, Mapping):
         return [f"{POLICY} is {more!r}, and a dictionary is needed, such as {{grants: […]}}"]
     found = [

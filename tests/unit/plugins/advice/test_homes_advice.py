@@ -12,16 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import homes
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import homes, script
 from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
     parse,
 )
 from tests.unit.plugins.advice.pasted import commands, lock, paste, unlock_all
 
 OTHER = 12345
-# The way to a home, without the rest of the look.
-SHELL = look.LOOK[: look.LOOK.index("# Room where modules")] + look.END
+# The way to a home, without the rest of the script.
+SHELL = script.FACTS[: script.FACTS.index("# Room where modules")] + script.END
 
 
 @pytest.fixture

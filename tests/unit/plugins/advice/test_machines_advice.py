@@ -66,7 +66,7 @@ def test_what_fills_a_disk_is_shown(tmp_path: Path) -> None:
 def test_who_has_the_port_is_shown() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        seen = parse("look=begin\nlistener=7 1 0 python\nlook=end\n")
+        seen = parse("probe=begin\nlistener=7 1 0 python\nprobe=end\n")
         [sentence] = macos.closet_errors("attic", seen, {**OFFER, "port": port}, "attic.local")
         [command] = commands(sentence)
         assert str(os.getpid()) in paste(command)
@@ -85,7 +85,7 @@ def test_what_is_no_sysctl_conf_is_shown_and_moved_away(tmp_path: Path, what: st
     asked = f'say() {{ echo "$1=$2"; }}\n{line}'.replace("/etc/sysctl.conf", str(place))
 
     def told() -> list[str]:
-        seen = parse(f"look=begin\n{paste(f'{asked} || true')}look=end\n")
+        seen = parse(f"probe=begin\n{paste(f'{asked} || true')}probe=end\n")
         return macos.closet_errors("attic", seen, OFFER, "attic.local")
 
     [sentence] = told()

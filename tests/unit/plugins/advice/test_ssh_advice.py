@@ -102,7 +102,7 @@ def test_the_key_is_put_there(server: Server, by: str) -> None:
 def test_what_a_host_says_that_ended_a_look(server: Server) -> None:
     server.knows("host")
     way = server.way(f"{server.folder}/mine")
-    [look] = commands(reach.cut_off("attic", way, 255, "look=begin\n", ""))
+    [look] = commands(reach.cut_off("attic", way, 255, "probe=begin\n", ""))
     assert "load average" in paste(look)
     [attempt] = commands(reach.cut_off("attic", way, 1, "", "Unmatched '.\n"))
     assert paste(attempt) == ""

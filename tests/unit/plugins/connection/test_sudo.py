@@ -61,7 +61,7 @@ def read_by_sudo(folder: Path) -> list[str]:
 def test_the_rule_that_we_advise_is_one_that_sudo_reads(
     tmp_path: Path, user: str, uid: int | None, found: dict[str, object]
 ) -> None:
-    facts = parse(f"look=begin\nkernel=Darwin\nuser={user}\nsudo=no\nlook=end\n")
+    facts = parse(f"probe=begin\nkernel=Darwin\nuser={user}\nsudo=no\nprobe=end\n")
     sentence = sudo.not_allowed("attic", facts.user or "", facts.uid)
     assert sentence is not None
     assert sudo.without_password(user, None) in sentence

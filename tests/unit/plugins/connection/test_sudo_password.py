@@ -105,7 +105,7 @@ def test_the_advised_command_keeps_a_password_where_ansible_reads_it(
     vault = tmp_path / "vault"
     vault.write_text("vault\n")
     monkeypatch.setattr(
-        sudo_password, "_vault_words", lambda: ["--vault-password-file", str(vault)]
+        sudo_password, "_vault_arguments", lambda: ["--vault-password-file", str(vault)]
     )
     action: Any = Action("wrong", "right")
     variables = {"inventory_hostname": "book", "inventory_dir": str(home)}

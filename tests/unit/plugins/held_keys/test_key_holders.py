@@ -114,7 +114,7 @@ def test_a_list_that_cannot_be_read_is_empty(text: str) -> None:
 
 def test_the_look_the_facts_and_the_filter_speak_of_the_same() -> None:
     kept = holders.text(map(asdict, [OLD]))
-    facts = parse("look=begin\nholders=" + kept.replace("\n", "") + "\nlook=end\n")
+    facts = parse("probe=begin\nholders=" + kept.replace("\n", "") + "\nprobe=end\n")
     assert facts.key_holders == (OLD,)
     told = plain(facts)["key_holders"]
     assert told == [asdict(OLD)]

@@ -87,7 +87,7 @@ def test_mcp_servers(servers: dict[str, Any]) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.dictionaries(st.sampled_from(tailnet.WORDS), SHAPES, max_size=5))
+@given(st.dictionaries(st.sampled_from(tailnet.OPTIONS), SHAPES, max_size=5))
 def test_tailnets(given_words: dict[str, Any]) -> None:
     # as the check passes them on: by type, and without those that it has told
     said = {

@@ -167,12 +167,12 @@ def test_a_plist_holds_any_name(name: str) -> None:
 
 def test_the_look_tells_numbers_and_names_with_spaces() -> None:
     seen = parse(
-        f"look=begin\nuser=jane\ngroup={DOMAIN}\nids=502 20\naccount=1234 CORP\\Domain Users\n"
-        "account_gid=5678\nlook=end\n"
+        f"probe=begin\nuser=jane\ngroup={DOMAIN}\nids=502 20\naccount=1234 CORP\\Domain Users\n"
+        "account_gid=5678\nprobe=end\n"
     )
     assert (seen.uid, seen.gid, seen.group) == (502, 20, DOMAIN)
     assert (seen.account_uid, seen.account_gid, seen.account_group) == (1234, 5678, DOMAIN)
-    missing = parse("look=begin\nids=\naccount= \naccount_gid=\nlook=end\n")
+    missing = parse("probe=begin\nids=\naccount= \naccount_gid=\nprobe=end\n")
     assert (missing.uid, missing.gid, missing.account_gid) == (None, None, None)
 
 

@@ -17,7 +17,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts impor
 
 LOOK = """\
 Welcome to attic!
-look=begin
+probe=begin
 kernel=Darwin
 machine=arm64
 macos=26.5.1
@@ -30,7 +30,7 @@ tools=/Library/Developer/CommandLineTools
 address=10.77.31.10
 installed=omlx/0123456789ab
 installed=opencode/1.18.33
-look=end
+probe=end
 """
 GOOD = parse(LOOK)
 
@@ -59,7 +59,7 @@ def test_the_look_is_read_past_a_banner() -> None:
 
 
 def test_what_could_not_be_read_is_unknown_and_not_a_guess() -> None:
-    seen = parse("look=begin\nkernel=Darwin\nmachine=\nsysctl=\nsudo=\nlook=end\n")
+    seen = parse("probe=begin\nkernel=Darwin\nmachine=\nsysctl=\nsudo=\nprobe=end\n")
     assert (seen.machine, seen.memory_mb, seen.wired_limit_mb, seen.sudo) == (None,) * 4
 
 
@@ -144,12 +144,12 @@ OFFER = {"port": 8000}
 
 
 def serving(text: str) -> HostFacts:
-    return parse(LOOK.replace("look=end", f"{text}look=end"))
+    return parse(LOOK.replace("probe=end", f"{text}probe=end"))
 
 
 def test_what_launchd_runs_for_us_is_no_stranger_on_the_port() -> None:
     seen = serving(SERVING)
-    assert seen.strangers == ()
+    assert seen.foreign_listeners == ()
     assert seen.record["offer"] == {"profile": "lean"}
     assert macos.closet_errors("attic", seen, OFFER, "attic.local") == []
     assert "hub" not in plain(seen)
@@ -198,12 +198,12 @@ def test_a_record_that_is_broken_is_none(text: str) -> None:
 
 
 LAPTOP = (
-    "look=begin\nkernel=Darwin\nuser=admin\ngroup=staff\nhome=/Users/admin\n"
+    "probe=begin\nkernel=Darwin\nuser=admin\ngroup=staff\nhome=/Users/admin\n"
     "power=Now drawing from 'Battery Power'  -InternalBattery-0 (id=1) 78%; discharging; x\n"
     "filevault=FileVault is On.\nautologin=admin\nturned_off=inference.closet.omlx \n"
     "account=250 staff\naccount_home=/Users/_closet\n"
     "serves=/opt/closet/omlx/1f2e\nversion=/opt/closet/omlx/1f2e 0.6.0\n"
-    "served_from=mlx_lm \nserved_from=ollama /opt/closet/ollama/0.34.4\nlook=end\n"
+    "served_from=mlx_lm \nserved_from=ollama /opt/closet/ollama/0.34.4\nprobe=end\n"
 )
 
 
@@ -221,7 +221,7 @@ def test_power_and_what_may_be_in_the_way_are_read() -> None:
         {"/opt/closet/omlx/1f2e": "0.6.0"},
     )
     assert plain(seen)["served_from"] == {"ollama": "/opt/closet/ollama/0.34.4"}
-    desktop = parse("look=begin\npower=Now drawing from 'AC Power' \nlook=end\n")
+    desktop = parse("probe=begin\npower=Now drawing from 'AC Power' \nprobe=end\n")
     assert (desktop.battery, desktop.on_battery) == (False, False)
     assert (GOOD.battery, GOOD.filevault, GOOD.account_uid) == (None, None, None)
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import homes, macos
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import homes, macos, script
 from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
     HostFacts,
     parse,
@@ -112,7 +111,7 @@ def test_each_user_has_a_sentence_and_the_account_is_not_said_twice() -> None:
     account = "_closet 250 20 no drwxr-xr-x 0 drwxr-xr-x 501 20 /Users/_closet"
     found = problems(HOME.format("drwxrwxrwx 501 20"), account)
     assert ["admin" in found[0], "_closet" in found[1], len(found)] == [True, True, 2]
-    seen = parse(f"look=begin\naccount=250 staff\nplace={account}\nlook=end\n")
+    seen = parse(f"probe=begin\naccount=250 staff\nplace={account}\nprobe=end\n")
     assert macos.no_account("attic", seen, "_closet") is None
 
 
@@ -122,7 +121,7 @@ def test_each_user_has_a_sentence_and_the_account_is_not_said_twice() -> None:
 def seen_at(home: Path) -> HostFacts:
     done = subprocess.run(
         ["/bin/sh"],
-        input=look.text(None),
+        input=script.text(None),
         env={"HOME": str(home)},
         text=True,
         capture_output=True,

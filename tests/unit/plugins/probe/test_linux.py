@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import linux
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import linux, script
 from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
     HostFacts,
     parse,
@@ -20,7 +19,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts impor
 
 LOOK = """\
 Linux tux 6.1.0-30-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.124-1 (2025-01-12) x86_64
-look=begin
+probe=begin
 kernel=Linux
 machine=x86_64
 macos=
@@ -38,7 +37,7 @@ avx2=yes
 python=3.11
 has_sudo=yes
 address=192.168.1.24
-look=end
+probe=end
 """
 GOOD = parse(LOOK)
 
@@ -68,7 +67,7 @@ def test_the_look_is_read_past_a_banner() -> None:
 
 
 def test_a_mac_says_nothing_of_linux_and_has_a_wheel() -> None:
-    seen = parse("look=begin\nkernel=Darwin\nlook=end\n")
+    seen = parse("probe=begin\nkernel=Darwin\nprobe=end\n")
     assert (seen.distribution, seen.architecture, seen.avx2, seen.has_sudo) == (None,) * 4
     assert plain(seen)["root_group"] == "wheel"
 
@@ -134,7 +133,7 @@ def test_no_linux_machine_is_a_closet_and_nothing_else_is_said_of_it(
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at this very machine")
 def test_the_look_works_on_this_machine() -> None:
     done = subprocess.run(
-        ["/bin/sh"], input=look.text(None), text=True, capture_output=True, check=True, timeout=30
+        ["/bin/sh"], input=script.text(None), text=True, capture_output=True, check=True, timeout=30
     )
     seen = parse(done.stdout)
     release = platform.freedesktop_os_release()

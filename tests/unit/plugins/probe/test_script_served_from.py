@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import script
 
 OFFER = {"port": 8000, "models": []}
 OLLAMA = {
@@ -29,7 +29,7 @@ OLLAMA = {
     [("ollama", "/opt/closet/ollama/0.34.4"), ("gateway", "/opt/closet/gateway/0a1b2c")],
 )
 def test_a_plist_names_the_release(name: str, found: str, tmp_path: Path) -> None:
-    (runs,) = (line for line in look.text(OFFER).splitlines() if line.startswith("runs()"))
+    (runs,) = (line for line in script.text(OFFER).splitlines() if line.startswith("runs()"))
     plist = tmp_path / "a.plist"
     plist.write_bytes(plistlib.dumps(OLLAMA))
     done = subprocess.run(

@@ -9,8 +9,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import space
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import script, space
 from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
     parse,
     plain,
@@ -86,7 +85,7 @@ Filesystem                        1024-blocks      Used Available Capacity  Moun
 
 
 def test_the_look_reads_df_of_a_mac() -> None:
-    program = look.LOOK.partition("| awk '\n  BEGIN { split(\"/tmp")[2].partition("}'\n")[0]
+    program = script.FACTS.partition("| awk '\n  BEGIN { split(\"/tmp")[2].partition("}'\n")[0]
     done = subprocess.run(
         ["awk", '  BEGIN { split("/tmp' + program + "}"],
         input=DF_MAC,
@@ -104,7 +103,7 @@ def test_the_look_reads_df_of_a_mac() -> None:
 
 def test_the_look_reads_df_of_this_machine() -> None:
     done = subprocess.run(
-        ["/bin/sh"], input=look.text(None), text=True, capture_output=True, check=True, timeout=30
+        ["/bin/sh"], input=script.text(None), text=True, capture_output=True, check=True, timeout=30
     )
     seen = parse(done.stdout)
     assert [disk.path for disk in seen.disks] == list(ONE_VOLUME)

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.closet.inference.plugins.filter.preflight import preflight_problems
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import verdict
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import script, verdict
 from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
     parse,
     plain,
@@ -49,11 +48,11 @@ def test_two_names_of_one_machine_are_refused(
     [("Darwin", UUID, UUID), ("Linux", MACHINE, MACHINE), ("Darwin", "", None)],
 )
 def test_the_look_brings_the_machine_s_own_number(kernel: str, line: str, uuid: str | None) -> None:
-    facts = parse(f"look=begin\nkernel={kernel}\nuuid={line}\nlook=end\n")
+    facts = parse(f"probe=begin\nkernel={kernel}\nuuid={line}\nprobe=end\n")
     assert facts.uuid == uuid
     assert plain(facts)["uuid"] == uuid
-    assert "ioreg -rd1 -c IOPlatformExpertDevice" in look.LOOK
-    assert "/etc/machine-id" in look.LOOK
+    assert "ioreg -rd1 -c IOPlatformExpertDevice" in script.FACTS
+    assert "/etc/machine-id" in script.FACTS
 
 
 HOSTS: dict[str, dict[str, Any]] = {

@@ -22,12 +22,12 @@ from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_f
     read_secret,
 )
 from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_plan import (
-    House,
+    Controller,
     Plan,
     plan,
 )
 
-HOUSE = House(("attic",), Invocation(("-i", "inventories/home")), "me", ((4242, "bob"),))
+HOUSE = Controller(("attic",), Invocation(("-i", "inventories/home")), "me", ((4242, "bob"),))
 VALUE = "0123456789abcdef0123456789abcdef01234567"
 
 
