@@ -48,15 +48,7 @@ class ActionModule(ActionBase):
         inventory = Inventory(task_vars or {}, specs.read(), extra_names(self._loader))
         profiles = Profiles(inventory, run, self._task.args)
         beside = private.judged(inventory.folders, inventory.closets, run, check)
-        errors = [
-            *beside.errors,
-            *this_run.parts_errors(),
-            *inventory.value_errors(),
-            *checks.group_errors(inventory),
-            *checks.name_errors(inventory),
-            *checks.extra_errors(inventory, this_run.playbook()),
-            *profiles.choice_errors(),
-        ]
+        errors = [*beside.errors, *_own_errors(inventory, profiles)]
         offers, more = profiles.offers()
         errors += more
         closet_of, more = profiles.closet_of(offers)
@@ -84,6 +76,18 @@ class ActionModule(ActionBase):
             tailnet_policy=net.policy,
         )
         return result
+
+
+def _own_errors(inventory: Inventory, profiles: Profiles) -> list[str]:
+    """What is wrong with the run and the inventory as such; first the values, which others use."""
+    return [
+        *this_run.parts_errors(),
+        *inventory.value_errors(),
+        *checks.group_errors(inventory),
+        *checks.name_errors(inventory),
+        *checks.extra_errors(inventory, this_run.name_of_playbook()),
+        *profiles.choice_errors(),
+    ]
 
 
 def _tailnet(

@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Return the facts and `problems`, one error for each reason not to use this host."""
+        """Return the facts and `errors`, one for each reason not to use this host."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         name = str(variables["inventory_hostname"])
@@ -94,7 +94,7 @@ class ActionModule(ActionBase):
             errors += more
         result.update(
             changed=False,
-            problems=errors,
+            errors=errors,
             warnings=self._warnings(name, facts),
             sizes_gb=sizes,
             **self._unsettled(name, facts, variables),
@@ -142,12 +142,12 @@ class ActionModule(ActionBase):
         missing = consent.objection(name, facts.consent_modes, facts.consent)
         wanted = offer.get("exposure") == "lan" and facts.kernel != "Linux"
         return {
-            "consent_problems": (
+            "consent_errors": (
                 [consent.sentence(name, missing, run.expose(name, closets))]
                 if missing and wanted
                 else []
             ),
-            "choice_problems": [choice] if choice else [],
+            "choice_errors": [choice] if choice else [],
             "lan_confirmed": missing is None,
         }
 

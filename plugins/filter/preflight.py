@@ -15,7 +15,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.inventory import 
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import verdict
 
 
-def looked_at(pattern: str, hostvars: Any = None, play: str = "") -> str:
+def after_preflight(pattern: str, hostvars: Any = None, play: str = "") -> str:
     """The pattern of hosts of a play, which refuses to begin when preflight was left out.
 
     Of a `play` that has parts it is one that no host fits, when none of these was asked for.
@@ -29,7 +29,7 @@ def looked_at(pattern: str, hostvars: Any = None, play: str = "") -> str:
     raise AnsibleFilterError(parts.from_the_middle(this_run.invocation().playbook))
 
 
-def preflight_problems(
+def preflight_errors(
     hosts: Collection[str],
     hostvars: Any,
     closets: Collection[str] = (),
@@ -53,4 +53,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters of this file by name."""
-        return {"looked_at": looked_at, "preflight_problems": preflight_problems}
+        return {"after_preflight": after_preflight, "preflight_errors": preflight_errors}

@@ -15,7 +15,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.probe.memory impo
 )
 
 
-def wired_limit_objection(name: str, *given: Any) -> str:
+def wired_limit_error(name: str, *given: Any) -> str:
     """Why a limit must not be set, or nothing."""
     return error(name, *given) or ""
 
@@ -28,5 +28,5 @@ class FilterModule:
         return {
             "wired_limit_mb": wired_limit_mb,
             "wired_limit_default_mb": default_limit_mb,
-            "wired_limit_objection": wired_limit_objection,
+            "wired_limit_error": wired_limit_error,
         }

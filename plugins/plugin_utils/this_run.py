@@ -43,7 +43,7 @@ def parts_errors() -> list[str]:
     return parts.errors(ours, given.get("tags") or (), given.get("skip_tags") or ())
 
 
-def playbook() -> str:
+def name_of_playbook() -> str:
     """The name of this run's playbook, such as site; '' when it is not ours or one of several."""
     books = _books(context.CLIARGS)
     return parts.name_of(books[0]) if len(books) == 1 and _is_ours(books[0]) else ""

@@ -166,12 +166,6 @@ def read_profile(name: str, given: Mapping[str, Any]) -> Profile:
     for model_id in models:
         if models.count(model_id) > 1:
             raise OfferError(f"{what} names the model {model_id} twice: take one line out")
-    backend = str(given.get("backend", BACKENDS[0]))
-    if backend not in BACKENDS:
-        raise OfferError(
-            f"{what} has backend '{backend}'{suggestion(backend, BACKENDS)} it can be "
-            f"{', '.join(BACKENDS)}"
-        )
     per_model = {
         key: _per_model(what, key, given.get(key), models)
         for key in ("context", "output", "sampling")
@@ -179,7 +173,7 @@ def read_profile(name: str, given: Mapping[str, Any]) -> Profile:
     return Profile(
         name=name,
         because=" ".join(str(given.get("because", "")).split()),
-        backend=backend,
+        backend=_backend(what, str(given.get("backend", BACKENDS[0]))),
         models=models,
         pinned=_pinned(what, _list(what, "pinned", given.get("pinned")), models),
         roles={role: str(given[role]) for role in ROLES if given.get(role)},
@@ -193,6 +187,15 @@ def read_profile(name: str, given: Mapping[str, Any]) -> Profile:
         output={m: _tokens(v, f"output of {m} in {what}") for m, v in per_model["output"].items()},
         sampling={m: _sampling(f"{m} in {what}", v) for m, v in per_model["sampling"].items()},
     )
+
+
+def _backend(what: str, backend: str) -> str:
+    if backend not in BACKENDS:
+        raise OfferError(
+            f"{what} has backend '{backend}'{suggestion(backend, BACKENDS)} it can be "
+            f"{', '.join(BACKENDS)}"
+        )
+    return backend
 
 
 def _kv_bytes(what: str, kind: str, kv: Mapping[str, Any]) -> int:

@@ -24,7 +24,7 @@ def errors(
         silent: the hosts that did not answer.
         consent: whether the LAN's consent and the choice of a profile have to be settled too.
     """
-    kinds = ("problems", "consent_problems", "choice_problems") if consent else ("problems",)
+    kinds = ("errors", "consent_errors", "choice_errors") if consent else ("errors",)
     return [
         *(error for kind in kinds for one in found.values() for error in one.get(kind) or ()),
         *duplicates(found),

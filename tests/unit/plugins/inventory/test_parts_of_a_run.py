@@ -175,4 +175,4 @@ def test_every_play_that_needs_preflight_has_it_before() -> None:
         for one in yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text()):
             if "closet.inference.closet" in one.get("roles", []):
                 looks = "expose" if one["hosts"] in ("closet", "clients") else ""
-                assert "looked_at" in one["hosts"] or looks == name, f"{name}: {one['name']}"
+                assert "after_preflight" in one["hosts"] or looks == name, f"{name}: {one['name']}"
