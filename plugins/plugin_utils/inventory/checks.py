@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ansible import constants
 
@@ -71,17 +71,21 @@ def unread_files(inventory: Inventory) -> Iterator[str]:
 
 def name_errors(inventory: Inventory) -> Iterator[str]:
     """Variables that are misspelled."""
-    prefixes = {path.name for path in ROLES.iterdir() if path.is_dir()} | {"closet"}
     seen: dict[str, str] = {}
     for host in inventory.hosts:
         # names only: nothing is templated, so this stays cheap with many hosts
         for name in inventory.origins[host].names():
             seen.setdefault(name, host)
     known = {**inventory.options, **inventory.specs.extra}
-    for name in names.misspelled(seen, known, prefixes):
+    for name in _misspelled(inventory, set(seen) - set(known)):
         place = inventory.origins[seen[name]].place(name)
         hint = names.suggestion(name, known)
         yield f"{place}: no role knows the variable {name} (host {seen[name]}){hint}"
+
+
+def _misspelled(inventory: Inventory, given: Iterable[str]) -> list[str]:
+    prefixes = {path.name for path in ROLES.iterdir() if path.is_dir()}
+    return names.misspelled(given, inventory.options, prefixes)
 
 
 def extra_errors(inventory: Inventory, playbook: str) -> Iterator[str]:
@@ -91,7 +95,7 @@ def extra_errors(inventory: Inventory, playbook: str) -> Iterator[str]:
     """
     known = inventory.specs.extra
     for name in sorted(set(inventory.extra) - set(known) - set(inventory.options)):
-        if not names.misspelled([name], inventory.options, ()):  # which name_errors has
+        if not _misspelled(inventory, [name]):  # which name_errors has
             hint = names.suggestion(name, known, cutoff=0.8)
             if hint:
                 yield f"-e: no playbook knows the variable {name}{hint}"

@@ -228,7 +228,8 @@ def test_a_variable_of_a_playbook_is_checked_too(tmp_path: Path) -> None:
         "-e: replace is 'maybe', and it has to be true or false",
     ):
         assert sentence in text, sentence
-    assert "lineup" not in text, "it is the owner's own"
+    assert "no role knows the variable profle" not in text, "once is enough"
+    assert "variable lineup" not in text, "it is the owner's own"
 
 
 @pytest.mark.parametrize(
