@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask a person for the name of the closet that the LAN shall reach, or find it on the command line.
+"""Ask a person for the name of the closet that the LAN may reach, or find it on the command line.
 
 Variables do not count here, since an inventory, a file or a lookup of the environment can set any
 of them. What counts is a word of this command itself, or one that was typed at its terminal.
@@ -27,7 +27,7 @@ from ansible_collections.closet.inference.plugins.module_utils.consent import (
 )
 from ansible_collections.closet.inference.plugins.plugin_utils import this_run
 
-WORD = "confirm"
+VARIABLE = "confirm"
 
 
 class ActionModule(ActionBase):
@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
         args = self._task.args
         host, url = str(args["host"]), str(args["url"])
         addresses = tuple(str(address) for address in args["addresses"])
-        given = on_command_line(WORD, context.CLIARGS.get("extra_vars") or ())
+        given = on_command_line(VARIABLE, context.CLIARGS.get("extra_vars") or ())
         if self._task.check_mode and given is None:
             result.update(changed=False, how="", text="")
             return result
@@ -53,12 +53,12 @@ class ActionModule(ActionBase):
         if given is None:
             variables = task_vars or {}
             closets = len((variables.get("groups") or {}).get("closet", ()))
-            say = ("-e", f"{WORD}={host}")
+            say = ("-e", f"{VARIABLE}={host}")
             command = this_run.invocation().expose(host, closets, "lan", *say)
-            given = self._typed((host, url, addresses), WORD in variables, command)
+            given = self._typed((host, url, addresses), VARIABLE in variables, command)
         if given != host:
             raise AnsibleActionFail(
-                f"'{given}' is not the name of the closet that the LAN shall reach, which is "
+                f"'{given}' is not the name of the closet that the LAN may reach, which is "
                 f"{host}. Nothing was changed"
             )
         at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -73,18 +73,18 @@ class ActionModule(ActionBase):
         `closet`: name, URL, addresses. `elsewhere`: the variable has a value that does not count.
         """
         host, url, addresses = closet
-        words = (
+        prompt = (
             f"{host} will serve its models at {url} ({', '.join(addresses)}) to everybody who "
             "reaches that and has a key.\nWhat is said to it crosses the LAN in clear.\n"
             f"Type the name of the closet to confirm: "
         )
         try:
-            return bytes(Display().prompt_until(words)).decode("utf-8", "replace").strip()
+            return bytes(Display().prompt_until(prompt)).decode("utf-8", "replace").strip()
         except AnsiblePromptInterrupt:
             raise AnsibleActionFail("It was not confirmed. Nothing was changed") from None
         except AnsiblePromptNoninteractive:
             ignored = (
-                f"{WORD} is set by a file or the inventory, which does not count. "
+                f"{VARIABLE} is set by a file or the inventory, which does not count. "
                 if elsewhere
                 else ""
             )

@@ -31,13 +31,13 @@ from ansible_collections.closet.inference.plugins.module_utils.models.record imp
     in_units,
     parse_record,
 )
-from ansible_collections.closet.inference.plugins.plugin_utils.pull_progress import Teller
+from ansible_collections.closet.inference.plugins.plugin_utils.pull_progress import ProgressLine
 
 MODULE = "closet.inference.omlx_model"
 JOB_LIMIT_S = 7 * 24 * 3600
 POLL_S = 1.0
 OUT_OF_SIGHT_S = 600.0
-LOOKS_GONE = 3  # in a row without a process and without a result: there will be none
+POLLS_GONE = 3  # in a row without a process and without a result: there will be none
 MARK = "--closet--"
 # "legacy" is the profile of all Python modules, in ansible-core 2.19 to 2.21
 RESULT_DECODER = get_module_decoder("legacy", Direction.MODULE_TO_CONTROLLER)
@@ -48,7 +48,7 @@ display = Display()
 
 
 @dataclass(frozen=True)
-class Look:
+class Poll:
     """What one poll saw of the job; `alive` is whether its processes are there."""
 
     record: Record | None
@@ -84,11 +84,11 @@ class ActionModule(ActionBase):
         planning = show and not self._task.check_mode
         first = self._module({**args, "fetch": False} if planning else args, variables)
         if show and self._task.check_mode:
-            self._tell_plan(host, first, "would pull")
+            self._show_plan(host, first, "would pull")
         if not planning or first.get("failed") or not first.get("pending"):
             result.update(first)
             return result
-        self._tell_plan(host, first, "pulls")
+        self._show_plan(host, first, "pulls")
         result.update(self._in_background(host, args, variables))
         return result
 
@@ -105,7 +105,7 @@ class ActionModule(ActionBase):
         )
         return done
 
-    def _tell_plan(self, host: str, first: dict[str, Any], verb: str) -> None:
+    def _show_plan(self, host: str, first: dict[str, Any], verb: str) -> None:
         """One line per model of which something is missing."""
         for model in first.get("models") or ():
             if model["state"] == "would_pull" or (first.get("pending") and model["missing_bytes"]):
@@ -134,7 +134,7 @@ class ActionModule(ActionBase):
             str(job["results_file"]),
             self._record_path(args),
         )
-        teller = Teller(host, ON_TERMINAL, display.columns, constants.DEFAULT_LOCAL_TMP)
+        teller = ProgressLine(host, ON_TERMINAL, display.columns, constants.DEFAULT_LOCAL_TMP)
         try:
             return self._follow(running, teller)
         except BaseException:  # a task timeout and Ctrl-C too: nobody wants it to go on then
@@ -158,7 +158,7 @@ class ActionModule(ActionBase):
             return str(args["progress_path"])
         return f"{str(args['store']).rstrip('/')}/.closet.progress.json"
 
-    def _follow(self, job: Job, teller: Teller) -> dict[str, Any]:
+    def _follow(self, job: Job, teller: ProgressLine) -> dict[str, Any]:
         """Until the job has left its result, or has ended without one."""
         seen_at = time.monotonic()
         record: Record | None = None
@@ -167,23 +167,23 @@ class ActionModule(ActionBase):
             time.sleep(POLL_S)
             now = time.monotonic()
             try:
-                look = self._look(job)
+                poll = self._poll(job)
             except AnsibleConnectionFailure as error:
                 if now - seen_at > OUT_OF_SIGHT_S:
                     raise AnsibleError(lost(job.host)) from error
                 continue
             seen_at = now
-            record = look.record or record
-            gone = 0 if look.alive else gone + 1
-            if look.result is not None or gone >= LOOKS_GONE:
+            record = poll.record or record
+            gone = 0 if poll.alive else gone + 1
+            if poll.result is not None or gone >= POLLS_GONE:
                 self._low_level_execute_command(f"rm -f {shlex.quote(job.result_path)}")
-            if look.result is not None:
-                return ended(look.result, record)
-            if gone >= LOOKS_GONE:
+            if poll.result is not None:
+                return ended(poll.result, record)
+            if gone >= POLLS_GONE:
                 return {"failed": True, "msg": without_result(record)}
-            self._say(teller.tell(describe_record(look.record), now))
+            self._say(teller.shown(describe_record(poll.record), now))
 
-    def _look(self, job: Job) -> Look:
+    def _poll(self, job: Job) -> Poll:
         """One command for everything, since each costs a round trip."""
         words = [
             f"cat {shlex.quote(job.record_path)} 2>/dev/null",
@@ -195,8 +195,8 @@ class ActionModule(ActionBase):
         done = self._low_level_execute_command("; ".join(words))
         parts = str(done.get("stdout", "")).split(MARK)
         if len(parts) != 3:
-            return Look(None, None, alive=True)
-        return Look(parse_record(parts[0]), read_result(parts[2]), alive="alive" in parts[1])
+            return Poll(None, None, alive=True)
+        return Poll(parse_record(parts[0]), read_result(parts[2]), alive="alive" in parts[1])
 
     def _say(self, words: tuple[str, bool] | None) -> None:
         if words is not None:

@@ -12,9 +12,10 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.closet.inference.plugins.module_utils.filediff import content_diff
 from ansible_collections.closet.inference.plugins.module_utils.files import write_atomic
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import (
-    profile_choice as choice,
+    profile_choice,
 )
 
 
@@ -33,17 +34,15 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         args = self._task.args
-        wanted = choice.Choice(str(args["profile"]), str(args["inventory_profile"]))
-        path = choice.path_of(str(variables["inventory_dir"]), str(variables["inventory_hostname"]))
-        before = choice.read(path)
+        wanted = profile_choice.Choice(str(args["profile"]), str(args["inventory_profile"]))
+        path = profile_choice.path_of(
+            str(variables["inventory_dir"]), str(variables["inventory_hostname"])
+        )
+        before = profile_choice.read(path)
         result.update(changed=before != wanted, path=str(path))
-        if self._task.diff and before != wanted:
-            result["diff"] = {
-                "before": before.text() if before else "",
-                "after": wanted.text(),
-                "before_header": str(path),
-                "after_header": str(path),
-            }
+        if before != wanted:
+            text = before.text().encode() if before else None
+            result["diff"] = content_diff(str(path), text, wanted.text().encode(), secret=False)
         if before == wanted or self._task.check_mode:
             return result
         try:

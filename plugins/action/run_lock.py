@@ -33,7 +33,7 @@ from ansible.utils.display import Display
 from ansible_collections.closet.inference.plugins.module_utils import run_holder
 from ansible_collections.closet.inference.plugins.plugin_utils import this_run
 from ansible_collections.closet.inference.plugins.plugin_utils.run_lock import keeper as run_keeper
-from ansible_collections.closet.inference.plugins.plugin_utils.run_lock import messages as run_lock
+from ansible_collections.closet.inference.plugins.plugin_utils.run_lock import messages
 
 PYTHON = "/usr/bin/python3"
 START_S = 60  # for a connection that is made anew
@@ -62,7 +62,7 @@ class ActionModule(ActionBase):
             return result
         way = self._way(_command(order))
         if way is None:
-            result["warnings"] = [run_lock.no_way(host, str(self._connection.transport))]
+            result["warnings"] = [messages.no_way(host, str(self._connection.transport))]
             return result
         argv, password = way
         began = time.monotonic()
@@ -78,18 +78,18 @@ class ActionModule(ActionBase):
             wait_s,
         )
         result["waited_s"] = round(time.monotonic() - began)
-        result["stale"] = run_lock.is_stale(news, seen, str(order["token"]))
+        result["stale"] = messages.is_stale(news, seen, str(order["token"]))
         return result
 
     def _peek(self, host: str, seen: str, order: Mapping[str, Any]) -> dict[str, Any]:
         """In check mode nothing is held; whoever holds it is told."""
-        if not run_lock.read(seen).get("held"):
+        if not messages.read(seen).get("held"):
             return {}
         done = self._low_level_execute_command(_command({**order, "peek": True}), sudoable=True)
         for line in str(done["stdout"]).splitlines():
-            news = run_lock.read(line)
+            news = messages.read(line)
             if news.get("state") == "waits":
-                return {"warnings": [run_lock.held_by(host, news.get("holder") or {})]}
+                return {"warnings": [messages.held_by(host, news.get("holder") or {})]}
         return {}
 
     def _take(self, host: str, order: Mapping[str, Any], wait_s: float) -> Mapping[str, Any]:
@@ -127,15 +127,15 @@ class ActionModule(ActionBase):
         connection = self._connection
         connection.host = connection.get_option("host") or self._play_context.remote_addr
         program = str(connection.get_option("ssh_executable"))
-        words = [
-            word.decode("utf-8", "surrogateescape")
-            for word in connection._build_command(program, "ssh", connection.host, command)
+        arguments = [
+            argument.decode("utf-8", "surrogateescape")
+            for argument in connection._build_command(program, "ssh", connection.host, command)
         ]
         # the connection is up, and what follows goes through it: nobody asks for ssh's password
         with contextlib.suppress(AttributeError, OSError, TypeError):
             for end in connection.sshpass_pipe:
                 os.close(end)
-        return words[words.index(program) :], password
+        return arguments[arguments.index(program) :], password
 
 
 def _who(main: int) -> dict[str, Any]:
@@ -156,13 +156,13 @@ def _command(order: Mapping[str, Any]) -> str:
     """In one line and without an exclamation mark, which a login shell like tcsh cannot take."""
     program = base64.b64encode(Path(run_holder.__file__).read_bytes()).decode()
     start = "import base64,sys;exec(base64.b64decode(sys.argv.pop(1)))"
-    words = json.dumps(order).replace("!", "\\u0021")
-    return shlex.join([PYTHON, "-I", "-S", "-c", start, program, words])
+    arguments = json.dumps(order).replace("!", "\\u0021")
+    return shlex.join([PYTHON, "-I", "-S", "-c", start, program, arguments])
 
 
 def _failed(host: str, news: Mapping[str, Any]) -> str:
-    words = ("-b", "-m", "ansible.builtin.command", "-a", "ls -la /opt/closet/lock")
-    return run_lock.failed(host, news, this_run.invocation().ad_hoc(host, *words))
+    arguments = ("-b", "-m", "ansible.builtin.command", "-a", "ls -la /opt/closet/lock")
+    return messages.failed(host, news, this_run.invocation().ad_hoc(host, *arguments))
 
 
 def _until_held(host: str, descriptor: int, wait_s: float) -> Mapping[str, Any]:
@@ -177,11 +177,11 @@ def _until_held(host: str, descriptor: int, wait_s: float) -> Mapping[str, Any]:
         if not got:
             raise AnsibleActionFail(_failed(host, {}))
         *lines, rest = (rest + got).split(b"\n")
-        for news in (run_lock.read(line.decode()) for line in lines):
+        for news in (messages.read(line.decode()) for line in lines):
             if news["state"] in ("holds", "ours"):
                 return news
             if news["state"] == "failed":
                 raise AnsibleActionFail(_failed(host, news))
             holder = news.get("holder") or {"held": True}
-            display.display(run_lock.waits(host, holder, wait_s), color="purple")
-    raise AnsibleActionFail(run_lock.too_long(host, holder, wait_s))
+            display.display(messages.waits(host, holder, wait_s), color="purple")
+    raise AnsibleActionFail(messages.too_long(host, holder, wait_s))

@@ -72,9 +72,9 @@ class ActionModule(ActionBase):
         now = tailnet_push.current(self._asked("GET", server + PATH), server, place)
         if now == text:
             return
-        objection = tailnet_push.objection(now, server, result["file"])
-        if objection and not boolean(args.get("replace") or False):
-            raise PushError(objection)
+        refused = tailnet_push.error(now, server, result["file"])
+        if refused and not boolean(args.get("replace") or False):
+            raise PushError(refused)
         method, path = ("POST", CHECK_PATH) if self._task.check_mode else ("PUT", PATH)
         answer = self._asked(method, server + path, text)
         if tailnet_push.lacks_machines(answer):
@@ -87,7 +87,7 @@ class ActionModule(ActionBase):
         result.update(changed=True, pushed=not self._task.check_mode)
 
     def _asked(self, method: str, url: str, policy: str | None = None) -> Answer:
-        """One request; raises PushError when there is nobody to ask."""
+        """One request; raises PushError when there is no answer."""
         headers = {"Authorization": f"Bearer {self._task.args['api_key']}"}
         data = None
         if policy is not None:

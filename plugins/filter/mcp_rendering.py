@@ -22,11 +22,11 @@ CLIENTS = ("opencode", "claude", "vscode", "secrets", "omlx", "open_webui", "clo
 
 
 def mcp_rendering(
-    told: Any, client: str, laptop: str = "", secrets: Mapping[str, str] | None = None
+    declared: Any, client: str, laptop: str = "", secrets: Mapping[str, str] | None = None
 ) -> Any:
     """What `client` gets of `mcp_servers`: the laptop's servers, or the closet's."""
     try:
-        servers = read_servers(told)
+        servers = read_servers(declared)
     except ServersRefusedError as error:
         raise AnsibleFilterError(str(error)) from error
     mine, shared = render.for_laptop(servers, laptop), render.for_closet(servers)
@@ -51,7 +51,7 @@ def _secrets(servers: tuple[Server, ...]) -> list[str]:
 
 def _open_webui(servers: tuple[Server, ...], secrets: Mapping[str, str]) -> list[dict[str, Any]]:
     made = render.open_webui(servers, secrets)
-    wrong = open_webui.complaints(made)
+    wrong = open_webui.errors(made)
     if wrong:
         raise AnsibleFilterError("; ".join(wrong))
     return made

@@ -46,7 +46,7 @@ KEY_OR_NOTHING = "0.7.0.dev4"
 
 
 def refusals(version: str, wanted: Mapping[str, Any]) -> list[str]:
-    """A sentence for each reason why this omlx cannot do what is wanted; none when it is unknown.
+    """An error for each reason why this omlx cannot do what is wanted; none when it is unknown.
 
     Args:
         version: as its package has it; empty for a fork.

@@ -15,7 +15,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.inventory import 
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import verdict
 
 
-def looked_at(pattern: str, hostvars: Any = None, play: str = "") -> str:
+def after_preflight(pattern: str, hostvars: Any = None, play: str = "") -> str:
     """The pattern of hosts of a play, which refuses to begin when preflight was left out.
 
     Of a `play` that has parts it is one that no host fits, when none of these was asked for.
@@ -29,17 +29,17 @@ def looked_at(pattern: str, hostvars: Any = None, play: str = "") -> str:
     raise AnsibleFilterError(parts.from_the_middle(this_run.invocation().playbook))
 
 
-def preflight_problems(
+def preflight_errors(
     hosts: Collection[str],
     hostvars: Any,
     closets: Collection[str] = (),
     answering: Collection[str] = (),
     consent: bool = True,
 ) -> list[str]:
-    """Why the run must not begin: sentences about the hosts of a play that were looked at."""
+    """Why the run must not begin: errors of the hosts of a play that were looked at."""
     found = {host: _raw(hostvars, host).get("preflight_mac") or {} for host in hosts}
     silent = set(hosts) - set(answering)
-    return verdict.problems(found, closets, silent, consent)
+    return verdict.errors(found, closets, silent, consent)
 
 
 def _raw(hostvars: Any, host: str) -> Mapping[str, Any]:
@@ -53,4 +53,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters of this file by name."""
-        return {"looked_at": looked_at, "preflight_problems": preflight_problems}
+        return {"after_preflight": after_preflight, "preflight_errors": preflight_errors}

@@ -15,20 +15,20 @@ from ansible_collections.closet.inference.plugins.plugin_utils import quoting
 
 def shell_word(text: Any) -> str:
     """One word of a shell file."""
-    return _told(quoting.shell_word, str(text))
+    return _checked(quoting.shell_word, str(text))
 
 
 def caddy_word(text: Any) -> str:
     """One argument of a Caddyfile."""
-    return _told(quoting.caddy_word, str(text))
+    return _checked(quoting.caddy_word, str(text))
 
 
 def caddy_json(value: Any) -> str:
     """A value as JSON, as one argument of a Caddyfile."""
-    return _told(quoting.caddy_json, value)
+    return _checked(quoting.caddy_json, value)
 
 
-def _told(made: Callable[[Any], str], value: Any) -> str:
+def _checked(made: Callable[[Any], str], value: Any) -> str:
     try:
         return made(value)
     except quoting.QuotingError as error:

@@ -10,14 +10,14 @@ from typing import Any
 
 from ansible_collections.closet.inference.plugins.plugin_utils.probe.memory import (
     default_limit_mb,
-    objection,
+    error,
     wired_limit_mb,
 )
 
 
-def wired_limit_objection(name: str, *given: Any) -> str:
+def wired_limit_error(name: str, *given: Any) -> str:
     """Why a limit must not be set, or nothing."""
-    return objection(name, *given) or ""
+    return error(name, *given) or ""
 
 
 class FilterModule:
@@ -28,5 +28,5 @@ class FilterModule:
         return {
             "wired_limit_mb": wired_limit_mb,
             "wired_limit_default_mb": default_limit_mb,
-            "wired_limit_objection": wired_limit_objection,
+            "wired_limit_error": wired_limit_error,
         }

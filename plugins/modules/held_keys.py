@@ -66,15 +66,14 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.closet.inference.plugins.module_utils import held_keys
-from ansible_collections.closet.inference.plugins.module_utils import key_holders as holders
+from ansible_collections.closet.inference.plugins.module_utils import held_keys, key_holders
 
 
 def main() -> None:
     """Remove them, and say what went."""
     module = AnsibleModule(
         argument_spec={
-            "kind": {"type": "str", "choices": list(holders.KINDS), "required": True},
+            "kind": {"type": "str", "choices": list(key_holders.KINDS), "required": True},
             "path": {"type": "path", "required": True},
         },
         supports_check_mode=True,

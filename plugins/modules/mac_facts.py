@@ -102,17 +102,17 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-problems:
+errors:
   description: One sentence for each reason why this host cannot be worked with.
   returned: when the host was reached
   type: list
   elements: str
-consent_problems:
+consent_errors:
   description: Why this Mac may not serve the LAN although its offer says so, as one sentence.
   returned: when the host was reached
   type: list
   elements: str
-choice_problems:
+choice_errors:
   description:
     - Why a run must not go by the inventory's profile, as one sentence. Another checkout, or this
       closet under another name, has chosen the one that it serves.

@@ -52,11 +52,6 @@ options:
     type: list
     elements: str
     default: []
-  former:
-    description: What an earlier version of the role wrote into the person's C(opencode.json). A
-      file that holds exactly this is not told of.
-    type: str
-    default: ""
 """
 
 EXAMPLES = r"""
@@ -104,7 +99,6 @@ def main() -> None:
             "permission": {"type": "dict", "default": {}},
             "agents": {**names, "default": []},
             "named_agents": {**names, "default": []},
-            "former": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -119,7 +113,7 @@ def main() -> None:
     try:
         with crew() as hands:
             rights = hands.for_path(f"{home}/.config")
-            found = rights.call(conflicts, home, closet, given["former"])
+            found = rights.call(conflicts, home, closet)
     except UntrustedPathError as error:
         module.fail_json(msg=f"{given['host']}: {home}: {error.strerror}")
     except (NotOursError, ActingError) as error:

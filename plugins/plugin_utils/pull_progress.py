@@ -21,11 +21,11 @@ PREFIX = "closet-pull."
 CLEAR = "\r\x1b[2K"
 BETWEEN = " | "
 
-Words = Optional[tuple[str, bool]]
+Output = Optional[tuple[str, bool]]
 """What to write, and whether a new line comes after it."""
 
 
-class Teller:
+class ProgressLine:
     """One host's voice. `folder` is one that all hosts of the run share."""
 
     def __init__(self, host: str, terminal: bool, columns: int, folder: str) -> None:
@@ -33,24 +33,24 @@ class Teller:
         self._terminal = terminal
         self._columns = columns
         self._path = Path(folder, f"{PREFIX}{os.getpid()}")
-        self._said_at = float("-inf")
-        self._said = ""
+        self._last_at = float("-inf")
+        self._last = ""
 
-    def tell(self, sentence: str, now: float) -> Words:
+    def shown(self, message: str, now: float) -> Output:
         """What to write now, if anything; `now` is a clock in seconds."""
-        if not sentence:
+        if not message:
             return None
-        line = f"{self._host}: {sentence}"
+        line = f"{self._host}: {message}"
         if self._terminal:
             with contextlib.suppress(OSError):
                 write_atomic(self._path, line.encode(), 0o600)
             return CLEAR + shorten(BETWEEN.join(self._all() or [line]), self._columns), False
-        if line == self._said or now - self._said_at < LINE_EVERY_S:
+        if line == self._last or now - self._last_at < LINE_EVERY_S:
             return None
-        self._said, self._said_at = line, now
+        self._last, self._last_at = line, now
         return line, True
 
-    def close(self) -> Words:
+    def close(self) -> Output:
         """Nothing of ours stays on the line."""
         with contextlib.suppress(OSError):
             self._path.unlink()

@@ -30,9 +30,7 @@ def given(action: ActionBase, variables: Mapping[str, Any]) -> tuple[str, str]:
     return str(action._play_context.become_pass or ""), ""
 
 
-def objection(
-    action: ActionBase, variables: Mapping[str, Any], user: str, system: str
-) -> str | None:
+def error(action: ActionBase, variables: Mapping[str, Any], user: str, system: str) -> str | None:
     """Why the password does not make `user` root there, or None; asks sudo itself.
 
     It goes through the connection's input, and what sudo remembers of an earlier one is not used.
@@ -74,26 +72,26 @@ def _own(variables: Mapping[str, Any], name: str) -> sudo.Own:
     places = [folder / f"{name}{suffix}" for suffix in ("", *SUFFIXES)]
     found = next((path for path in places if path.exists()), folder / f"{name}.yml")
     file = found / "sudo.yml" if found.is_dir() else found
-    vault = [*_vault_words()]
+    vault = [*_vault_arguments()]
     known = vault or constants.DEFAULT_VAULT_PASSWORD_FILE or constants.DEFAULT_VAULT_IDENTITY_LIST
-    words = ["ansible-vault", "encrypt_string", *(vault if known else ["--ask-vault-pass"])]
+    arguments = ["ansible-vault", "encrypt_string", *(vault if known else ["--ask-vault-pass"])]
     # not its --prompt, which writes a question into the file
-    words += ["--stdin-name", VARIABLES[0]]
+    arguments += ["--stdin-name", VARIABLES[0]]
     ask = f"printf %s {shlex.quote(f'sudo password on {name}: ')}; read -rs own"
     command = (
         f"(mkdir -p {shlex.quote(str(file.parent))} && {ask}; "
-        f'printf %s "$own" | {shlex.join(words)} >> {shlex.quote(str(file))})'
+        f'printf %s "$own" | {shlex.join(arguments)} >> {shlex.quote(str(file))})'
     )
     return sudo.Own(command, "" if known else "--ask-vault-pass")
 
 
-def _vault_words() -> list[str]:
+def _vault_arguments() -> list[str]:
     """The words of this run that open its vaults."""
     options = this_run.invocation().options
-    words: list[str] = []
-    for at, word in enumerate(options):
-        if word in ("--vault-id", "--vault-password-file"):
-            words += options[at : at + 2]
-        elif word == "--ask-vault-pass":
-            words.append(word)
-    return words
+    arguments: list[str] = []
+    for at, argument in enumerate(options):
+        if argument in ("--vault-id", "--vault-password-file"):
+            arguments += options[at : at + 2]
+        elif argument == "--ask-vault-pass":
+            arguments.append(argument)
+    return arguments

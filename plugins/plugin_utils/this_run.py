@@ -36,17 +36,23 @@ def invocation() -> Invocation:
     )
 
 
-def problems_of_parts() -> list[str]:
+def parts_errors() -> list[str]:
     """Why the parts that were asked for with --tags and --skip-tags are none."""
     given: Mapping[str, Any] = context.CLIARGS
     ours = [book for book in _books(given) if _is_ours(book)]
-    return parts.problems(ours, given.get("tags") or (), given.get("skip_tags") or ())
+    return parts.errors(ours, given.get("tags") or (), given.get("skip_tags") or ())
+
+
+def name_of_playbook() -> str:
+    """The name of this run's playbook, such as site; '' when it is not ours or one of several."""
+    books = _books(context.CLIARGS)
+    return parts.name_of(books[0]) if len(books) == 1 and _is_ours(books[0]) else ""
 
 
 def only_lists() -> bool:
     """Whether this run shows a playbook or checks its syntax, and plays nothing."""
-    words = ("listhosts", "listtasks", "listtags", "syntax")
-    return any(context.CLIARGS.get(word) for word in words)
+    flags = ("listhosts", "listtasks", "listtags", "syntax")
+    return any(context.CLIARGS.get(flag) for flag in flags)
 
 
 def leaves_out(play: str) -> bool:

@@ -129,24 +129,23 @@ def test_no_variable_confirms(
 @pytest.mark.parametrize(
     ("scope", "extra", "sentence"),
     [
-        ("wan", [], "`ansible-playbook -i {home} playbooks/expose.yml -e scope=lan`"),
         ("lan", ["-e", "confirm=atic"], "'atic' is not the name of the closet"),
         ("lan", ["-e", "confirm=attic", "-e", "confirm=air"], "'air' is not the name"),
-        ("wan", ["-e", "confirm=attic"], "scope is 'wan'; it must be lan"),
+        ("wan", ["-e", "confirm=attic"], "scope is 'wan', and it has to be one of lan, local"),
         (
             "lan",
             ["-e", "confirm=attic", "-e", "closet_exposure=loopback"],
             "closet_exposure is loopback in the inventory",
         ),
     ],
-    ids=["a command", "wrong name", "the last one counts", "unknown scope", "no wish"],
+    ids=["wrong name", "the last one counts", "unknown scope", "no wish"],
 )
 def test_what_is_not_meant_is_refused(
     scope: str, extra: list[str], sentence: str, home: Path
 ) -> None:
     done = expose(scope, "-i", str(home), *extra)
     assert done.code != 0
-    assert sentence.format(home=home) in words(done)
+    assert sentence in words(done)
     assert "Nothing was changed" in words(done)
 
 

@@ -74,7 +74,7 @@ BY_FILE: Mapping[str, Mapping[str, str]] = {
         ),
         "sudo vi ": EDITOR,
     },
-    "plugins/plugin_utils/probe/facts.py": {
+    "plugins/plugin_utils/probe/macos.py": {
         "ls -l /etc/sysctl.conf": (
             f"{MACHINES}test_what_is_no_sysctl_conf_is_shown_and_moved_away"
         ),
@@ -166,10 +166,10 @@ BY_FILE: Mapping[str, Mapping[str, str]] = {
         "rm ": f"{SECRETS}test_a_key_that_leads_nowhere_is_removed",
         "mv -n ": f"{SECRETS}test_what_is_no_folder_of_keys_is_moved_away",
     },
-    "plugins/action/house_keys.py": {
+    "plugins/action/api_keys.py": {
         "sudo chown -R ": f"{SECRETS}test_keys_of_another_account_are_taken_over",
     },
-    "plugins/lookup/house_keys.py": {
+    "plugins/lookup/api_keys.py": {
         "sudo chown -R ": f"{SECRETS}test_keys_of_another_account_are_taken_over",
     },
     "plugins/plugin_utils/inventory/profile_choice.py": {

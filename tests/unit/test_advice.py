@@ -138,13 +138,13 @@ TRIED = {
     ("plugins/action/exposure_consent.py", "expose"): (
         f"{EXPOSURE}test_the_command_that_needs_no_terminal_is_one"
     ),
-    ("plugins/action/inventory_check.py", "choose"): (
+    ("plugins/plugin_utils/inventory/profiles.py", "choose"): (
         f"{EXPOSURE}test_a_choice_that_cannot_be_read_is_made_again_or_removed"
     ),
     ("plugins/filter/preflight.py", "playbook"): (
         "tests/unit/plugins/inventory/test_parts_of_a_run.py::test_the_two_commands_begin_at_the_beginning"
     ),
-    ("plugins/lookup/house_keys.py", "playbook"): (
+    ("plugins/lookup/api_keys.py", "playbook"): (
         f"{EXPOSURE}test_the_name_typed_at_the_terminal_is_recorded_by_root"
     ),
     ("plugins/action/run_lock.py", "ad_hoc"): "what a broken /opt/closet/lock looks like; not run",
@@ -166,7 +166,6 @@ TRIED = {
     ("playbooks/expose.yml", "ad_hoc"): (
         f"{EXPOSURE}test_a_laptop_that_cannot_get_there_is_told_where_to_look"
     ),
-    ("playbooks/profile.yml", "profile"): f"{EXPOSURE}test_a_closet_that_was_renamed_gets_out",
     ("roles/omlx/tasks/serve.yml", "expose"): (
         f"{EXPOSURE}test_a_consent_that_goes_during_a_run_is_missed_and_given_again"
     ),

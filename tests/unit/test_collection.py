@@ -20,7 +20,7 @@ import yaml
 CHECKOUT = Path(__file__).parents[2]
 NAME = "closet.inference"
 MODULES = {path.stem for path in (CHECKOUT / "plugins/modules").glob("[!_]*.py")}
-ROLES = {path.name for path in (CHECKOUT / "roles").iterdir() if (path / "tasks").is_dir()}
+ROLES = {path.parent.name for path in CHECKOUT.glob("roles/*/meta") if path.is_dir()}
 # What an owner's checkout holds besides what git knows; none of it may leave the machine.
 PRIVATE = (
     ".ansible/facts",

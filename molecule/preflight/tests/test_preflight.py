@@ -89,7 +89,7 @@ def test_it_sees_what_the_macs_say_of_themselves(macs: list[Mac], tmp_path: Path
     )  # fmt: skip
     for mac in macs:
         seen = json.loads((tmp_path / mac.name).read_text())
-        assert seen["problems"] == []
+        assert seen["errors"] == []
         assert seen["macos"] == mac.read("sw_vers -productVersion")
         assert seen["model"] == mac.read("sysctl -n hw.model")
         assert seen["memory_mb"] == int(mac.read("sysctl -n hw.memsize")) >> 20

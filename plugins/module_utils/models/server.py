@@ -30,7 +30,7 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_admin import
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 IDLE_WAIT_S = 120.0
-IDLE_LOOK_S = 1.0
+IDLE_POLL_S = 1.0
 RELOAD_S = 900.0  # it preloads the pinned models before it answers
 
 DOWN = "down"
@@ -110,7 +110,7 @@ class Server:
                 return None
             if self._runner.now() >= until and busy:
                 return busy
-            self._runner.sleep(IDLE_LOOK_S)
+            self._runner.sleep(IDLE_POLL_S)
 
     def _status(self) -> Status:
         listed = self._admin.public("/v1/models/status")

@@ -43,15 +43,15 @@ class Way:
 
 
 def cut_off(name: str, way: Way, rc: int, stdout: str, stderr: str) -> str:
-    """Return the sentence for a look that did not come to its end."""
+    """Return the error for a script that did not come to its end."""
     how = f"(exit code {rc}{_last_words(stdout, stderr)})"
-    if "look=begin" in stdout.splitlines():
+    if "probe=begin" in stdout.splitlines():
         return (
-            f"{name}: the look at it was cut off {how}: run it again. When it ends there again, "
+            f"{name}: the probe was cut off {how}: run it again. When it ends there again, "
             f"something on {name} ends it: `{way.command('uptime')}`"
         )
     return (
-        f"{name}: the login shell ended before the look began {how}. Try `{way.command('true')}`, "
+        f"{name}: the login shell ended before the probe began {how}. Try `{way.command('true')}`, "
         "which must print nothing; what shells read first is ~/.zshenv (zsh), ~/.bashrc (bash), "
         "~/.tcshrc or ~/.cshrc (tcsh), ~/.config/fish/config.fish (fish)"
     )
@@ -64,10 +64,10 @@ def last_line(text: str, part: str) -> str:
 
 
 def _last_words(stdout: str, stderr: str) -> str:
-    """The last line that is the host's own, and not ssh's or the look's."""
+    """The last line that is the host's own, and not ssh's or the script's."""
     for text in (stderr, stdout):
         lines = [line.strip() for line in text.splitlines()]
         said = [line for line in lines if line and not line.startswith(_NOISE)]
-        if said and (text is stderr or "look=begin" not in lines):
+        if said and (text is stderr or "probe=begin" not in lines):
             return f", its last words: {said[-1][:200]}"
     return ", no output"

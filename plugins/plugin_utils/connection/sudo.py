@@ -35,15 +35,23 @@ def without_password(user: str, uid: int | None) -> str:
     return f"printf '%s\\n' {rule} | sudo sh -c '{checked}'"
 
 
-def mend(told: str) -> str:
+def not_allowed(name: str, user: str, uid: int | None) -> str:
+    """The error for a host where this user needs a password for sudo, and the run has none."""
+    return (
+        f"{name}: {user} may not use sudo without a password: run with --ask-become-pass, or let "
+        f"it, on that machine as an administrator: `{without_password(user, uid)}`"
+    )
+
+
+def mend(output: str) -> str:
     """The command for what visudo says of a file."""
-    found = re.search(r"(/[^:]+)(?=:)", told)
+    found = re.search(r"(/[^:]+)(?=:)", output)
     file = shlex.quote(found[1]) if found else ""
     if not file:
         return "sudo visudo"
-    if "bad permissions" in told:
+    if "bad permissions" in output:
         return f"sudo chmod 0440 {file}"
-    if "wrong owner" in told:
+    if "wrong owner" in output:
         return f"sudo chown 0:0 {file}"
     return f"sudo visudo -f {file}"
 
@@ -65,9 +73,9 @@ class Given:
     is_linux: bool = False
 
 
-def refused(name: str, user: str, told: str, given: Given) -> str:
-    """The sentence for a password that sudo on a host did not take."""
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
+def refused(name: str, user: str, output: str, given: Given) -> str:
+    """The error for a password that sudo on a host did not take."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     who = shlex.quote(user)
     forbids = next((line for line in lines if re.search(_FORBIDS, line)), "")
     if forbids:

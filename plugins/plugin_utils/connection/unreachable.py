@@ -24,7 +24,7 @@ _FINGERPRINT = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
 _ASK = "-o StrictHostKeyChecking=ask"
 
 
-def sentence(name: str, way: Way, message: str) -> str:
+def error(name: str, way: Way, message: str) -> str:
     """Return what is wrong and what to do; `message` is Ansible's, with all that ssh printed."""
     message = message.replace("Failed to connect to the host via ssh:", "")
     message = "\n".join(line for line in message.splitlines() if "debug" not in line[:6])

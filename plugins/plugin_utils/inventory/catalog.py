@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Models and profiles as people write them in the inventory, read strictly.
 
-Pure: every entry becomes a frozen value or a sentence that names the entry and the fix.
+Pure: every entry becomes a frozen value or an error that names the entry and the fix.
 """
 
 from __future__ import annotations
@@ -166,12 +166,6 @@ def read_profile(name: str, given: Mapping[str, Any]) -> Profile:
     for model_id in models:
         if models.count(model_id) > 1:
             raise OfferError(f"{what} names the model {model_id} twice: take one line out")
-    backend = str(given.get("backend", next(iter(backends()))))
-    if backend not in backends():
-        raise OfferError(
-            f"{what} has backend '{backend}'{suggestion(backend, backends())} it can be "
-            f"{', '.join(backends())}"
-        )
     per_model = {
         key: _per_model(what, key, given.get(key), models)
         for key in ("context", "output", "sampling")
@@ -179,7 +173,7 @@ def read_profile(name: str, given: Mapping[str, Any]) -> Profile:
     return Profile(
         name=name,
         because=" ".join(str(given.get("because", "")).split()),
-        backend=backend,
+        backend=_backend(what, str(given.get("backend", next(iter(backends()))))),
         models=models,
         pinned=_pinned(what, _list(what, "pinned", given.get("pinned")), models),
         roles={role: str(given[role]) for role in ROLES if given.get(role)},
@@ -193,6 +187,15 @@ def read_profile(name: str, given: Mapping[str, Any]) -> Profile:
         output={m: _tokens(v, f"output of {m} in {what}") for m, v in per_model["output"].items()},
         sampling={m: _sampling(f"{m} in {what}", v) for m, v in per_model["sampling"].items()},
     )
+
+
+def _backend(what: str, backend: str) -> str:
+    if backend not in backends():
+        raise OfferError(
+            f"{what} has backend '{backend}'{suggestion(backend, backends())} it can be "
+            f"{', '.join(backends())}"
+        )
+    return backend
 
 
 def _kv_bytes(what: str, kind: str, kv: Mapping[str, Any]) -> int:
@@ -268,7 +271,7 @@ def _list(what: str, key: str, value: Any) -> tuple[str, ...]:
 def _known(what: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
     for key in given:
         if key not in known:
-            raise OfferError(f"{what} has '{key}', which nobody reads{suggestion(key, known)}")
+            raise OfferError(f"{what} has an unknown key '{key}'{suggestion(key, known)}")
 
 
 def _mapping(what: str, given: Any, keys: str) -> Mapping[str, Any]:

@@ -42,8 +42,8 @@ MODELS = ("opencode_model", "opencode_plan_model", "opencode_small_model")
 WANTS = (*MODELS, "opencode_permission", "opencode_agents", "opencode_instruction_files")
 
 
-def problems(client: str, wants: Mapping[str, Any], offer: Offer) -> list[str]:
-    """One sentence for each thing that cannot be meant, in the words of the inventory."""
+def errors(client: str, wants: Mapping[str, Any], offer: Offer) -> list[str]:
+    """One error for each thing that cannot be meant, in the words of the inventory."""
     served = [model.name for model in offer.models if model.kind == "chat"]
     found: list[str] = []
     for name in MODELS:

@@ -34,13 +34,13 @@ def in_url(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
-def nearest(name: object, known: Iterable[str]) -> str | None:
+def nearest(name: object, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return the known name most like `name`, if any is like it at all."""
-    found = difflib.get_close_matches(str(name), sorted(map(str, known)), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(str(name), sorted(map(str, known)), n=1, cutoff=cutoff)
     return found[0] if found else None
 
 
-def suggestion(name: object, known: Iterable[str]) -> str:
+def suggestion(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return ', do you mean X?' for the known name most like `name`, or nothing."""
-    found = nearest(name, known)
+    found = nearest(name, known, cutoff)
     return f", do you mean {found}?" if found else ""

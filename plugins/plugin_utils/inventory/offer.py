@@ -1,9 +1,9 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a closet offers to its laptops, worked out from the inventory and the lineup.
+"""What a closet offers to its laptops, worked out from the inventory and the catalog.
 
-Pure: values in, an offer or a list of sentences out.
+Pure: values in, an offer or a list of errors out.
 """
 
 from __future__ import annotations

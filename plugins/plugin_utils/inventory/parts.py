@@ -34,18 +34,16 @@ PLAYS = {
 }
 
 
-def problems(
-    books: Collection[str], asked: Collection[str], left_out: Collection[str]
-) -> list[str]:
-    """A sentence when --tags or --skip-tags names what no task has: it would do nothing, silently.
+def errors(books: Collection[str], asked: Collection[str], left_out: Collection[str]) -> list[str]:
+    """An error when --tags or --skip-tags names what no task has: it would do nothing, silently.
 
     Args:
         books: the playbooks of this run that are ours, as they were given.
         asked: the words of --tags; left_out: those of --skip-tags.
     """
     if len(books) != 1:
-        return []  # somebody else's playbook has tags of its own
-    book = PurePath(next(iter(books))).name.removeprefix("closet.inference.").removesuffix(".yml")
+        return []  # an owner's own playbook has tags of its own
+    book = name_of(next(iter(books)))
     known = TAGS.get(book, ())
     found = []
     for option, words in (("--tags", asked), ("--skip-tags", left_out)):
@@ -61,6 +59,11 @@ def problems(
                 f"{option} out"
             )
     return found
+
+
+def name_of(book: str) -> str:
+    """The name of a playbook of ours, given as a file or by the collection's name."""
+    return PurePath(book).name.removeprefix("closet.inference.").removesuffix(".yml")
 
 
 def leaves_out(play: str, asked: Collection[str], left_out: Collection[str]) -> bool:

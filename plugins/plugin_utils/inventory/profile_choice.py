@@ -38,7 +38,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which profile a closet shall serve, who says so, and whether that is written down."""
+    """Which profile a closet is to serve, who says so, and whether that is written down."""
 
     profile: str
     chosen: bool
@@ -60,7 +60,7 @@ def read(path: Path) -> Choice | None:
 
 
 def unreadable(path: Path, command: str) -> str | None:
-    """Why a choice that somebody made cannot be followed, or None; none made is no reason.
+    """Why a choice that was made cannot be followed, or None; none made is no reason.
 
     `command` chooses the profile that the inventory names.
     """
@@ -82,7 +82,7 @@ def settle(inventory_profile: str, asked: str, kept: Choice | None) -> Wanted:
     return Wanted(inventory_profile, False, True)
 
 
-def objection(
+def error(
     name: str,
     record: Mapping[str, Any],
     wanted: Mapping[str, Any],

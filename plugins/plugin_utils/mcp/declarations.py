@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The secrets of MCP servers on the controller, and what is wrong with the declarations of a house.
+"""The secrets of MCP servers on the controller, and errors in the declarations of an inventory.
 
 A secret is in `mcp_secrets` of the inventory, encrypted, or in a file beside the inventory that is
 for its owner alone: .secrets/mcp/NAME.
@@ -79,26 +79,26 @@ class Declared:
     closet: bool
 
 
-def problems(house: Mapping[str, Declared]) -> list[str]:
-    """A sentence for each mistake, once, however many hosts share it; `house` is by host."""
+def errors(inventory: Mapping[str, Declared]) -> list[str]:
+    """An error for each mistake, once, however many hosts share it; `inventory` is by host."""
     found: dict[str, None] = {}
-    laptops = [name for name, told in house.items() if not told.closet]
-    for host, told in house.items():
-        servers, wrong = read_each(told.servers)
+    laptops = [name for name, declared in inventory.items() if not declared.closet]
+    for host, declared in inventory.items():
+        servers, wrong = read_each(declared.servers)
         found.update(dict.fromkeys(wrong))
-        found.update(dict.fromkeys(_host_problems(servers, laptops, house)))
-        found.update(dict.fromkeys(_unresolved(host, servers, told)))
+        found.update(dict.fromkeys(_host_errors(servers, laptops, inventory)))
+        found.update(dict.fromkeys(_unresolved(host, servers, declared)))
     return list(found)
 
 
-def _host_problems(
-    servers: Iterable[Server], laptops: list[str], house: Mapping[str, Declared]
+def _host_errors(
+    servers: Iterable[Server], laptops: list[str], inventory: Mapping[str, Declared]
 ) -> Iterable[str]:
     for server in servers:
         for name in server.laptops or ():
             if name in laptops:
                 continue
-            if name in house:
+            if name in inventory:
                 yield (
                     f"mcp_servers.{server.name}: for names {name}, which is a closet: on_closet "
                     "lets the closet itself offer the tools"
@@ -110,13 +110,13 @@ def _host_problems(
                 )
 
 
-def _unresolved(host: str, servers: Iterable[Server], told: Declared) -> Iterable[str]:
+def _unresolved(host: str, servers: Iterable[Server], declared: Declared) -> Iterable[str]:
     for server in servers:
         mine = server.laptops is None or host in server.laptops
-        if not (server.on_closet if told.closet else mine):
+        if not (server.on_closet if declared.closet else mine):
             continue
         for name in server.secrets:
             try:
-                told.secrets.value(name)
+                declared.secrets.value(name)
             except SecretRefusedError as error:
                 yield f"mcp_servers.{server.name}: {error}"

@@ -36,8 +36,8 @@ TYPES = ("mcp", "openapi")
 AUTH_TYPES = ("none", "bearer", "oauth_2.1")
 
 
-def complaints(connections: Any) -> list[str]:
-    """A sentence for each thing that Open WebUI would not understand."""
+def errors(connections: Any) -> list[str]:
+    """An error for each thing that Open WebUI would not understand."""
     if not isinstance(connections, list):
         return ["TOOL_SERVER_CONNECTIONS is not a list"]
     found = []
@@ -70,17 +70,19 @@ def _grants(each: Mapping[str, Any]) -> Iterable[Any]:
     return grants if isinstance(grants, list) else ()
 
 
-def _shape(where: str, told: Any, keys: Mapping[str, tuple[type, ...]]) -> list[str]:
-    if not isinstance(told, Mapping):
+def _shape(where: str, given: Any, keys: Mapping[str, tuple[type, ...]]) -> list[str]:
+    if not isinstance(given, Mapping):
         return [f"{where} is not a dictionary"]
-    found = [f"{where}: {key} is missing" for key in keys if key not in told]
-    found += [f"{where}: there is no {key}" for key in told if key not in keys]
-    for key in told:
-        if key in keys and not isinstance(told[key], keys[key]):
+    found = [f"{where}: {key} is missing" for key in keys if key not in given]
+    found += [f"{where}: there is no {key}" for key in given if key not in keys]
+    for key in given:
+        if key in keys and not isinstance(given[key], keys[key]):
             found.append(f"{where}: {key} is of the wrong kind")
     return found
 
 
-def _choice(where: str, told: Mapping[str, Any], key: str, choices: Sequence[str]) -> Iterable[str]:
-    if key in told and told[key] not in choices:
-        yield f"{where}: {key} is {told[key]!r}, it can be {', '.join(choices)}"
+def _choice(
+    where: str, given: Mapping[str, Any], key: str, choices: Sequence[str]
+) -> Iterable[str]:
+    if key in given and given[key] not in choices:
+        yield f"{where}: {key} is {given[key]!r}, it can be {', '.join(choices)}"

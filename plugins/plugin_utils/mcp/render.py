@@ -26,7 +26,7 @@ Reference = Callable[[Secret], str]
 
 
 def for_laptop(servers: Iterable[Server], laptop: str) -> tuple[Server, ...]:
-    """The servers that a laptop shall have."""
+    """The servers that a laptop gets."""
     return tuple(each for each in servers if each.laptops is None or laptop in each.laptops)
 
 

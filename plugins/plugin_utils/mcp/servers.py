@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One MCP server as the inventory declares it, read strictly; pure.
 
-Every problem is a sentence that begins with the server's name. Names are prefixes of the tools'
+Every error begins with the server's name. Names are prefixes of the tools'
 names that a model sees: `<name>_<tool>` with opencode and Open WebUI, `<name>__<tool>` with omlx,
 `mcp__<name>__<tool>` in the Claude style. Without an underscore in a name no two can be mixed up.
 """
@@ -81,33 +81,33 @@ class Server:
 
 
 class ServersRefusedError(ValueError):
-    """The declarations cannot be meant; `problems` has a sentence for each mistake."""
+    """The declarations cannot be meant; `errors` has one for each mistake."""
 
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(self.problems))
+    def __init__(self, errors: Iterable[str]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("; ".join(self.errors))
 
 
-def read_servers(told: Any) -> tuple[Server, ...]:
-    """Every server of `mcp_servers`, by name; raises ServersRefusedError with all problems."""
-    servers, problems = read_each(told)
-    if problems:
-        raise ServersRefusedError(problems)
+def read_servers(given: Any) -> tuple[Server, ...]:
+    """Every server of `mcp_servers`, by name; raises ServersRefusedError with all errors."""
+    servers, errors = read_each(given)
+    if errors:
+        raise ServersRefusedError(errors)
     return servers
 
 
-def read_each(told: Any) -> tuple[tuple[Server, ...], list[str]]:
-    """The servers that can be understood, by name, and a sentence for each mistake."""
-    if not isinstance(told, Mapping):
+def read_each(given: Any) -> tuple[tuple[Server, ...], list[str]]:
+    """The servers that can be understood, by name, and an error for each mistake."""
+    if not isinstance(given, Mapping):
         return (), ["mcp_servers is not a dictionary of servers by name"]
-    problems = _collisions(list(told))
+    errors = _collisions(list(given))
     servers = []
-    for name in sorted(told, key=str):
-        found = list(_problems(str(name), told[name]))
-        problems += [f"mcp_servers.{name}: {problem}" for problem in found]
+    for name in sorted(given, key=str):
+        found = list(_errors(str(name), given[name]))
+        errors += [f"mcp_servers.{name}: {problem}" for problem in found]
         if not found:
-            servers.append(_server(str(name), told[name]))
-    return tuple(servers), problems
+            servers.append(_server(str(name), given[name]))
+    return tuple(servers), errors
 
 
 def _collisions(names: list[Any]) -> list[str]:
@@ -125,21 +125,21 @@ def _collisions(names: list[Any]) -> list[str]:
     return found
 
 
-def _problems(name: str, told: Any) -> Iterable[str]:
-    yield from _name_problems(name)
-    if not isinstance(told, Mapping):
+def _errors(name: str, given: Any) -> Iterable[str]:
+    yield from _name_errors(name)
+    if not isinstance(given, Mapping):
         yield "it is not a dictionary: say command or url in it"
         return
-    for key in told:
+    for key in given:
         if key not in FIELDS:
             yield f"there is no field {key}{suggestion(str(key), FIELDS)}"
-    yield from _kind_problems(told)
-    yield from _text_problems(told)
-    yield from _value_problems(told)
-    yield from _other_problems(told)
+    yield from _kind_errors(given)
+    yield from _text_errors(given)
+    yield from _value_errors(given)
+    yield from _other_errors(given)
 
 
-def _name_problems(name: str) -> Iterable[str]:
+def _name_errors(name: str) -> Iterable[str]:
     if not NAME.fullmatch(name):
         yield (
             "a name is made of a-z, 0-9 and - inside, since clients put it before the names of the "
@@ -152,9 +152,9 @@ def _name_problems(name: str) -> Iterable[str]:
         )
 
 
-def _kind_problems(told: Mapping[str, Any]) -> Iterable[str]:
-    command, url = told.get("command"), told.get("url")
-    transport = told.get("transport")
+def _kind_errors(given: Mapping[str, Any]) -> Iterable[str]:
+    command, url = given.get("command"), given.get("url")
+    transport = given.get("transport")
     if not command and not url:
         yield "it has neither command nor url: a program on the host, or an address"
         return
@@ -170,16 +170,16 @@ def _kind_problems(told: Mapping[str, Any]) -> Iterable[str]:
         yield f"transport is {transport}, and that goes with {'url' if command else 'command'}"
     misplaced = ("headers", "oauth") if command else ("args", "env", "cwd")
     for key in misplaced:
-        if told.get(key):
+        if given.get(key):
             what = "a program on the host" if command else "an address"
             yield f"it is {what}, which has no {key}"
 
 
-def _text_problems(told: Mapping[str, Any]) -> Iterable[str]:
+def _text_errors(given: Mapping[str, Any]) -> Iterable[str]:
     for key in ("command", "cwd", "url", "description"):
-        if told.get(key) is not None and not isinstance(told[key], str):
+        if given.get(key) is not None and not isinstance(given[key], str):
             yield f"{key} is not text"
-    command, args = told.get("command"), told.get("args")
+    command, args = given.get("command"), given.get("args")
     if isinstance(command, str) and " " in command and not args and "/" not in command:
         yield f"command is '{command}': it is the program alone, its words go into args"
     texts = isinstance(args, list) and all(isinstance(word, str) for word in args)
@@ -188,14 +188,14 @@ def _text_problems(told: Mapping[str, Any]) -> Iterable[str]:
             "args is a list of texts: quote numbers, and put secrets into env, since arguments are "
             "seen by everybody on the host"
         )
-    cwd = told.get("cwd")
+    cwd = given.get("cwd")
     if isinstance(cwd, str) and cwd and not cwd.startswith("/"):
         yield f"cwd is '{cwd}', and has to begin with /"
-    if isinstance(told.get("url"), str) and told["url"]:
-        yield from _url_problems(told["url"])
+    if isinstance(given.get("url"), str) and given["url"]:
+        yield from _url_errors(given["url"])
 
 
-def _url_problems(url: str) -> Iterable[str]:
+def _url_errors(url: str) -> Iterable[str]:
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
@@ -207,9 +207,9 @@ def _url_problems(url: str) -> Iterable[str]:
         yield "url has a name or password in it: use headers with a secret"
 
 
-def _value_problems(told: Mapping[str, Any]) -> Iterable[str]:
+def _value_errors(given: Mapping[str, Any]) -> Iterable[str]:
     for key, pattern, what in (("env", VARIABLE, "variable"), ("headers", HEADER, "header")):
-        values = told.get(key) or {}
+        values = given.get(key) or {}
         if not isinstance(values, Mapping):
             yield f"{key} is not a dictionary"
             continue
@@ -221,7 +221,7 @@ def _value_problems(told: Mapping[str, Any]) -> Iterable[str]:
 
 def _one_value(name: str, value: Any, key: str) -> Iterable[str]:
     if isinstance(value, Mapping):
-        yield from _secret_problems(value)
+        yield from _secret_errors(value)
     elif not isinstance(value, str):
         yield "is neither text nor {secret: NAME}: quote it"
     elif "\n" in value:
@@ -233,7 +233,7 @@ def _one_value(name: str, value: Any, key: str) -> Iterable[str]:
         )
 
 
-def _secret_problems(value: Mapping[str, Any]) -> Iterable[str]:
+def _secret_errors(value: Mapping[str, Any]) -> Iterable[str]:
     unknown = [str(key) for key in value if key not in ("secret", "prefix")]
     for key in unknown:
         yield f"has no field {key}{suggestion(key, ('secret', 'prefix'))}"
@@ -248,43 +248,43 @@ def _secret_problems(value: Mapping[str, Any]) -> Iterable[str]:
         yield "has a prefix that is not text"
 
 
-def _other_problems(told: Mapping[str, Any]) -> Iterable[str]:
-    timeout = told.get("timeout_s", 30)
+def _other_errors(given: Mapping[str, Any]) -> Iterable[str]:
+    timeout = given.get("timeout_s", 30)
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0:
         yield f"timeout_s is {timeout!r}, and has to be a number of seconds above 0"
     for key in ("on_closet", "enabled", "oauth"):
-        if not isinstance(told.get(key, False), bool):
-            yield f"{key} is {told[key]!r}, and has to be true or false"
-    laptops = told.get("for", ALL_LAPTOPS)
+        if not isinstance(given.get(key, False), bool):
+            yield f"{key} is {given[key]!r}, and has to be true or false"
+    laptops = given.get("for", ALL_LAPTOPS)
     if laptops != ALL_LAPTOPS and (
         not isinstance(laptops, list) or not all(isinstance(name, str) for name in laptops)
     ):
         yield f"for is {laptops!r}: it is a list of laptops, or {ALL_LAPTOPS}"
-    if told.get("on_closet") and told.get("transport") == "sse" and told.get("headers"):
+    if given.get("on_closet") and given.get("transport") == "sse" and given.get("headers"):
         yield "omlx sends no headers over sse: use transport http, or leave on_closet out"
 
 
-def _server(name: str, told: Mapping[str, Any]) -> Server:
-    laptops = told.get("for", ALL_LAPTOPS)
+def _server(name: str, given: Mapping[str, Any]) -> Server:
+    laptops = given.get("for", ALL_LAPTOPS)
     return Server(
         name=name,
-        transport=told.get("transport") or ("stdio" if told.get("command") else "http"),
-        command=told.get("command") or "",
-        args=tuple(told.get("args") or ()),
-        env={key: _value(value) for key, value in (told.get("env") or {}).items()},
-        cwd=told.get("cwd") or "",
-        url=told.get("url") or "",
-        headers={key: _value(value) for key, value in (told.get("headers") or {}).items()},
-        timeout_s=told.get("timeout_s", 30),
+        transport=given.get("transport") or ("stdio" if given.get("command") else "http"),
+        command=given.get("command") or "",
+        args=tuple(given.get("args") or ()),
+        env={key: _value(value) for key, value in (given.get("env") or {}).items()},
+        cwd=given.get("cwd") or "",
+        url=given.get("url") or "",
+        headers={key: _value(value) for key, value in (given.get("headers") or {}).items()},
+        timeout_s=given.get("timeout_s", 30),
         laptops=None if laptops == ALL_LAPTOPS else tuple(laptops),
-        on_closet=told.get("on_closet", False),
-        enabled=told.get("enabled", True),
-        oauth=told.get("oauth", False),
-        description=told.get("description") or "",
+        on_closet=given.get("on_closet", False),
+        enabled=given.get("enabled", True),
+        oauth=given.get("oauth", False),
+        description=given.get("description") or "",
     )
 
 
-def _value(told: Any) -> Value:
-    if isinstance(told, Mapping):
-        return Secret(str(told["secret"]), str(told.get("prefix", "")))
-    return str(told)
+def _value(given: Any) -> Value:
+    if isinstance(given, Mapping):
+        return Secret(str(given["secret"]), str(given.get("prefix", "")))
+    return str(given)

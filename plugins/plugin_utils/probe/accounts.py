@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Accounts and groups as other programs' files take them. Pure.
 
-Their numbers, as far as the look at the Mac has them: a name of a directory can hold spaces and
+Their numbers, as far as the facts have them: a name of a directory can hold spaces and
 backslashes (`CORP\\Domain Users`), and cannot be looked up while the directory is away. newsyslog
 then ends before it has rotated any log of the system, and sudo leaves the rule out.
 """
@@ -25,7 +25,7 @@ class AccountNameError(ValueError):
 
 
 def uid_of(name: str, facts: Mapping[str, Any]) -> int | None:
-    """The number of an account; None for one that nobody has asked the Mac about."""
+    """The number of an account; None for one that was not asked of the Mac."""
     known = {
         facts.get("account"): facts.get("account_uid"),
         facts.get("user"): facts.get("uid"),
@@ -63,13 +63,13 @@ def newsyslog_fields(path: str, owner: str, group: str, facts: Mapping[str, Any]
     return fields
 
 
-def _newsyslog_name(name: str, number: int | None, look: str) -> str:
+def _newsyslog_name(name: str, number: int | None, command: str) -> str:
     if number is not None:
         return str(number)
     if not _PLAIN.fullmatch(name):
         raise AccountNameError(
             f"newsyslog cannot express the name {name!r}; give its number, which the Mac shows "
-            f"with `{look} {shlex.quote(name)}`"
+            f"with `{command} {shlex.quote(name)}`"
         )
     return name
 

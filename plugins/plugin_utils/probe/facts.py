@@ -1,22 +1,19 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one look at a Mac tells, and whether it is a Mac we can work with.
+"""The facts of one host, read from what the script of script.py printed there.
 
-Pure. Facts that could not be read are None, never a guess; script.py has the command itself.
+Pure. Facts that could not be read are None, never a guess. macos.py and linux.py judge them.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils import key_holders as holders
-from ansible_collections.closet.inference.plugins.plugin_utils.connection import sudo
-from ansible_collections.closet.inference.plugins.plugin_utils.daemon.backends import backends
+from ansible_collections.closet.inference.plugins.module_utils import key_holders
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import (
     homes,
     obstacles,
@@ -25,15 +22,26 @@ from ansible_collections.closet.inference.plugins.plugin_utils.probe import (
     space,
 )
 
-# The one file of sudo rules that is ours.
-SUDOERS = "closet-wired-memory"
 # Of /opt/closet, the folder of its state, and the two files in it, sorted.
 STATE_MODES = [*("-rw-r--r--", "0", "0") * 2, *("drwxr-xr-x", "0", "0") * 2]
+# Names that can stand in several lines.
+LISTS = (
+    *("rival_job", "rival_script", "rival_switch", "rival_log"),
+    *("installed", "obstacle", "account_obstacle", "listener", "ours", "hub_line"),
+    *("version", "served_from", "opencode", "place", "room"),
+)
+YES_OR_NO = {"yes": True, "no": False}
+# fdesetup(8)
+FILEVAULT = {"FileVault is On": True, "FileVault is Off": False}
+# Facts that playbooks do not get.
+JUDGED_HERE = {"hub", "places", "disks", "in_the_way", "in_the_account_s_way", "rivals", "person"}
+_Values = Mapping[str, str]
+_Lists = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
-class Mac:
-    """Facts of one host; memory and limits in MiB."""
+class HostFacts:
+    """What a run knows of one host; memory and limits in MiB."""
 
     kernel: str | None = None
     machine: str | None = None
@@ -54,11 +62,11 @@ class Mac:
     account_gid: int | None = None
     account_home: str | None = None
     places: tuple[homes.Place, ...] = ()
+    """The steps on the way to each home."""
     in_the_way: tuple[obstacles.Obstacle, ...] = ()
     """What stands in the user's home where a run puts something."""
     in_the_account_s_way: tuple[obstacles.Obstacle, ...] = ()
     """The same of the account that serves."""
-    """The steps on the way to each home."""
     disks: tuple[space.Disk, ...] = ()
     sudo: bool | None = None
     tools: str | None = None
@@ -76,11 +84,11 @@ class Mac:
     filevault: bool | None = None
     autologin: str | None = None
     turned_off: tuple[str, ...] = ()
-    """Labels of ours that somebody turned off under Login Items & Extensions."""
+    """Labels of ours that are turned off under Login Items & Extensions."""
     installed: tuple[str, ...] = ()
     """Complete installations, the newest first."""
     addresses: tuple[str, ...] = ()
-    strangers: tuple[str, ...] = ()
+    foreign_listeners: tuple[str, ...] = ()
     """Programs that listen on the closet's port and are none of ours."""
     sudoers: str | None = None
     """What visudo says is wrong with the sudo rules as they are."""
@@ -89,7 +97,7 @@ class Mac:
     """What the closet last was seen to serve; empty when nothing readable is there."""
     state_is_roots: bool = False
     """Whether the two files above and below, and their folders, are root's with the right modes."""
-    key_holders: tuple[holders.Holder, ...] = ()
+    key_holders: tuple[key_holders.Holder, ...] = ()
     """Where the closet's server has found its keys so far."""
     run: str = ""
     """What the lock file of runs says: who holds this closet, or held it last."""
@@ -98,7 +106,7 @@ class Mac:
     consent: str = ""
     firewall: tuple[str, ...] = ()
     jobs: tuple[str, ...] | None = None
-    """Labels of ours that launchd has loaded or has a plist of; None when nobody could say."""
+    """Labels of ours that launchd has loaded or has a plist of; None when it did not say."""
     mcp: tuple[str, ...] = ()
     """Files that the role mcp keeps in the user's home, by name."""
     opencode: tuple[str, ...] = ()
@@ -106,122 +114,142 @@ class Mac:
     reached_at: str | None = None
     """The address of this Mac at which our ssh connection arrives."""
     tailscale: tuple[str, ...] = ()
-    """`ours`, `app`, and labels of daemons that somebody else set up."""
+    """`ours`, `app`, and labels of daemons that are not ours."""
     versions: tuple[tuple[str, str], ...] = ()
     """Version of omlx by environment; a fork of another name has none."""
     served_from: tuple[tuple[str, str], ...] = ()
     """The release that each server of ours is started from, by name."""
     rivals: rivals.Found = rivals.NONE
     """Other people's jobs that mention what a closet sets."""
-    person: person.Person = person.NOBODY
+    person: person.Person = person.UNKNOWN
     """What the shell of the laptop's person says."""
     tailnet: str = ""
     """Nothing without Tailscale, `found`, or `found` and the state of the node, as it says it."""
     complete: bool = False
-    """Whether the look came to its end; without it nothing above is to be trusted."""
+    """Whether the script came to its end; without it nothing above is to be trusted."""
 
 
-def parse(text: str) -> Mac:
-    """Read what LOOK printed; lines that are not ours (a banner, a motd) are skipped."""
+def parse(text: str) -> HostFacts:
+    """Read what the script printed; other lines (a banner, a motd) are skipped."""
+    values, lists = _read(text)
+    facts = HostFacts(
+        installed=tuple(lists["installed"]),
+        hub=tuple(lists["hub_line"]),
+        run=values.get("run", ""),
+        person=person.read(values),
+        tailnet=values.get("tailnet", ""),
+        reached_at=values.get("reached_at") or None,
+        tailscale=tuple(values.get("tailscale", "").split()),
+        mcp=tuple(values.get("mcp", "").split()),
+        opencode=tuple(lists["opencode"]),
+        complete="end" in values,
+    )
+    facts = _with_machine(facts, values, lists)
+    facts = _with_accounts(facts, values, lists)
+    facts = _with_settings(facts, values)
+    return _with_closet(facts, values, lists)
+
+
+def _read(text: str) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The values by name, and those of the names that can stand in several lines."""
     values: dict[str, str] = {}
-    many: dict[str, list[str]] = {
-        "rival_job": [],
-        "rival_script": [],
-        "rival_switch": [],
-        "rival_log": [],
-        "installed": [],
-        "obstacle": [],
-        "account_obstacle": [],
-        "listener": [],
-        "ours": [],
-        "hub_line": [],
-        "version": [],
-        "served_from": [],
-        "opencode": [],
-        "place": [],
-        "room": [],
-    }
-    # no other sign ends a line of the look: str.splitlines knows ten of them, which a name may hold
+    lists: dict[str, list[str]] = {name: [] for name in LISTS}
+    # no other sign ends a line of the script's: str.splitlines knows ten, and a name may hold one
     for line in text.split("\n"):
         key, _sign, value = line.strip().partition("=")
-        if key in many:
-            many[key].append(value)
-        elif key == "look" and value == "end":
+        if key in lists:
+            lists[key].append(value)
+        elif key == "probe" and value == "end":
             values["end"] = "yes"
         else:
             values[key] = value.strip()
+    return values, lists
+
+
+def _with_machine(facts: HostFacts, values: _Values, lists: _Lists) -> HostFacts:
+    """With the hardware, the system and its programs."""
     # memory, model and limit come from one sysctl; a Mac without the limit prints two lines
-    words = values.get("sysctl", "").split()
-    memory = int(words[0]) // (1024 * 1024) if words and words[0].isdigit() else None
-    limit = int(words[2]) if len(words) > 2 and words[2].isdigit() else None
+    sysctl = values.get("sysctl", "").split()
     power = values.get("power", "")
-    uid, _space, account_group = values.get("account", "").partition(" ")
-    ids = [int(word) for word in values.get("ids", "").split() if word.isdigit()]
-    return Mac(
+    return replace(
+        facts,
         kernel=values.get("kernel") or None,
         machine=values.get("machine") or None,
         macos=values.get("macos") or None,
-        model=words[1] if len(words) > 1 else None,
-        memory_mb=memory,
-        wired_limit_mb=limit,
+        model=sysctl[1] if len(sysctl) > 1 else None,
+        memory_mb=int(sysctl[0]) // 1048576 if sysctl and sysctl[0].isdigit() else None,
+        wired_limit_mb=int(sysctl[2]) if len(sysctl) > 2 and sysctl[2].isdigit() else None,
+        uuid=values.get("uuid") or None,
+        disks=space.disks(lists["room"]),
+        tools=values.get("tools") or None,
+        distribution=values.get("distribution") or None,
+        system=values.get("system") or None,
+        architecture=values.get("architecture") or None,
+        avx2=YES_OR_NO.get(values.get("avx2", "")),
+        python=values.get("python") or None,
+        address=values.get("address") or None,
+        addresses=tuple(values.get("addresses", "").split()),
+        battery="InternalBattery" in power if power else None,
+        on_battery="'Battery Power'" in power if power else None,
+    )
+
+
+def _with_accounts(facts: HostFacts, values: _Values, lists: _Lists) -> HostFacts:
+    """With the user of this run, the account that serves, and what is in their homes."""
+    uid, _space, account_group = values.get("account", "").partition(" ")
+    gid = values.get("account_gid", "")
+    ids = [int(number) for number in values.get("ids", "").split() if number.isdigit()]
+    return replace(
+        facts,
         user=values.get("user") or None,
         group=values.get("group") or None,
         uid=ids[0] if len(ids) == 2 else None,
         gid=ids[1] if len(ids) == 2 else None,
         home=values.get("home") or None,
-        uuid=values.get("uuid") or None,
         account_uid=int(uid) if uid.isdigit() else None,
         account_group=account_group or None,
-        account_gid=int(gid) if (gid := values.get("account_gid", "")).isdigit() else None,
+        account_gid=int(gid) if gid.isdigit() else None,
         account_home=values.get("account_home") or None,
-        places=homes.places(many["place"]),
-        in_the_way=obstacles.found(many["obstacle"]),
-        in_the_account_s_way=obstacles.found(many["account_obstacle"]),
-        disks=space.disks(many["room"]),
-        sudo={"yes": True, "no": False}.get(values.get("sudo", "")),
-        tools=values.get("tools") or None,
-        distribution=values.get("distribution") or None,
-        system=values.get("system") or None,
-        architecture=values.get("architecture") or None,
-        avx2={"yes": True, "no": False}.get(values.get("avx2", "")),
-        python=values.get("python") or None,
-        has_sudo={"yes": True, "no": False}.get(values.get("has_sudo", "")),
-        address=values.get("address") or None,
-        battery="InternalBattery" in power if power else None,
-        on_battery="'Battery Power'" in power if power else None,
-        filevault={"FileVault is On.": True, "FileVault is Off.": False}.get(
-            values.get("filevault", "").partition(".")[0] + "."
-        ),
-        autologin=values.get("autologin") or None,
-        turned_off=tuple(values.get("turned_off", "").split()),
-        versions=_pairs(many["version"]),
-        served_from=_pairs(many["served_from"]),
-        installed=tuple(many["installed"]),
-        addresses=tuple(values.get("addresses", "").split()),
-        strangers=_strangers(many["listener"], many["ours"]),
-        sudoers=values.get("sudoers") or None,
-        sysctl_conf_odd=bool(values.get("sysctl_conf")),
-        record=_record(values.get("record", "")),
-        state_is_roots=values.get("state_modes", "").split() == STATE_MODES,
-        key_holders=holders.read(values.get("holders", "")),
-        run=values.get("run", ""),
-        hub=tuple(many["hub_line"]),
-        consent_modes=values.get("consent_modes", ""),
-        consent=values.get("consent", ""),
-        firewall=tuple(values.get("firewall", "").split()),
-        jobs=tuple(jobs[1:]) if (jobs := values.get("jobs", "").split()) else None,
-        mcp=tuple(values.get("mcp", "").split()),
-        opencode=tuple(many["opencode"]),
-        rivals=rivals.found(many),
-        person=person.read(values),
-        tailnet=values.get("tailnet", ""),
-        reached_at=values.get("reached_at") or None,
-        tailscale=tuple(values.get("tailscale", "").split()),
-        complete="end" in values,
+        places=homes.places(lists["place"]),
+        in_the_way=obstacles.found(lists["obstacle"]),
+        in_the_account_s_way=obstacles.found(lists["account_obstacle"]),
+        sudo=YES_OR_NO.get(values.get("sudo", "")),
+        has_sudo=YES_OR_NO.get(values.get("has_sudo", "")),
     )
 
 
-def plain(facts: Mac) -> dict[str, Any]:
+def _with_settings(facts: HostFacts, values: _Values) -> HostFacts:
+    """With what its owner has set that matters to a closet."""
+    return replace(
+        facts,
+        filevault=FILEVAULT.get(values.get("filevault", "").partition(".")[0]),
+        autologin=values.get("autologin") or None,
+        turned_off=tuple(values.get("turned_off", "").split()),
+        sudoers=values.get("sudoers") or None,
+        sysctl_conf_odd=bool(values.get("sysctl_conf")),
+        firewall=tuple(values.get("firewall", "").split()),
+    )
+
+
+def _with_closet(facts: HostFacts, values: _Values, lists: _Lists) -> HostFacts:
+    """With what runs have left on a closet, and what else runs there."""
+    jobs = values.get("jobs", "").split()
+    return replace(
+        facts,
+        versions=_pairs(lists["version"]),
+        served_from=_pairs(lists["served_from"]),
+        foreign_listeners=_foreign_listeners(lists["listener"], lists["ours"]),
+        record=_record(values.get("record", "")),
+        state_is_roots=values.get("state_modes", "").split() == STATE_MODES,
+        key_holders=key_holders.read(values.get("holders", "")),
+        consent_modes=values.get("consent_modes", ""),
+        consent=values.get("consent", ""),
+        jobs=tuple(jobs[1:]) if jobs else None,
+        rivals=rivals.found(lists),
+    )
+
+
+def plain(facts: HostFacts) -> dict[str, Any]:
     """Return the facts as values for playbooks."""
     values = {
         **asdict(facts),
@@ -232,162 +260,14 @@ def plain(facts: Mac) -> dict[str, Any]:
         "served_from": dict(facts.served_from),
         "zsh_folders": person.zsh_folders(facts.person),
     }
-    for long in (
-        "hub",
-        "places",
-        "disks",
-        "in_the_way",
-        "in_the_account_s_way",
-        "rivals",
-        "person",
-    ):  # judged here, and nobody's business after it
-        del values[long]
+    for name in JUDGED_HERE:
+        del values[name]
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
     }
 
 
-def problems(name: str, facts: Mac, minimum_macos: str, has_sudo_password: bool) -> list[str]:
-    """Return a sentence for each reason why the host `name` cannot be worked with."""
-    if facts.kernel != "Darwin":
-        return [f"{name} runs {facts.kernel}, not macOS: take it out of the inventory"]
-    found = []
-    if facts.machine != "arm64":
-        found.append(
-            f"{name} is not Apple Silicon ({facts.machine}): MLX needs an M-series Mac, "
-            "take it out of the inventory"
-        )
-    if facts.macos is None or _older(facts.macos, minimum_macos):
-        found.append(
-            f"{name} runs macOS {facts.macos}, the oldest that works is {minimum_macos}: "
-            "update it in System Settings > General > Software Update"
-        )
-    if facts.tools is None:
-        found.append(
-            f"{name} has no Command Line Tools, so no Python: run `xcode-select --install` on it"
-        )
-    found += filter(None, [may_not_sudo(name, facts, has_sudo_password)])
-    return found
-
-
-def too_old_to_serve(
-    name: str, facts: Mac, offer: Mapping[str, Any], minimum_macos: str
-) -> str | None:
-    """Return why this macOS does not run the offer's backend, or None; also where none does."""
-    backend = str(offer.get("backend", ""))
-    needed = backends()[backend].macos if backend in backends() else None
-    if needed is None or facts.macos is None or not _older(facts.macos, needed):
-        return None
-    if _older(facts.macos, minimum_macos):
-        return None  # said already
-    others = [one for one in backends().values() if not _older(facts.macos, one.macos)]
-    way = f", or choose a profile of {' or '.join(one.name for one in others)}" if others else ""
-    return (
-        f"{name} runs macOS {facts.macos}, and {backend}, which profile {offer.get('profile')} "
-        f"serves with, needs {needed}: update it in System Settings > General > Software "
-        f"Update{way}"
-    )
-
-
-def may_not_sudo(name: str, facts: Mac, has_sudo_password: bool) -> str | None:
-    """Return why nothing can be done as root there, or None."""
-    if facts.sudo is not False or has_sudo_password:
-        return None
-    return (
-        f"{name}: {facts.user} may not use sudo without a password: run with "
-        "--ask-become-pass, or let it, on that machine as an administrator: "
-        f"`{sudo.without_password(facts.user or '', facts.uid)}`"
-    )
-
-
-def closet_problems(name: str, facts: Mac, offer: Mapping[str, Any], url_host: str) -> list[str]:
-    """Return a sentence for each reason why this Mac cannot serve an offer, but for its memory."""
-    found = []
-    if facts.strangers:
-        found.append(
-            f"{name}: port {offer['port']} is in use by {', '.join(facts.strangers)}, which is "
-            f"not ours: end it (`sudo lsof -nP -iTCP:{offer['port']} -sTCP:LISTEN` shows it), or "
-            "set closet_port to another one"
-        )
-    if _is_elsewhere(url_host, facts.addresses):
-        found.append(
-            f"{name}: closet_url_host is {url_host}, and this Mac has "
-            f"{', '.join(facts.addresses)}: the laptops would ask somebody else. "
-            "Set it to one of these, or to a name"
-        )
-    # a broken file of ours is written anew by the role
-    if facts.sudoers and SUDOERS not in facts.sudoers:
-        found.append(
-            f"{name}: its sudo rules were broken before us ({facts.sudoers}), and another file "
-            f"would not mend them: run on it `{sudo.mend(facts.sudoers)}`"
-        )
-    if facts.sysctl_conf_odd:
-        found.append(
-            f"{name}: /etc/sysctl.conf is not a file, and our line belongs into it: look at it "
-            "with `ls -l /etc/sysctl.conf` and move it away with "
-            "`sudo mv -n /etc/sysctl.conf /etc/sysctl.conf.aside`"
-        )
-    return found
-
-
-def no_account(name: str, facts: Mac, account: str) -> str | None:
-    """Return why the server cannot run as `account`, or None; an empty one is the user's own."""
-    told = f"{name}: closet_service_account is '{account}'"
-    if not account or not facts.complete:
-        return None
-    if facts.account_uid is None:
-        return (
-            f"{told}, and there is no such account. Make one under System Settings > Users & "
-            "Groups, of the kind Standard, or leave closet_service_account out"
-        )
-    if facts.account_uid == 0:
-        return f"{told}; what answers the LAN must not be root. Name another account"
-    # one that is there and not right has a sentence of its own, from homes.py
-    if facts.account_home is None and not any(step.who == account for step in facts.places):
-        return f"{told}, which has no home folder there: log in as it once, or make the folder"
-    return None
-
-
-def laptop_closet(name: str, facts: Mac, shape: str) -> str | None:
-    """Return why a laptop cannot be the closet of this shape, or None."""
-    if not facts.battery or shape == "workstation":
-        return None
-    return (
-        f"{name} has a battery, and a closet is a Mac that is always there: this one sleeps when "
-        "its lid is closed. Serve from a desktop; or, if it is the Mac that you work on and that "
-        f"serves as well, set closet_shape: workstation for {name}"
-    )
-
-
-def remarks(name: str, facts: Mac, on_battery: str) -> list[str]:
-    """Return what the owner of a closet should know, though nothing is refused for it."""
-    found = []
-    if facts.filevault:
-        found.append(
-            f"{name}: FileVault is on, so nothing of ours starts after a power cut until somebody "
-            "unlocks the disk, at the screen or, with macOS 26, by ssh with a password. For a "
-            "restart that you plan: `sudo fdesetup authrestart`. To come back alone it has to be "
-            "off"
-        )
-    if facts.autologin:
-        found.append(
-            f"{name} logs {facts.autologin} in by itself. The server does not need that, and "
-            "whoever stands before the Mac is in: System Settings > Users & Groups"
-        )
-    for label in facts.turned_off:
-        found.append(
-            f"{name}: {label} was turned off under System Settings > General > Login Items & "
-            "Extensions, so launchd will not start it. Turn it on there; nothing else can"
-        )
-    if facts.on_battery and on_battery != "nothing":
-        found.append(
-            f"{name} is on its battery, and closet_on_battery is {on_battery}: within a minute "
-            "after this run that takes effect again"
-        )
-    return found
-
-
-def _strangers(listeners: list[str], ours: list[str]) -> tuple[str, ...]:
+def _foreign_listeners(listeners: list[str], ours: list[str]) -> tuple[str, ...]:
     """Listeners whose process, parent and grandparent launchd does not run for us."""
     pids = {pid for pid in ours if pid}
     found = []
@@ -411,20 +291,3 @@ def _record(text: str) -> Mapping[str, Any]:
         return {}
     whole = isinstance(found, dict) and isinstance(found.get("offer"), dict)
     return found if whole and found.get("serve_dir") else {}
-
-
-def _is_elsewhere(url_host: str, addresses: tuple[str, ...]) -> bool:
-    """An address, not a name, that none of the Mac's interfaces has."""
-    try:
-        address = ipaddress.ip_address(url_host)
-    except ValueError:
-        return False
-    return address.version == 4 and bool(addresses) and url_host not in addresses
-
-
-def _older(version: str, minimum: str) -> bool:
-    return _numbers(version) < _numbers(minimum)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 ROOT = 0
 HOPS = 5
-"""How many links the look follows."""
+"""How many links the script follows."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Place:
 
 
 def places(lines: Iterable[str]) -> tuple[Place, ...]:
-    """From the lines of the look; one that is cut or strange is left out."""
+    """From the lines of the script; one that is cut or strange is left out."""
     found = []
     for line in lines:
-        words = line.split(" ", 9)
-        if len(words) < 10 or not (words[1].isdigit() and words[2].isdigit()):
+        fields = line.split(" ", 9)
+        if len(fields) < 10 or not (fields[1].isdigit() and fields[2].isdigit()):
             continue
-        who, uid, gid, writable, *seen, path = words
+        who, uid, gid, writable, *seen, path = fields
         folder_mode, folder_owner, mode, owner, group = seen
         found.append(
             Place(
@@ -68,10 +68,10 @@ def places(lines: Iterable[str]) -> tuple[Place, ...]:
     return tuple(found)
 
 
-def problems(
+def errors(
     name: str, steps: Iterable[Place], is_linux: bool = False, own_group: bool = False
 ) -> list[str]:
-    """Return a sentence for each home that cannot be worked in; the first reason for each.
+    """Return an error for each home that cannot be worked in; the first reason for each.
 
     `own_group`: the user's group has nobody else in it.
     """
@@ -80,12 +80,12 @@ def problems(
         by_user.setdefault(step.who, []).append(step)
     found = []
     for way in by_user.values():
-        first = next(_problems(name, way, is_linux, own_group), None)
+        first = next(_errors(name, way, is_linux, own_group), None)
         found += [first] if first else []
     return found
 
 
-def _problems(name: str, way: list[Place], is_linux: bool, own_group: bool) -> Iterator[str]:
+def _errors(name: str, way: list[Place], is_linux: bool, own_group: bool) -> Iterator[str]:
     first, last = way[0], way[-1]
     title = f"{name}: the home of {first.who}, {first.path},"
     for link in way:
@@ -170,10 +170,10 @@ def _others_write(mode: str, group: bool = True) -> bool:
     return mode[8:9] == "w" or (group and mode[5:6] == "w")
 
 
-def _mode(word: str) -> str:
+def _mode(field: str) -> str:
     """Without the mark for an access list or attributes behind it."""
-    return "" if word == "-" else word[:10]
+    return "" if field == "-" else field[:10]
 
 
-def _number(word: str) -> int | None:
-    return int(word) if word.isdigit() else None
+def _number(field: str) -> int | None:
+    return int(field) if field.isdigit() else None

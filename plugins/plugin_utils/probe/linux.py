@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import shlex
 
+from ansible_collections.closet.inference.plugins.plugin_utils.connection import sudo
 from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
-    Mac,
-    may_not_sudo,
+    HostFacts,
 )
 
 DISTRIBUTIONS = ("debian", "ubuntu")
@@ -20,10 +20,10 @@ OLDEST_PYTHON = (3, 9)
 """What our modules need; Debian has it since 11, Ubuntu since 22.04."""
 
 
-def problems(
-    name: str, facts: Mac, has_sudo_password: bool, serves: bool, in_tailnet: bool = False
+def errors(
+    name: str, facts: HostFacts, has_sudo_password: bool, serves: bool, in_tailnet: bool = False
 ) -> list[str]:
-    """Return a sentence for each reason why the Linux machine `name` cannot be worked with."""
+    """Return an error for each reason why the Linux machine `name` cannot be worked with."""
     system = facts.system or "Linux"
     if serves:
         return [
@@ -57,17 +57,19 @@ def _no_tailnet(name: str, system: str) -> str:
     )
 
 
-def _no_sudo(name: str, facts: Mac, has_sudo_password: bool) -> str | None:
+def _no_sudo(name: str, facts: HostFacts, has_sudo_password: bool) -> str | None:
     """Debian installs none when root has a password of its own."""
     if facts.has_sudo is False:
         return (
             f"{name} has no sudo: as root on it, run `apt-get install sudo`, then "
             f"`adduser {shlex.quote(facts.user or '')} sudo`"
         )
-    return may_not_sudo(name, facts, has_sudo_password)
+    if facts.sudo is False and not has_sudo_password:
+        return sudo.not_allowed(name, facts.user or "", facts.uid)
+    return None
 
 
-def _no_python(name: str, facts: Mac, system: str) -> str | None:
+def _no_python(name: str, facts: HostFacts, system: str) -> str | None:
     if facts.python is None:
         return f"{name} has no /usr/bin/python3: run `sudo apt-get install python3` on it"
     if tuple(int(number) for number in facts.python.split(".")) < OLDEST_PYTHON:

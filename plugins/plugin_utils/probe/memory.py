@@ -36,7 +36,7 @@ def default_limit_mb(memory_mb: int, macos: str | None = None) -> int:
 def wired_limit_mb(memory_mb: int, reserve_gb: float = 0, macos: str | None = None) -> int:
     """Return the limit we set: all but a reserve for macOS, never below its own default.
 
-    A reserve that was given (10^9 bytes, above 0) is taken at its word; `objection` judges it.
+    A reserve that was given (10^9 bytes, above 0) is taken at its word; `error` judges it.
     """
     if reserve_gb > 0:
         return memory_mb - math.ceil(reserve_gb * MIB_PER_GB)
@@ -44,7 +44,7 @@ def wired_limit_mb(memory_mb: int, reserve_gb: float = 0, macos: str | None = No
     return max(memory_mb - reserve, default_limit_mb(memory_mb, macos))
 
 
-def objection(
+def error(
     name: str,
     memory_mb: int,
     limit_mb: int,

@@ -114,7 +114,7 @@ def source_of(model: Mapping[str, Any]) -> str:
 
 
 def weight(model: Mapping[str, Any], sizes_gb: Mapping[str, float]) -> float:
-    """The hub's size of a model's weights, or the lineup's when the hub did not tell."""
+    """The hub's size of a model's weights, or the catalog's when the hub did not answer."""
     return float(sizes_gb.get(source_of(model), model["size_gb"]))
 
 
@@ -124,16 +124,16 @@ def largest(candidates: Iterable[Needs]) -> Needs | None:
     return max(fitting, key=lambda one: (one.weights_gb, one.profile), default=None)
 
 
-def table(host: str, memory_mb: int, need: Needs, told: int) -> list[str]:
-    """The sums as a few calm lines; `told` is how many weights the hub told."""
+def table(host: str, memory_mb: int, need: Needs, from_hub: int) -> list[str]:
+    """The sums as a few calm lines; `from_hub` is how many weights the hub told."""
     count = len(need.weights)
     origin = (
         "sizes from the hub"
-        if told == count
+        if from_hub == count
         else (
             "sizes from the lineup, the hub was not asked or did not answer"
-            if told == 0
-            else f"{told} of {count} sizes from the hub, the others from the lineup"
+            if from_hub == 0
+            else f"{from_hub} of {count} sizes from the hub, the others from the lineup"
         )
     )
     spare = need.ceiling_gb - need.total_gb
@@ -157,7 +157,7 @@ def table(host: str, memory_mb: int, need: Needs, told: int) -> list[str]:
     return [head, lines[0], *terms, *lines[1:]]
 
 
-def refusal(host: str, memory_mb: int, need: Needs, others: Sequence[Needs], told: int) -> str:
+def error(host: str, memory_mb: int, need: Needs, others: Sequence[Needs], from_hub: int) -> str:
     """Why a profile cannot be served here, with the sums and the largest one that can."""
     if need.total_gb > need.ceiling_gb:
         head = (
@@ -175,4 +175,4 @@ def refusal(host: str, memory_mb: int, need: Needs, others: Sequence[Needs], tol
         if best
         else "No profile fits this Mac: take a larger one, or make a profile of small models"
     )
-    return "\n".join([head, *table(host, memory_mb, need, told)[1:], f"  {advice}"])
+    return "\n".join([head, *table(host, memory_mb, need, from_hub)[1:], f"  {advice}"])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands below a home where a run puts a folder or a file: a part of the look, and sentences.
+"""What stands below a home where a run puts a folder or a file: a part of the script, and messages.
 
 A run would meet it in the middle, when other things have changed already. The shell runs as the
 user of the home, so that it sees what that user could change.
@@ -57,36 +57,36 @@ class Obstacle:
 
 
 def found(lines: Iterable[str]) -> tuple[Obstacle, ...]:
-    """From the lines of the look; one that is cut is left out."""
+    """From the lines of the script; one that is cut is left out."""
     cut = [line.split(" ", 3) for line in lines]
-    return tuple(Obstacle(*words) for words in cut if len(words) == 4 and words[3][:1] == "/")
+    return tuple(Obstacle(*fields) for fields in cut if len(fields) == 4 and fields[3][:1] == "/")
 
 
-def problems(name: str, user: str, obstacles: Iterable[Obstacle], is_linux: bool) -> list[str]:
-    """A sentence for each: what is wrong, whose it is, and what that user runs on the host.
+def errors(name: str, user: str, obstacles: Iterable[Obstacle], is_linux: bool) -> list[str]:
+    """An error for each: what is wrong, whose it is, and what that user runs on the host.
 
     What lies in a folder that is moved away goes with it.
     """
     moved: list[str] = []
-    told = []
+    result = []
     for one in obstacles:
         if not one.path.startswith(tuple(moved)):
-            told.append(_sentence(name, user, one, is_linux))
+            result.append(_message(name, user, one, is_linux))
             moved += [f"{one.path}/"] if one.kind != "locked" else []
-    return told
+    return result
 
 
-def _sentence(name: str, user: str, one: Obstacle, is_linux: bool) -> str:
+def _message(name: str, user: str, one: Obstacle, is_linux: bool) -> str:
     path = shlex.quote(one.path)
     # with the user's rights: as root it would follow what that user plants meanwhile
     aside = f"sudo -u {shlex.quote(user)} mv -n {path} {shlex.quote(one.path + '.aside')}"
     unlock = f"sudo chattr -i {path}" if is_linux else f"sudo chflags nouchg,noschg {path}"
     whose = f"(mode {one.mode}, owner uid {one.owner})"
-    words, command = {
+    fields, command = {
         "dangling": ("is a link that leads nowhere", aside),
         "folder": ("is no folder, and a folder belongs there", aside),
         "file": ("is no file, and a file belongs there", aside),
         "closed": (f"is closed to {user}", aside),
         "locked": ("is locked, or its volume is read-only", unlock),
     }.get(one.kind, ("is in the way", aside))
-    return f"{name}: {one.path} {whose} {words}: on {name} run `{command}`"
+    return f"{name}: {one.path} {whose} {fields}: on {name} run `{command}`"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the person's own shell knows: a part of the look at a laptop, and sentences.
+"""What the person's own shell knows: a part of the script, and messages.
 
 Only that shell can tell which opencode comes first, since each has files of its own that set PATH.
 It is started as a terminal starts it, without one, and with a limit: those files may wait for ever.
@@ -113,18 +113,18 @@ class Person:
     zdotdir: str = ""
 
 
-NOBODY = Person()
+UNKNOWN = Person()
 
 
 def script(name: str) -> str:
-    """The part of the look for the person of that name, or for who looks when it is empty."""
+    """The part of the script for the person of that name, or for the user when it is empty."""
     who = shlex.quote(name)
     as_other = f'if [ "$(id -un)" != {who} ]; then set -- sudo -n -H -u {who} "$@"; cd /; fi; '
     return f'as_person() {{ ({as_other if name else ""}"$@" 2>/dev/null); }}\n{SHELL}'
 
 
 def read(values: Mapping[str, str]) -> Person:
-    """From the values of the look; the person decides what their shell prints."""
+    """From the values of the script; the person decides what their shell prints."""
 
     def text(name: str, longest: int = 1000) -> str:
         value = values.get(f"person_{name}", "")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Other people's jobs that set what a closet sets: a part of the look, and sentences.
+"""Other people's jobs that set what a closet sets: a part of the script, and messages.
 
 Such a job wins at the next boot, and the next run sets it back, so nobody sees the quarrel. The
 shell only picks the files that mention something of ours; what they mean is decided here.
@@ -75,7 +75,7 @@ grep -HnE '^[[:space:]]*LOGS' /etc/newsyslog.conf /etc/newsyslog.d/*.conf 2>/dev
 
 @dataclass(frozen=True)
 class Found:
-    """What the look saw: jobs by path, scripts by path, labels that are switched, and log lines."""
+    """What was found: jobs by path, scripts by path, labels that are switched, and log lines."""
 
     jobs: Mapping[str, Mapping[str, Any]]
     scripts: Mapping[str, str]
@@ -87,7 +87,7 @@ NONE = Found({}, {}, {})
 
 
 def found(lines: Mapping[str, list[str]]) -> Found:
-    """From the lines of the look; a file that cannot be read as a job is none."""
+    """From the lines of the script; a file that cannot be read as a job is none."""
     jobs = {}
     for path, data in _files(lines["rival_job"]):
         try:
@@ -108,11 +108,11 @@ def found(lines: Mapping[str, list[str]]) -> Found:
 
 
 def warnings(name: str, seen: Found, port: int) -> list[str]:
-    """A sentence for each job or line that sets what this closet sets."""
-    told = []
+    """A warning for each job or line that sets what this closet sets."""
+    result = []
     for path, plist in seen.jobs.items():
-        told += _about(f"{name}: {path} ({plist['Label']})", path, plist, seen, port)
-    return told + [_log_sentence(name, line) for line in seen.logs]
+        result += _about(f"{name}: {path} ({plist['Label']})", path, plist, seen, port)
+    return result + [_log_warning(name, line) for line in seen.logs]
 
 
 def _about(job: str, path: str, plist: Mapping[str, Any], seen: Found, port: int) -> list[str]:
@@ -125,19 +125,19 @@ def _about(job: str, path: str, plist: Mapping[str, Any], seen: Found, port: int
         ]
     if not _starts(plist, seen.off):
         return []
-    words = _words(plist)
-    texts = {"": " ".join(words)}
+    arguments = _arguments(plist)
+    texts = {"": " ".join(arguments)}
     texts.update({one: _code(text) for one, text in seen.scripts.items() if one in texts[""]})
-    told = []
+    result = []
     for via, text in texts.items():
         through = f" by {via}" if via else ""
-        told += [f"{job} {what}{through}. {_turn_off(path, plist)}" for what in _sets(text)]
-    if any(_listens(text, port) for text in texts.values()) or _serves(plist, words, port):
-        told.append(
+        result += [f"{job} {what}{through}. {_turn_off(path, plist)}" for what in _sets(text)]
+    if any(_listens(text, port) for text in texts.values()) or _serves(plist, arguments, port):
+        result.append(
             f"{job} starts another program on port {port}, and whichever comes first at a boot "
             f"gets it. {_turn_off(path, plist)}, or set closet_port to another one"
         )
-    return told
+    return result
 
 
 def _code(script: str) -> str:
@@ -168,15 +168,15 @@ def _listens(text: str, port: int) -> bool:
     return bool(re.search(rf"(?:\s-p|port)[ =]{port}\b|:{port}\b", own, re.IGNORECASE))
 
 
-def _serves(plist: Mapping[str, Any], words: list[str], port: int) -> bool:
+def _serves(plist: Mapping[str, Any], arguments: list[str], port: int) -> bool:
     """Whether launchd holds the port for it, or it is a server that takes it without a word."""
     sockets = plist.get("Sockets")
     for socket in (sockets or {}).values() if isinstance(sockets, dict) else ():
         for one in socket if isinstance(socket, list) else [socket]:
             if isinstance(one, dict) and str(one.get("SockServiceName")) == str(port):
                 return True
-    names = {word.rpartition("/")[2] for word in " ".join(words).split()}
-    has_own = re.search(r"--port\b|-p\b", " ".join(words))
+    names = {argument.rpartition("/")[2] for argument in " ".join(arguments).split()}
+    has_own = re.search(r"--port\b|-p\b", " ".join(arguments))
     return not has_own and any(
         name in names and default == port and "serve" in names
         for name, default in DEFAULT_PORTS.items()
@@ -189,17 +189,17 @@ def _starts(plist: Mapping[str, Any], off: Mapping[str, bool]) -> bool:
     return not is_off and any(plist.get(key) for key in (*STARTS, "Sockets"))
 
 
-def _words(plist: Mapping[str, Any]) -> list[str]:
+def _arguments(plist: Mapping[str, Any]) -> list[str]:
     """Program, arguments, and variables that say where to listen."""
     arguments = plist.get("ProgramArguments")
-    words = [str(plist.get("Program") or ""), *map(str, arguments or [])]
+    arguments = [str(plist.get("Program") or ""), *map(str, arguments or [])]
     variables = plist.get("EnvironmentVariables")
     if isinstance(variables, dict):
         listening = re.compile(r"HOST|PORT|LISTEN|BIND|ADDR", re.IGNORECASE)
         for key, value in variables.items():
             bare = re.sub(r"^https?://", "", str(value))
-            words += [f"{key}={bare}"] if listening.search(str(key)) else []
-    return words
+            arguments += [f"{key}={bare}"] if listening.search(str(key)) else []
+    return arguments
 
 
 def _turn_off(path: str, plist: Mapping[str, Any]) -> str:
@@ -211,7 +211,7 @@ def _turn_off(path: str, plist: Mapping[str, Any]) -> str:
     )
 
 
-def _log_sentence(name: str, line: str) -> str:
+def _log_warning(name: str, line: str) -> str:
     file, number, rule = [*line.split(":", 2), "", ""][:3]
     log = (rule.split() or ["our logs"])[0]
     return (

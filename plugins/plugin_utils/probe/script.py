@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of the one look at a host: a POSIX shell command that needs only what macOS ships.
+"""The one script that gathers the facts of a host, in POSIX shell, with what macOS ships alone.
 
 It prints one `key=value` line per fact; a command that is missing leaves its value empty.
 """
@@ -14,8 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.closet.inference.plugins.module_utils import consent
-from ansible_collections.closet.inference.plugins.module_utils import key_holders as holders
+from ansible_collections.closet.inference.plugins.module_utils import consent, key_holders
 from ansible_collections.closet.inference.plugins.module_utils.models.weights import weight_paths
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import (
@@ -28,7 +27,7 @@ STATE = "/opt/closet/state"
 RECORD = f"{STATE}/serving.json"
 RUN = "/opt/closet/lock/run.json"
 
-LOOK = r"""
+FACTS = r"""
 export PATH=/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C
 newline='
 '
@@ -37,7 +36,7 @@ say() {
   case $2 in *"$newline"*) set -- "$1" "$(printf %s "$2" | tr '\n' ' ')" ;; esac
   printf '%s=%s\n' "$1" "$2"
 }
-say look begin
+say probe begin
 say kernel "$(uname -s 2>/dev/null)"
 say machine "$(uname -m 2>/dev/null)"
 say macos "$(sw_vers -productVersion 2>/dev/null)"
@@ -130,10 +129,10 @@ say tailscale "$(
     [ -f "/Library/LaunchDaemons/$label.plist" ] && printf '%s ' "$label"
   done)"
 """
-LOOK = LOOK.replace("OBSTACLES", obstacles.SHELL.strip())
-LOOK = LOOK.replace("QUOTED", shlex.quote(obstacles.SHELL))
-LOOK = LOOK.replace("CONSENT", consent.FOLDER).replace("THEIRS", " ".join(files.THEIRS))
-LOOK = LOOK.replace("OURS", files.OURS).replace("MARK", files.MARK)
+FACTS = FACTS.replace("OBSTACLES", obstacles.SHELL.strip())
+FACTS = FACTS.replace("QUOTED", shlex.quote(obstacles.SHELL))
+FACTS = FACTS.replace("CONSENT", consent.FOLDER).replace("THEIRS", " ".join(files.THEIRS))
+FACTS = FACTS.replace("OURS", files.OURS).replace("MARK", files.MARK)
 # The process of a job: the first state and the last pid that stand one tab deep. Between them are
 # arguments and variables, whose lines can look like either.
 PID = r"""
@@ -146,7 +145,7 @@ CLOSET = r"""
 say filevault "$(fdesetup status 2>/dev/null)"
 window=/Library/Preferences/com.apple.loginwindow
 say autologin "$(defaults read $window autoLoginUser 2>/dev/null)"
-# Background items that somebody turned off; only a closet has ours, and only root is told
+# Background items that are turned off; only a closet has ours, and only root is told
 [ ! -f /Library/LaunchDaemons/inference.closet.wired-memory.plist ] || say turned_off "$(
   sudo -n perl -e 'alarm 10; exec @ARGV' sfltool dumpbtm 2>/dev/null |
     awk '/Disposition:/ { how = $0 }
@@ -202,8 +201,8 @@ ASKS
 [ -z "$urls" ] || curl -sSL --fail-early --connect-timeout 4 -m 15 -w '\nhub=%{http_code}\n' \
   $urls 2>&1 | sed 's/^/hub_line=/'
 """
-# Whether a node of the tailnet is logged in; anybody may ask it that. An app's own program can hang
-# when nobody is at the screen.
+# Whether a node of the tailnet is logged in; any user may ask it that. An app's own program can
+# hang when no user is at the screen.
 TAILNET = r"""
 for cli in /usr/local/bin/tailscale /Applications/Tailscale.app/Contents/MacOS/Tailscale; do
   [ -x "$cli" ] || continue
@@ -213,9 +212,9 @@ for cli in /usr/local/bin/tailscale /Applications/Tailscale.app/Contents/MacOS/T
   break
 done
 """
-END = "\nsay look end\n"
-# What the login shell is asked to run. The look itself goes in by its input: tcsh takes no word of
-# several lines and no exclamation mark, whatever the quotes.
+END = "\nsay probe end\n"
+# What the login shell is asked to run. The script itself goes in by its input: tcsh takes no
+# argument of several lines and no exclamation mark, whatever the quotes.
 SHELL = "/bin/sh -s"
 
 
@@ -226,7 +225,7 @@ def text(
     in_tailnet: bool = False,
     of_person: str | None = None,
 ) -> str:
-    """The look at a laptop, or at the closet that shall serve `offer` as `account`.
+    """The script for a laptop, or for the closet that is to serve `offer` as `account`.
 
     `of_person` is whose shell is asked, "" for that of the user; None asks none.
     """
@@ -234,11 +233,11 @@ def text(
     if of_person is not None:
         end = "\n" + person.script(of_person) + end
     if not offer:
-        return LOOK + end
+        return FACTS + end
     closet = (
         CLOSET.replace("RECORD", RECORD)
         .replace("RUN", RUN)
-        .replace("HOLDERS", holders.PATH)
+        .replace("HOLDERS", key_holders.PATH)
         .replace("STATE", STATE)
         .replace("PID", PID)
         .replace("PORT", str(int(offer["port"])))
@@ -249,12 +248,12 @@ def text(
     ]
     hub = HUB.replace("RECORD", RECORD).replace("ASKS", "\n".join(asks)) if asks else ""
     serves_as = f"account={shlex.quote(account)}\n" if account else ""
-    return serves_as + LOOK + closet + hub + end
+    return serves_as + FACTS + closet + hub + end
 
 
 def as_input(script: str) -> str:
     """The script as SHELL reads it: to its end before it runs, so that no command can eat of it."""
-    return f"look() {{\n{script}\n}}\nlook </dev/null\n"
+    return f"probe() {{\n{script}\n}}\nprobe </dev/null\n"
 
 
 def questions(models: Iterable[Mapping[str, Any]], endpoint: str) -> list[tuple[str, str]]:
@@ -275,7 +274,7 @@ def questions(models: Iterable[Mapping[str, Any]], endpoint: str) -> list[tuple[
 
 def hub_sizes(lines: Iterable[str], models: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Weights in 10^9 bytes by repo@revision, as far as the hub answered."""
-    told: dict[str, float] = {}
+    sizes: dict[str, float] = {}
     for line in lines:
         try:
             answer = json.loads(line)
@@ -284,11 +283,11 @@ def hub_sizes(lines: Iterable[str], models: Iterable[Mapping[str, Any]]) -> dict
         if isinstance(answer, dict) and answer.get("siblings"):
             size = _weights(answer["siblings"])
             if size:
-                told[str(answer.get("id", ""))] = size
+                sizes[str(answer.get("id", ""))] = size
     return {
-        f"{model['repo']}@{model['revision']}": told[model["repo"]]
+        f"{model['repo']}@{model['revision']}": sizes[model["repo"]]
         for model in models
-        if model["repo"] in told
+        if model["repo"] in sizes
     }
 
 

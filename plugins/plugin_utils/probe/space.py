@@ -56,8 +56,8 @@ def wanted_programs(backend: str, is_client: bool) -> dict[str, int]:
     return {**found, **({"opencode": OPENCODE_MB} if is_client else {})}
 
 
-def problems(name: str, seen: Iterable[Disk], programs: Mapping[str, int]) -> list[str]:
-    """Return a sentence for each volume that is too full; what shares one is added up."""
+def errors(name: str, seen: Iterable[Disk], programs: Mapping[str, int]) -> list[str]:
+    """Return an error for each volume that is too full; what shares one is added up."""
     needs = {
         "/tmp": (UNPACK_MB, "modules are unpacked there"),
         "/var": (LOGS_MB, "logs are kept there"),

@@ -14,20 +14,20 @@ Facts = Mapping[str, Any]
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9a-f]{32}")
 
 
-def problems(
+def errors(
     found: Mapping[str, Facts], closets: Collection[str], silent: Collection[str], consent: bool
 ) -> list[str]:
-    """One sentence for each reason.
+    """One error for each reason.
 
     Args:
         found: what mac_facts told, by host.
         silent: the hosts that did not answer.
         consent: whether the LAN's consent and the choice of a profile have to be settled too.
     """
-    kinds = ("problems", "consent_problems", "choice_problems") if consent else ("problems",)
+    kinds = ("errors", "consent_errors", "choice_errors") if consent else ("errors",)
     return [
-        *(sentence for kind in kinds for one in found.values() for sentence in one.get(kind) or ()),
-        *twins(found),
+        *(error for kind in kinds for one in found.values() for error in one.get(kind) or ()),
+        *duplicates(found),
         *(
             f"{host} is the closet and does not answer, see above"
             for host in closets
@@ -36,7 +36,7 @@ def problems(
     ]
 
 
-def twins(found: Mapping[str, Facts]) -> Iterator[str]:
+def duplicates(found: Mapping[str, Facts]) -> Iterator[str]:
     """Hosts that are one machine under several names, whatever addresses they have."""
     names: dict[str, list[str]] = {}
     for host, facts in found.items():
@@ -45,10 +45,10 @@ def twins(found: Mapping[str, Facts]) -> Iterator[str]:
             names.setdefault(uuid, []).append(host)
     for uuid, hosts in names.items():
         if len(hosts) > 1:
-            yield _sentence(hosts, uuid, "-" in uuid)
+            yield _message(hosts, uuid, "-" in uuid)
 
 
-def _sentence(hosts: list[str], uuid: str, is_mac: bool) -> str:
+def _message(hosts: list[str], uuid: str, is_mac: bool) -> str:
     others = f"{', '.join(hosts[:-1])} and {hosts[-1]}"
     if is_mac:
         return (

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import IO, cast
 
 BEAT_S = 15.0
-LOOK_S = 0.25
+POLL_S = 0.25
 AGAIN_S = 5.0
 END_S = 5.0
 # In the background of a script, a run may ignore the first signal.
@@ -63,8 +63,8 @@ class Keeper:
         self.identity = str(order["identity"])
         self.host = str(order["host"])
         self.asked = True
-        """Whether somebody still reads what we say."""
-        self.looked = 0.0
+        """Whether the run still reads what we write."""
+        self.polled = 0.0
 
     def keep(self) -> None:
         """Hold the closet until the run ends; a connection that breaks is made again."""
@@ -85,17 +85,20 @@ class Keeper:
                 _end(child)
 
     def _attend(self, child: subprocess.Popen[bytes], errors: int) -> bool:
-        ours, theirs = cast(IO[bytes], child.stdin).fileno(), cast(IO[bytes], child.stdout).fileno()
+        to_child, from_child = (
+            cast(IO[bytes], child.stdin).fileno(),
+            cast(IO[bytes], child.stdout).fileno(),
+        )
         if self.password:
-            _write(ours, self.password.encode() + b"\n")
+            _write(to_child, self.password.encode() + b"\n")
         beat, rest = time.monotonic(), b""
         while not self._is_over():
             if time.monotonic() - beat > BEAT_S:
                 beat = time.monotonic()
-                _write(ours, b"\n")
-            if not select.select([theirs], [], [], LOOK_S)[0]:
+                _write(to_child, b"\n")
+            if not select.select([from_child], [], [], POLL_S)[0]:
                 continue
-            got = os.read(theirs, 65536)
+            got = os.read(from_child, 65536)
             if not got:
                 return self._ended(child, errors)
             *lines, rest = (rest + got).split(b"\n")
@@ -153,15 +156,15 @@ class Keeper:
         while time.monotonic() < end:
             if self._is_over():
                 return True
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
         return False
 
     def _is_over(self) -> bool:
         """Whether ansible-playbook has ended; a ps for each look would be too much."""
-        pause_s = LOOK_S if Path("/proc/self/stat").exists() else 2.0
-        if time.monotonic() - self.looked < pause_s:
+        pause_s = POLL_S if Path("/proc/self/stat").exists() else 2.0
+        if time.monotonic() - self.polled < pause_s:
             return False
-        self.looked = time.monotonic()
+        self.polled = time.monotonic()
         return identity(self.pid) != self.identity
 
     def _say(self, news: dict[str, object]) -> None:

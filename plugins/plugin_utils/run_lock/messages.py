@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is made of the news about a closet's lock: whether a look is stale, and sentences. Pure."""
+"""What a run makes of the news about a closet's lock: whether it is stale, and messages. Pure."""
 
 from __future__ import annotations
 

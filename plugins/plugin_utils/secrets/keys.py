@@ -60,7 +60,7 @@ def place(closet: str, name: str) -> str:
 
 
 def unusable_names(closet: str, laptops: Iterable[str]) -> list[str]:
-    """A sentence for each laptop whose name cannot be that of a key."""
+    """An error for each laptop whose name cannot be that of a key."""
     return [
         f"{name}: a laptop of {closet} cannot have this name, which its key would carry: rename it "
         "in the inventory"
@@ -74,7 +74,7 @@ def placeholder(name: str) -> str:
     return f"made-by-a-real-run-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
-def complaint(key: str) -> str | None:
+def error(key: str) -> str | None:
     """What makes a key unusable, or None."""
     if not key.strip():
         return "is empty"
@@ -87,15 +87,15 @@ def complaint(key: str) -> str | None:
     return None
 
 
-def problems(keys: Mapping[str, str], ours: Collection[str] = ()) -> list[str]:
-    """A sentence for each unusable key and for each two that are one; `keys` is by place.
+def errors(keys: Mapping[str, str], ours: Collection[str] = ()) -> list[str]:
+    """An error for each unusable key and for each two that are one; `keys` is by place.
 
     `ours` are the places of keys that we make, so that a bad one needs no other from its owner.
     """
     found = [
         f"{place} {wrong}; {_remedy(place, place in ours)}"
         for place, key in keys.items()
-        if (wrong := complaint(key))
+        if (wrong := error(key))
     ]
     owner: dict[str, str] = {}
     for place, key in keys.items():
@@ -119,19 +119,19 @@ def names_to_rotate(wanted: str, names: Iterable[str], given: Iterable[str]) -> 
     Raises KeysRefusedError for a name that has no key here, or one whose key is the owner's own.
     """
     known, own = list(names), set(given)
-    words = [word.strip() for word in wanted.split(",") if word.strip()]
-    if words == [ALL]:
+    chosen = [name.strip() for name in wanted.split(",") if name.strip()]
+    if chosen == [ALL]:
         return [name for name in known if name not in own]
-    for word in words:
-        if word not in known:
+    for name in chosen:
+        if name not in known:
             raise KeysRefusedError(
-                f"rotate is '{word}', and there is no such key; it can be {ALL}, {', '.join(known)}"
+                f"rotate is '{name}', and there is no such key; it can be {ALL}, {', '.join(known)}"
             )
-        if word in own:
+        if name in own:
             raise KeysRefusedError(
-                f"rotate is '{word}', whose key is given in the inventory: change it there"
+                f"rotate is '{name}', whose key is given in the inventory: change it there"
             )
-    return words
+    return chosen
 
 
 def plan(
@@ -143,7 +143,7 @@ def plan(
         wanted: `main` and the laptops of this closet.
         given: those of them whose key is in the inventory.
         stored: the names that the store has a key for now.
-        rotate: the names that shall get another one.
+        rotate: the names that get another one.
     """
     here = set(stored)
     ours = [name for name in wanted if name not in set(given)]

@@ -62,7 +62,7 @@ class KeyStore:
         return found
 
     def revoked(self) -> dict[Path, str]:
-        """Keys that shall open nothing, by file."""
+        """Revoked keys, by file."""
         return {path: _read(path) for path in sorted(self.revoked_folder.glob(f"*{SUFFIX}"))}
 
     def apply(self, step: Step) -> None:

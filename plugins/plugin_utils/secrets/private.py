@@ -14,7 +14,7 @@ from pathlib import Path
 from ansible_collections.closet.inference.plugins.plugin_utils.invocation import Invocation
 from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_files import observe
 from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_plan import (
-    House,
+    Controller,
     Plan,
     plan,
 )
@@ -30,13 +30,13 @@ def judged(
         seen = observe(folder)
         uids = {uid, seen.inventory_uid, *(entry.uid for entry in seen.entries)}
         owners = {one: name for one in uids if (name := _account(one))}
-        house = House(
+        controller = Controller(
             tuple(closets),
             run,
             shlex.quote(owners[uid]) if uid in owners else "$USER",
             tuple(owners.items()),
         )
-        found += plan(seen, house, check_mode)
+        found += plan(seen, controller, check_mode)
     return found
 
 

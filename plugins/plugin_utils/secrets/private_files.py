@@ -99,7 +99,7 @@ def observe(inventory: Path) -> Seen:
 
 
 def mend(repairs: Iterable[Repair]) -> list[str]:
-    """Change the modes; returns a sentence for each that could not be changed."""
+    """Change the modes; returns an error for each that could not be changed."""
     failed = []
     for repair in repairs:
         try:

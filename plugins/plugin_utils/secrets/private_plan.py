@@ -30,8 +30,8 @@ REVOKED = "revoked"
 
 
 @dataclass(frozen=True)
-class House:
-    """Words of this run: its closets, how it was started, and our account's name."""
+class Controller:
+    """What a run knows here: its closets, how it was started, and the name of its account."""
 
     closets: tuple[str, ...]
     run: Invocation = field(default_factory=Invocation)
@@ -46,40 +46,40 @@ class House:
 
 @dataclass(frozen=True)
 class Plan:
-    """Sentences that refuse the run, modes to change, and sentences that do not stop it."""
+    """Errors, modes to change, and warnings."""
 
-    problems: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
     repairs: tuple[Repair, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def __add__(self, other: Plan) -> Plan:
         return Plan(
-            self.problems + other.problems,
+            self.errors + other.errors,
             self.repairs + other.repairs,
             self.warnings + other.warnings,
         )
 
 
-def plan(seen: Seen, house: House, check_mode: bool = False) -> Plan:
+def plan(seen: Seen, controller: Controller, check_mode: bool = False) -> Plan:
     """Judge what lies beside one inventory."""
     refused = {
-        entry.path: sentence
+        entry.path: error
         for entry in seen.entries
-        if (sentence := _problem(entry, seen, house)) is not None
+        if (error := _error(entry, seen, controller)) is not None
     }
     repairs = tuple(filter(None, (_repair(entry, seen.uid) for entry in seen.entries)))
     warnings = [
-        *_mended(seen, repairs, house, check_mode),
-        *_not_ours(seen, house, refused),
-        *_in_git(seen, house),
-        *_inventory(seen, house),
+        *_mended(seen, repairs, controller, check_mode),
+        *_not_ours(seen, controller, refused),
+        *_in_git(seen, controller),
+        *_inventory(seen, controller),
     ]
     return Plan(tuple(refused.values()), repairs, tuple(warnings))
 
 
-def _problem(entry: Entry, seen: Seen, house: House) -> str | None:
+def _error(entry: Entry, seen: Seen, controller: Controller) -> str | None:
     path = shlex.quote(str(entry.path))
-    wanted = _wanted_kind(entry, house.closets)
+    wanted = _wanted_kind(entry, controller.closets)
     if entry.leads_to == "nothing":
         return f"{entry.path} is a link that leads nowhere: remove it with `rm {path}`"
     if entry.leads_to:
@@ -97,8 +97,8 @@ def _problem(entry: Entry, seen: Seen, house: House) -> str | None:
         )
     if not entry.readable and wanted and entry.uid != seen.uid:
         return (
-            f"{entry.path} belongs to {house.owner(entry.uid)} and cannot be read: run "
-            f"`sudo chown {house.user} {path}`"
+            f"{entry.path} belongs to {controller.owner(entry.uid)} and cannot be read: run "
+            f"`sudo chown {controller.user} {path}`"
         )
     return None
 
@@ -133,7 +133,9 @@ def _repair(entry: Entry, uid: int) -> Repair | None:
     return None
 
 
-def _mended(seen: Seen, repairs: Iterable[Repair], house: House, check_mode: bool) -> Iterator[str]:
+def _mended(
+    seen: Seen, repairs: Iterable[Repair], controller: Controller, check_mode: bool
+) -> Iterator[str]:
     repairs = tuple(repairs)
     if not repairs:
         return
@@ -144,7 +146,7 @@ def _mended(seen: Seen, repairs: Iterable[Repair], house: House, check_mode: boo
     if readable:
         yield (
             f"every account of this machine could read {_listed(seen, readable)}: "
-            f"{_replace(readable, house)}"
+            f"{_replace(readable, controller)}"
         )
 
 
@@ -162,7 +164,7 @@ def _is(entry: Entry, kind: str) -> bool:
     return entry.base == SECRETS and entry.kind == kind and not entry.linked
 
 
-def _not_ours(seen: Seen, house: House, refused: Collection[Path]) -> Iterator[str]:
+def _not_ours(seen: Seen, controller: Controller, refused: Collection[Path]) -> Iterator[str]:
     """Of what stays where it is: what is refused has a command of its own."""
     owners: dict[int, list[Path]] = {}
     for entry in seen.entries:
@@ -173,12 +175,12 @@ def _not_ours(seen: Seen, house: House, refused: Collection[Path]) -> Iterator[s
     for uid, paths in owners.items():
         words = " ".join(shlex.quote(str(path)) for path in paths)
         yield (
-            f"{', '.join(map(str, paths))}: owned by {house.owner(uid)}, who can read and replace "
-            f"what is in there. Take it over: `sudo chown -h {house.user} {words}`"
+            f"{', '.join(map(str, paths))}: owned by {controller.owner(uid)}, who can read and "
+            f"replace what is in there. Take it over: `sudo chown -h {controller.user} {words}`"
         )
 
 
-def _in_git(seen: Seen, house: House) -> Iterator[str]:
+def _in_git(seen: Seen, controller: Controller) -> Iterator[str]:
     if not seen.tracked:
         return
     paths = [str(seen.secrets.joinpath(*below)) for below in seen.tracked]
@@ -187,11 +189,11 @@ def _in_git(seen: Seen, house: House) -> Iterator[str]:
         f"git keeps {', '.join(paths)}: everybody who has the repository {seen.work_tree} has what "
         f"is in there, and its history keeps it. Run `git -C {shlex.quote(seen.work_tree)} rm "
         f"--cached {words}`, put .secrets/ into its .gitignore and commit; then "
-        f"{_replace(seen.tracked, house)}"
+        f"{_replace(seen.tracked, controller)}"
     )
 
 
-def _inventory(seen: Seen, house: House) -> Iterator[str]:
+def _inventory(seen: Seen, controller: Controller) -> Iterator[str]:
     if not seen.open_to:
         return
     path = shlex.quote(str(seen.inventory))
@@ -207,16 +209,16 @@ def _listed(seen: Seen, files: Iterable[tuple[str, ...]]) -> str:
     return ", ".join(str(seen.secrets.joinpath(*below)) for below in files)
 
 
-def _replace(files: Collection[tuple[str, ...]], house: House) -> str:
+def _replace(files: Collection[tuple[str, ...]], controller: Controller) -> str:
     """How to replace what was in the files, with commands of this run."""
     words: list[str] = []
-    for closet in house.closets:
+    for closet in controller.closets:
         found = [name for below in files if (name := _key_of(below, closet))]
         names = sorted(found, key=lambda name: (name != MAIN, name))
         if names:
             hosts = [closet, *(name for name in names if name != MAIN)]
-            limit = ("--limit", ",".join(hosts)) if len(house.closets) > 1 else ()
-            command = house.run.playbook("site", "-e", f"rotate={','.join(names)}", *limit)
+            limit = ("--limit", ",".join(hosts)) if len(controller.closets) > 1 else ()
+            command = controller.run.playbook("site", "-e", f"rotate={','.join(names)}", *limit)
             words.append(f"replace the keys: `{command}`")
     if any(below[0] == MCP or below[-1].endswith(FOREIGN) for below in files):
         words.append("make the others anew where they come from")

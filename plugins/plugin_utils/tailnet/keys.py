@@ -69,7 +69,7 @@ def missing(node: Node, folder: str) -> str:
     )
 
 
-def objection(state: str, node: Mapping[str, Any]) -> str | None:
+def error(state: str, node: Mapping[str, Any]) -> str | None:
     """Why a machine that was looked at cannot be logged in, or None; what is unknown is no reason.
 
     Args:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The house in a tailnet: who is in it, under which name and tags, and how a laptop gets home.
+"""The hosts in a tailnet: who is in it, under which name and tags, and how a laptop gets home.
 
-Pure: what the inventory says in, machines and sentences out. docs/tailnet.md explains the words.
+Pure: what the inventory says in, machines and errors out. docs/tailnet.md explains the options.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ POLICY = "closet_tailnet_policy"
 REACH = "closet_reach"
 # the role's: with the app a person logs in, at the screen
 VARIANT = "tailscale_variant"
-WORDS = (DOMAIN, SERVER, NAME, TAGS, KEY, OWNERS, POLICY, REACH, VARIANT)
+OPTIONS = (DOMAIN, SERVER, NAME, TAGS, KEY, OWNERS, POLICY, REACH, VARIANT)
 REACHES = ("tailnet", "lan", "both")
 DEFAULT_TAGS = {"closet": ("tag:closet",), "clients": ("tag:closet-client",)}
 
@@ -35,7 +35,7 @@ _TAG = re.compile(r"tag:[a-zA-Z][a-zA-Z0-9-]*")
 
 @dataclass(frozen=True)
 class Node:
-    """One machine of the house in its tailnet; `server` is empty for Tailscale's own.
+    """One host of the inventory in its tailnet; `server` is empty for Tailscale's own.
 
     The first of its tags is the one that the policy speaks of.
     """
@@ -66,10 +66,10 @@ def read(host: str, group: str, said: Mapping[str, Any]) -> tuple[Node | None, l
     name = str(said.get(NAME) or _default_name(host))
     tags = said.get(TAGS) or DEFAULT_TAGS[group]
     found = [
-        *_domain_problems(host, domain),
-        *_server_problems(host, server),
-        *_name_problems(host, name),
-        *_tag_problems(host, tags),
+        *_domain_errors(host, domain),
+        *_server_errors(host, server),
+        *_name_errors(host, name),
+        *_tag_errors(host, tags),
     ]
     if found:
         return None, found
@@ -77,7 +77,7 @@ def read(host: str, group: str, said: Mapping[str, Any]) -> tuple[Node | None, l
 
 
 def together(nodes: Iterable[Node]) -> list[str]:
-    """A sentence for each two machines that cannot be in one house as they are.
+    """An error for each two machines that cannot be in one tailnet as they are.
 
     That is two tailnets, two machines with one name, one tag for closets and laptops.
     """
@@ -128,14 +128,14 @@ def way(
     laptop: str, closet: str, said: Mapping[str, Any], node: Node | None
 ) -> tuple[Way | None, list[str]]:
     """The way of one laptop: as told, or through the tailnet that it is in, or else the LAN."""
-    told = str(said.get(REACH) or "")
-    if told and told not in REACHES:
-        return None, [f"{laptop}: {REACH} is '{told}', it can be {', '.join(REACHES)}"]
-    return Way(laptop, closet, told or ("tailnet" if node else "lan"), bool(told)), []
+    wanted = str(said.get(REACH) or "")
+    if wanted and wanted not in REACHES:
+        return None, [f"{laptop}: {REACH} is '{wanted}', it can be {', '.join(REACHES)}"]
+    return Way(laptop, closet, wanted or ("tailnet" if node else "lan"), bool(wanted)), []
 
 
-def way_problems(way: Way, nodes: Mapping[str, Node], exposure: str) -> list[str]:
-    """A sentence for each reason why nobody would answer a laptop; exposure is its closet's."""
+def way_errors(way: Way, nodes: Mapping[str, Node], exposure: str) -> list[str]:
+    """An error for each reason why nobody would answer a laptop; exposure is its closet's."""
     laptop, closet = way.laptop, way.closet
     found = []
     if way.by_tailnet:
@@ -145,7 +145,7 @@ def way_problems(way: Way, nodes: Mapping[str, Node], exposure: str) -> list[str
             for host in (laptop, closet)
             if host not in nodes
         ]
-    # a house that says nothing is told by the closet's play what its laptops will miss
+    # an inventory without one learns from the closet's play what its laptops will miss
     if way.reach != "tailnet" and exposure != "lan" and (way.said or nodes):
         found.append(
             f"{laptop}: {REACH} is {way.reach}, and {closet} serves no LAN (closet_exposure is "
@@ -173,7 +173,7 @@ def _default_name(host: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-")
 
 
-def _domain_problems(host: str, domain: str) -> list[str]:
+def _domain_errors(host: str, domain: str) -> list[str]:
     labels = domain.split(".")
     if len(labels) > 1 and all(map(_LABEL.fullmatch, labels)):
         return []
@@ -183,7 +183,7 @@ def _domain_problems(host: str, domain: str) -> list[str]:
     ]
 
 
-def _server_problems(host: str, server: str) -> list[str]:
+def _server_errors(host: str, server: str) -> list[str]:
     try:
         parts = urlsplit(server)
         whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -197,7 +197,7 @@ def _server_problems(host: str, server: str) -> list[str]:
     ]
 
 
-def _name_problems(host: str, name: str) -> list[str]:
+def _name_errors(host: str, name: str) -> list[str]:
     if _LABEL.fullmatch(name):
         return []
     return [
@@ -206,7 +206,7 @@ def _name_problems(host: str, name: str) -> list[str]:
     ]
 
 
-def _tag_problems(host: str, tags: Any) -> list[str]:
+def _tag_errors(host: str, tags: Any) -> list[str]:
     if isinstance(tags, str) or not isinstance(tags, Sequence):
         return [f"{host}: {TAGS} is {tags!r}, and a list is needed, such as [tag:closet]"]
     return [

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The house's tailnet, put together from the inventory; it reads key files and nothing else."""
+"""The tailnet, put together from the inventory; it reads key files and nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import keys as tailnet_keys
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import keys as auth_keys
 from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import nodes as tailnet
 from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import (
     policy as tailnet_policy,
@@ -48,53 +48,53 @@ class Plan:
 def plan(inventory: Inventory) -> tuple[Plan, list[str]]:
     """Work out the tailnet, and every reason why it could not be as the inventory says."""
     nodes: dict[str, tailnet.Node] = {}
-    problems: list[str] = []
+    errors: list[str] = []
     for group, hosts in inventory.groups.items():
         for host in hosts:
             node, wrong = tailnet.read(host, group, inventory.said[host])
-            problems += wrong
+            errors += wrong
             if node:
                 nodes[host] = node
-    if problems:
-        return Plan(), problems  # what follows from them would only be said twice
-    problems += tailnet.together(nodes.values())
+    if errors:
+        return Plan(), errors  # what follows from them would only be said twice
+    errors += tailnet.together(nodes.values())
     ways, wrong = _ways(inventory, nodes)
     described, more = _described(inventory, nodes)
     policy, still_more = _policy(inventory, nodes, ways)
     reach = {way.laptop: way.reach for way in ways}
-    return Plan(described, reach, policy), [*problems, *wrong, *more, *still_more]
+    return Plan(described, reach, policy), [*errors, *wrong, *more, *still_more]
 
 
 def _ways(
     inventory: Inventory, nodes: Mapping[str, tailnet.Node]
 ) -> tuple[list[tailnet.Way], list[str]]:
-    ways, problems = [], []
+    ways, errors = [], []
     for laptop, closet in inventory.closet_of.items():
         way, wrong = tailnet.way(laptop, closet, inventory.said[laptop], nodes.get(laptop))
-        problems += wrong
+        errors += wrong
         if way and closet in inventory.offers:
-            problems += tailnet.way_problems(way, nodes, inventory.offers[closet][0])
+            errors += tailnet.way_errors(way, nodes, inventory.offers[closet][0])
             ways.append(way)
-    return ways, problems
+    return ways, errors
 
 
 def _described(
     inventory: Inventory, nodes: Mapping[str, tailnet.Node]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    described, problems = {}, []
+    described, errors = {}, []
     for host, node in nodes.items():
-        key, wrong = tailnet_keys.find(node, inventory.said[host], inventory.secrets)
-        problems += wrong
+        key, wrong = auth_keys.find(node, inventory.said[host], inventory.secrets)
+        errors += wrong
         described[host] = {
             **node.as_dict(),
             "key": key.place,
             "key_file": key.file,
             # with the app nobody but a person can log in
             "needs_key": inventory.said[host].get(tailnet.VARIANT) != "app",
-            "no_key": tailnet_keys.missing(node, str(inventory.secrets)),
+            "no_key": auth_keys.missing(node, str(inventory.secrets)),
         }
     # one file is the key of many machines
-    return described, list(dict.fromkeys(problems))
+    return described, list(dict.fromkeys(errors))
 
 
 def _policy(
@@ -115,4 +115,4 @@ def _policy(
     whole = tailnet_policy.policy(
         nodes.values(), doors, said.get(tailnet.OWNERS), more if isinstance(more, dict) else {}
     )
-    return tailnet_policy.text(whole), tailnet_policy.problems(whole, more)
+    return tailnet_policy.text(whole), tailnet_policy.errors(whole, more)

@@ -79,8 +79,8 @@ def policy(
     return {**ours, **{key: _joined(ours.get(key), value) for key, value in more.items()}}
 
 
-def problems(policy: Mapping[str, Any], more: Any) -> list[str]:
-    """A sentence for each thing in the owner's part that a control server would refuse."""
+def errors(policy: Mapping[str, Any], more: Any) -> list[str]:
+    """An error for each thing in the owner's part that a control server would refuse."""
     if not isinstance(more, Mapping):
         return [f"{POLICY} is {more!r}, and a dictionary is needed, such as {{grants: […]}}"]
     found = [

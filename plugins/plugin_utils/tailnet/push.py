@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A headscale and the policy that it shall have: what to send, and what its answers mean; pure.
+"""A headscale and the policy that it is to have: what to send, and what its answers mean; pure.
 
 Source: headscale 0.29.2, hscontrol/grpcv1.go and hscontrol/policy/v2/test.go.
 """
@@ -34,7 +34,7 @@ class Answer:
     body: Any
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """What it says is wrong."""
         if isinstance(self.body, dict):
             return str(self.body.get("message") or "")
@@ -45,13 +45,13 @@ def current(answer: Answer, server: str, place: str) -> str:
     """The policy that a headscale has, empty for none; raises PushError."""
     if answer.status == 200 and isinstance(answer.body, dict):
         return str(answer.body.get("policy") or "")
-    if "policy not found" in answer.words:
+    if "policy not found" in answer.message:
         return ""
     raise PushError(_refused(answer, server, place))
 
 
-def objection(now: str, server: str, file: str) -> str | None:
-    """Why a policy must not be replaced: it is somebody's own. None when it may be."""
+def error(now: str, server: str, file: str) -> str | None:
+    """Why a policy must not be replaced: it is the owner's own. None when it may be."""
     if not now.strip() or now.startswith(MARK) or _is_open(now):
         return None
     return (
@@ -69,7 +69,7 @@ def without_tests(text: str) -> str:
 
 def lacks_machines(answer: Answer) -> bool:
     """Whether the tests failed for nothing but tags that no machine has yet."""
-    first, *lines = [line for line in answer.words.splitlines() if line.strip()] or [""]
+    first, *lines = [line for line in answer.message.splitlines() if line.strip()] or [""]
     return (
         answer.status != 200
         and _FAILED in first
@@ -82,13 +82,13 @@ def sent(answer: Answer, server: str, place: str, file: str) -> None:
     """Raise PushError unless a policy was taken, or would be."""
     if answer.status == 200:
         return
-    if "update is disabled" in answer.words:
+    if "update is disabled" in answer.message:
         raise PushError(
             f"{server} reads its policy from a file (policy.mode: file), so it takes none from "
             f"here: copy {file} there and reload it, or set policy.mode: database"
         )
-    if _FAILED in answer.words:
-        lines = [line.strip() for line in answer.words.splitlines()[1:] if line.strip()]
+    if _FAILED in answer.message:
+        lines = [line.strip() for line in answer.message.splitlines()[1:] if line.strip()]
         raise PushError(
             f"{server} did not take the policy, since its tests fail: {'; '.join(lines)}. What "
             "closet_tailnet_policy adds contradicts them, or a machine has a tag too many"
@@ -104,7 +104,7 @@ def _refused(answer: Answer, server: str, place: str) -> str:
         )
     if answer.status == 404:
         return f"{server} has no {PATH}: is it a headscale, 0.29 or later?"
-    said = " ".join(answer.words.split())[:300] or "nothing"
+    said = " ".join(answer.message.split())[:300] or "nothing"
     return f"{server} did not take the policy: HTTP {answer.status}, it said: {said}"
 
 

@@ -8,13 +8,21 @@ from typing import Any
 import pytest
 import yaml
 
-# the role closet has no tasks and takes nothing: it is what the plays know of their closet
-ROLES = sorted(path.parent for path in (Path(__file__).parents[3] / "roles").glob("*/tasks"))
+ROOT = Path(__file__).parents[3]
+ROLES = sorted(path.parent for path in (ROOT / "roles").glob("*/tasks"))
+# It has no tasks and no defaults: the plays read the variables, the playbooks those of -e.
+CLOSET = ROOT / "roles/closet"
+
+
+def entries(role: Path) -> dict[str, Any]:
+    text = (role / "meta/argument_specs.yml").read_text()
+    found: dict[str, Any] = yaml.safe_load(text)["argument_specs"]
+    return found
 
 
 def options(role: Path) -> dict[str, Any]:
-    specs = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]
-    return {name: option for spec in specs.values() for name, option in spec["options"].items()}
+    specs = entries(role).values()
+    return {name: option for spec in specs for name, option in spec["options"].items()}
 
 
 def defaults(role: Path) -> dict[str, Any]:
@@ -39,7 +47,34 @@ def test_every_default_has_a_comment_line(role: Path) -> None:
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_variables_carry_the_name_of_their_role(role: Path) -> None:
-    # preflight reads the house's own variables and those of the playbooks
-    more = ("closet_", "models_remove") if role.name == "preflight" else ("daemons",)
-    prefixes = (f"{role.name.lstrip('_')}_", *more)
+    # the private role takes a list of daemons
+    prefixes = (f"{role.name}_",) if role.name != "_daemon" else ("daemon_", "daemons")
     assert [name for name in options(role) if not name.startswith(prefixes)] == []
+
+
+def test_what_an_inventory_says_of_its_closet_carries_its_name() -> None:
+    inventory = entries(CLOSET)["inventory"]["options"]
+    assert [name for name in inventory if not name.startswith("closet_")] == []
+
+
+def test_every_other_entry_of_the_closet_is_a_playbook_and_documented() -> None:
+    rows = [
+        tuple(cell.strip() for cell in line.strip("|").split("|"))
+        for line in (ROOT / "docs/playbooks.md").read_text().splitlines()
+        if line.startswith("| `")
+    ]
+    wanted = [
+        (f"`{name}`", f"`{book}.yml`", values(option), "yes" if option.get("required") else "")
+        for book, entry in entries(CLOSET).items()
+        if book != "inventory"
+        for name, option in entry["options"].items()
+    ]
+    assert [row[:4] for row in rows] == wanted
+    assert all((ROOT / "playbooks" / row[1].strip("`")).exists() for row in rows)
+
+
+def values(option: dict[str, Any]) -> str:
+    """What the table says of a type."""
+    if "choices" in option:
+        return ", ".join(f"`{choice}`" for choice in option["choices"])
+    return {"bool": "`true`, `false`", "str": "text", "list": "a list"}[option["type"]]

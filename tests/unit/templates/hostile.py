@@ -12,7 +12,10 @@ import yaml
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from ansible_collections.closet.inference.plugins.plugin_utils.inventory import formats
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import formats, values
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory.option_formats import (
+    format_of,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 OPTIONS: dict[str, dict[str, Any]] = {}
@@ -155,7 +158,7 @@ NUMBERS = st.integers(-5, 1 << 20)
 
 
 def fits(name: str, value: Any) -> bool:
-    return not list(formats.problems(name, OPTIONS[name], value))
+    return not list(values.errors(name, OPTIONS[name], value))
 
 
 def accepted(name: str) -> st.SearchStrategy[Any]:
@@ -165,7 +168,7 @@ def accepted(name: str) -> st.SearchStrategy[Any]:
         # as YAML, JSON and -e bring them
         spelled = NUMBERS | NUMBERS.map(str) | NUMBERS.map(lambda n: f"0{n}") | NUMBERS.map(float)
         return spelled.filter(lambda value: fits(name, value))
-    shape = SHAPES[formats.format_of(name) or formats.ANY]
+    shape = SHAPES[format_of(name) or formats.ANY]
     return shape.filter(lambda value: fits(name, value))
 
 

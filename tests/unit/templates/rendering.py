@@ -19,7 +19,10 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
 from ansible_collections.closet.inference.plugins.action.managed_files import ActionModule
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    HostFacts,
+    plain,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = ROOT / "roles"
@@ -34,7 +37,7 @@ REGISTERED: dict[str, Any] = {
     "__omlx_settings_result": {"digest": "d", "restart_needed": False},
 }
 FACTS: dict[str, Any] = {
-    **mac.plain(mac.Mac(kernel="Darwin", macos="26.5.1", memory_mb=131072)),
+    **plain(HostFacts(kernel="Darwin", macos="26.5.1", memory_mb=131072)),
     "user": "admin",
     "uid": 501,
     "group": "staff",

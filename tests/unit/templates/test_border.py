@@ -10,7 +10,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.closet.inference.plugins.plugin_utils.inventory import formats
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import formats, values
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory.option_formats import (
+    format_of,
+)
 from tests.unit.templates.hostile import CONTROLS, MODEST, OPTIONS, PIECES, SHAPES, accepted, fits
 
 # People's own words: these may hold anything that is seen. All others are words without a sign
@@ -38,7 +41,7 @@ NAMES = sorted(
 
 
 def seeds(name: str) -> st.SearchStrategy[Any]:
-    its = formats.format_of(name) or formats.ANY
+    its = format_of(name) or formats.ANY
     if kind_of(name) in ("int", "float") or its in SHAPES:
         return accepted(name)
     default = OPTIONS[name].get("default")
@@ -59,7 +62,7 @@ def near(draw: st.DrawFn) -> tuple[str, Any]:
 
 def sound(name: str, value: str) -> bool:
     """Said anew, and more loosely than by the format: what no option of its kind may hold."""
-    its = formats.format_of(name) or formats.ANY
+    its = format_of(name) or formats.ANY
     if kind_of(name) in ("int", "float"):
         return value.isascii() and float(value) == float(value.strip()) and float(value) >= 0
     value.encode()
@@ -81,11 +84,11 @@ def test_what_passes_is_sound(case: tuple[str, Any]) -> None:
     one = value if OPTIONS[name].get("type") != "list" else [value]
     if fits(name, one):
         assert sound(name, value)
-        typed = formats.converted(OPTIONS[name], one)
+        typed = values.converted(OPTIONS[name], one)
         assert fits(name, typed)
 
 
 def test_what_is_right_passes() -> None:
     """Or nothing above would be tried."""
-    its = {formats.format_of(name) for name in NAMES} & set(SHAPES)
+    its = {format_of(name) for name in NAMES} & set(SHAPES)
     assert len(its) >= 12

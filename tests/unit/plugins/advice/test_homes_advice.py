@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import homes
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import homes, script
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    parse,
+)
 from tests.unit.plugins.advice.pasted import commands, lock, paste, unlock_all
 
 OTHER = 12345
-# The way to a home, without the rest of the look.
-SHELL = look.LOOK[: look.LOOK.index("# Room where modules")] + look.END
+# The way to a home, without the rest of the script.
+SHELL = script.FACTS[: script.FACTS.index("# Room where modules")] + script.END
 
 
 @pytest.fixture
@@ -48,9 +49,9 @@ def judged(home: Path, uid: int) -> list[str]:
         timeout=30,
     )
     assert done.stderr == ""
-    seen = mac.parse(done.stdout)
+    seen = parse(done.stdout)
     assert seen.places
-    return homes.problems("attic", seen.places, is_linux=True)
+    return homes.errors("attic", seen.places, is_linux=True)
 
 
 def nothing(home: Path) -> None:

@@ -36,8 +36,15 @@ from ansible_collections.closet.inference.plugins.module_utils.runner import Com
 from ansible_collections.closet.inference.plugins.module_utils.tailscale import explain as tailnet
 from ansible_collections.closet.inference.plugins.module_utils.tailscale import model, probe
 from ansible_collections.closet.inference.plugins.plugin_utils.connection import sudo
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import accounts, script, space
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import (
+    accounts,
+    macos,
+    script,
+    space,
+)
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    parse,
+)
 from ansible_collections.closet.inference.plugins.plugin_utils.run_lock import messages
 from tests.unit.plugins.advice.pasted import commands, paste
 
@@ -49,7 +56,7 @@ def test_what_fills_a_disk_is_shown(tmp_path: Path) -> None:
     (volume / "large").mkdir(parents=True)
     (volume / "large/file").write_bytes(b"x" * 300_000)
     full = space.disks([f"/var 0 {volume}"])
-    [sentence] = space.problems("attic", full, {})
+    [sentence] = space.errors("attic", full, {})
     [command] = commands(sentence)
     *_, large, whole = paste(command).splitlines()
     assert large.endswith(f"{volume}/large")
@@ -59,8 +66,8 @@ def test_what_fills_a_disk_is_shown(tmp_path: Path) -> None:
 def test_who_has_the_port_is_shown() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        seen = mac.parse("look=begin\nlistener=7 1 0 python\nlook=end\n")
-        [sentence] = mac.closet_problems("attic", seen, {**OFFER, "port": port}, "attic.local")
+        seen = parse("probe=begin\nlistener=7 1 0 python\nprobe=end\n")
+        [sentence] = macos.closet_errors("attic", seen, {**OFFER, "port": port}, "attic.local")
         [command] = commands(sentence)
         assert str(os.getpid()) in paste(command)
 
@@ -78,8 +85,8 @@ def test_what_is_no_sysctl_conf_is_shown_and_moved_away(tmp_path: Path, what: st
     asked = f'say() {{ echo "$1=$2"; }}\n{line}'.replace("/etc/sysctl.conf", str(place))
 
     def told() -> list[str]:
-        seen = mac.parse(f"look=begin\n{paste(f'{asked} || true')}look=end\n")
-        return mac.closet_problems("attic", seen, OFFER, "attic.local")
+        seen = parse(f"probe=begin\n{paste(f'{asked} || true')}probe=end\n")
+        return macos.closet_errors("attic", seen, OFFER, "attic.local")
 
     [sentence] = told()
     for command in commands(sentence):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import person
-from ansible_collections.closet.inference.plugins.plugin_utils.probe.obstacles import problems
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.obstacles import errors
 from tests.unit.plugins.advice.pasted import commands, lock, paste, unlock_all
 from tests.unit.plugins.privileges.test_obstacles import look
 
@@ -28,7 +28,7 @@ def theirs(home: Path, nobody: int) -> Iterator[Path]:
 
 
 def judged(home: Path, uid: int) -> list[str]:
-    return problems("air", "nobody", look(home, uid), is_linux=True)
+    return errors("air", "nobody", look(home, uid), is_linux=True)
 
 
 def dangling(home: Path, _uid: int) -> None:

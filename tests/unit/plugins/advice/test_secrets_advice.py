@@ -15,7 +15,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from ansible_collections.closet.inference.plugins.action import house_keys
+from ansible_collections.closet.inference.plugins.action import api_keys
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import profile_choice
 from ansible_collections.closet.inference.plugins.plugin_utils.invocation import Invocation
 from ansible_collections.closet.inference.plugins.plugin_utils.secrets import keys, private
@@ -130,7 +130,7 @@ def test_the_commands_of_the_sentences_leave_nothing_to_say(
     put(inventory)
     found = judged(inventory, nobody)
     assert found != Plan()
-    for sentence in dict.fromkeys([*found.problems, *found.warnings]):
+    for sentence in dict.fromkeys([*found.errors, *found.warnings]):
         for command in commands(sentence):
             paste(command)
     for path in inventory.rglob("*"):  # what is pasted with the owner's rights is the owner's
@@ -185,17 +185,17 @@ def test_a_key_of_ours_that_is_bad_is_removed_and_another_made(inventory: Path, 
     path = store.path("air")
     path.write_text(bad)
     place = str(path)
-    [problem] = keys.problems({place: bad}, ours=[place])
+    [problem] = keys.errors({place: bad}, ours=[place])
     [command] = commands(problem)
     paste(command)
     store.apply(Step("create", "air"))
-    assert keys.problems({place: store.stored()["air"]}, ours=[place]) == []
+    assert keys.errors({place: store.stored()["air"]}, ours=[place]) == []
 
 
 def test_a_key_of_the_owners_that_is_bad_gets_a_good_one() -> None:
-    [problem] = keys.problems({"closet_api_key": "short"})
+    [problem] = keys.errors({"closet_api_key": "short"})
     [command] = commands(problem)
-    assert keys.problems({"closet_api_key": paste(command).strip()}) == []
+    assert keys.errors({"closet_api_key": paste(command).strip()}) == []
 
 
 def test_a_key_that_leads_nowhere_is_removed(inventory: Path) -> None:
@@ -227,7 +227,7 @@ def test_keys_of_another_account_are_taken_over(inventory: Path, nobody: int) ->
         path.chmod(0o755 if path.is_dir() else 0o644)
     with acting_as(nobody), pytest.raises(PermissionError) as raised:
         store.apply(Step("create", "pro"))
-    [command] = commands(house_keys._not_changed(store, raised.value))
+    [command] = commands(api_keys._not_changed(store, raised.value))
     paste(command, USER="nobody")
     with acting_as(nobody):
         store.apply(Step("create", "pro"))

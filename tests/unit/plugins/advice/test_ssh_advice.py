@@ -87,7 +87,7 @@ def test_the_key_is_put_there(server: Server, by: str) -> None:
         (server.folder / "ssh").chmod(0o755)
         path = f"{server.folder}:{path}"
         denied = f"{way.user}@{way.address}: Permission denied (publickey)."
-        sentence = unreachable.sentence("attic", replace(way, options=""), denied)
+        sentence = unreachable.error("attic", replace(way, options=""), denied)
     give, _chmod, try_it = commands(sentence)
     assert give.startswith(f"{by} ")
     (server.folder / "here/.ssh").mkdir(parents=True)
@@ -102,7 +102,7 @@ def test_the_key_is_put_there(server: Server, by: str) -> None:
 def test_what_a_host_says_that_ended_a_look(server: Server) -> None:
     server.knows("host")
     way = server.way(f"{server.folder}/mine")
-    [look] = commands(reach.cut_off("attic", way, 255, "look=begin\n", ""))
+    [look] = commands(reach.cut_off("attic", way, 255, "probe=begin\n", ""))
     assert "load average" in paste(look)
     [attempt] = commands(reach.cut_off("attic", way, 1, "", "Unmatched '.\n"))
     assert paste(attempt) == ""
@@ -116,7 +116,7 @@ def test_the_folders_that_sshd_distrusts_are_closed(tmp_path: Path) -> None:
     places = (home, home / ".ssh", home / ".ssh/authorized_keys")
     for path in places:
         path.chmod(0o777)
-    sentence = unreachable.sentence("attic", Way("attic.local"), "Permission denied (publickey).")
+    sentence = unreachable.error("attic", Way("attic.local"), "Permission denied (publickey).")
     [command] = [one for one in commands(sentence) if one.startswith("chmod ")]
     paste(command, HOME=str(home))
     assert [path.stat().st_mode & 0o022 for path in places] == [0, 0, 0]

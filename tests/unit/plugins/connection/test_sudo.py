@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.closet.inference.plugins.plugin_utils.connection import sudo
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    parse,
+)
 
 HAS_SUDO = shutil.which("visudo", path="/usr/sbin:/usr/bin") and shutil.which("cvtsudoers")
 with_sudo = pytest.mark.skipif(not HAS_SUDO, reason="no visudo or cvtsudoers on this machine")
@@ -59,8 +61,8 @@ def read_by_sudo(folder: Path) -> list[str]:
 def test_the_rule_that_we_advise_is_one_that_sudo_reads(
     tmp_path: Path, user: str, uid: int | None, found: dict[str, object]
 ) -> None:
-    facts = mac.parse(f"look=begin\nkernel=Darwin\nuser={user}\nsudo=no\nlook=end\n")
-    sentence = mac.may_not_sudo("attic", facts, has_sudo_password=False)
+    facts = parse(f"probe=begin\nkernel=Darwin\nuser={user}\nsudo=no\nprobe=end\n")
+    sentence = sudo.not_allowed("attic", facts.user or "", facts.uid)
     assert sentence is not None
     assert sudo.without_password(user, None) in sentence
     pasted(sudo.without_password(user, uid), tmp_path)

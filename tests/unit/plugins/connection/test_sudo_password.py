@@ -79,14 +79,14 @@ def test_the_password_that_a_task_would_use_is_tried(
 ) -> None:
     action: Any = Action("of the run", "right")
     known = {"inventory_hostname": "book", "inventory_dir": str(tmp_path), **variables}
-    said = sudo_password.objection(action, known, "admin", "Darwin")
+    said = sudo_password.error(action, known, "admin", "Darwin")
     assert (said is None) == accepted
     assert not any("right" in command or "of the run" in command for command in action.commands)
 
 
 def test_without_a_password_nothing_is_tried() -> None:
     action: Any = Action("", "right")
-    assert sudo_password.objection(action, {"inventory_hostname": "book"}, "admin", "") is None
+    assert sudo_password.error(action, {"inventory_hostname": "book"}, "admin", "") is None
     assert action.commands == []
 
 
@@ -105,11 +105,11 @@ def test_the_advised_command_keeps_a_password_where_ansible_reads_it(
     vault = tmp_path / "vault"
     vault.write_text("vault\n")
     monkeypatch.setattr(
-        sudo_password, "_vault_words", lambda: ["--vault-password-file", str(vault)]
+        sudo_password, "_vault_arguments", lambda: ["--vault-password-file", str(vault)]
     )
     action: Any = Action("wrong", "right")
     variables = {"inventory_hostname": "book", "inventory_dir": str(home)}
-    said = sudo_password.objection(action, variables, "admin", "Darwin") or ""
+    said = sudo_password.error(action, variables, "admin", "Darwin") or ""
     command = said.split("`")[1]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     subprocess.run(

@@ -118,7 +118,7 @@ GO = "-p 2222 -i ~/'.ssh/closet key'"
 )
 def test_each_cause_has_its_sentence(said: str, words: str) -> None:
     for message in (said, PREFIX + said, f"{PREFIX}debug1: Reading\n{said}"):
-        sentence = unreachable.sentence("attic", WAY, message)
+        sentence = unreachable.error("attic", WAY, message)
         assert sentence.startswith("attic")
         for part in words.split("|"):
             assert part in sentence
@@ -127,17 +127,17 @@ def test_each_cause_has_its_sentence(said: str, words: str) -> None:
 
 
 def test_a_user_that_the_inventory_does_not_name_is_told() -> None:
-    sentence = unreachable.sentence("attic", Way("attic.local"), "Permission denied (publickey).")
+    sentence = unreachable.error("attic", Way("attic.local"), "Permission denied (publickey).")
     assert "ansible_user is not set" in sentence
     assert "ssh-copy-id attic.local" in sentence
 
 
 def test_a_jump_host_stays_in_the_command() -> None:
     way = Way("attic.local", options="-J gate")
-    sentence = unreachable.sentence("attic", way, "Permission denied (publickey).")
+    sentence = unreachable.error("attic", way, "Permission denied (publickey).")
     assert "ssh -J gate attic.local 'umask 077;" in sentence
     assert "< ~/.ssh/id_ed25519.pub" in sentence
-    changed = unreachable.sentence("attic", way, "Host key for attic.local has changed and you")
+    changed = unreachable.error("attic", way, "Host key for attic.local has changed and you")
     assert "-o StrictHostKeyChecking=ask -J gate attic.local true" in changed
 
 
@@ -162,7 +162,7 @@ class Server:
         )
         done = self.run(command)
         assert done.returncode == 255, done.stderr
-        return unreachable.sentence("attic", way, PREFIX + done.stderr)
+        return unreachable.error("attic", way, PREFIX + done.stderr)
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         """A command as pasted; the person says yes to a fingerprint."""
@@ -261,7 +261,7 @@ def test_the_command_for_too_many_keys_works(server: Server) -> None:
     server.knows("host")
     keys = " ".join(f"-i {server.folder}/{name}" for name in ("k1", "k2", "mine"))
     way = server.way()
-    sentence = unreachable.sentence(
+    sentence = unreachable.error(
         "attic", way, server.run(way.command("true").replace("ssh", f"ssh {keys}", 1)).stderr
     )
     assert "hung up" in sentence

@@ -28,6 +28,6 @@ def test_only_links_of_a_folder_that_serves_no_more_go(
 
 
 def test_the_filter_that_objects_says_nothing_to_a_good_limit() -> None:
-    objection = FilterModule().filters()["wired_limit_objection"]
+    objection = FilterModule().filters()["wired_limit_error"]
     assert objection("attic", 131072, 117965, False, 0, "26.5.1") == ""
     assert "lower the limit" in objection("attic", 131072, 98304, False, 0, "26.5.1")

@@ -14,7 +14,9 @@ from ansible_collections.closet.inference.plugins.module_utils.consent import (
     on_command_line,
     on_this_host,
 )
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    parse,
+)
 
 RECORD = Consent("attic", "me@desk", "2026-11-24T15:00:00Z", "typed", ("10.77.31.10",))
 MODES = "drwxr-xr-x 0 -rw-r--r-- 0"
@@ -56,7 +58,7 @@ def test_a_record_is_one_line_of_all_that_was_known() -> None:
 
 
 def test_the_look_at_a_mac_brings_it() -> None:
-    facts = mac.parse(f"consent_modes={MODES} \nconsent={RECORD.text()}firewall=packets.conf \n")
+    facts = parse(f"consent_modes={MODES} \nconsent={RECORD.text()}firewall=packets.conf \n")
     assert objection("attic", facts.consent_modes, facts.consent) is None
     assert facts.firewall == ("packets.conf",)
 

@@ -11,7 +11,10 @@ import pytest
 from ansible_collections.closet.inference.plugins.filter.key_holders import key_holders
 from ansible_collections.closet.inference.plugins.module_utils import key_holders as holders
 from ansible_collections.closet.inference.plugins.module_utils.key_holders import Holder, plan
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    parse,
+    plain,
+)
 
 
 def paths(account: str) -> dict[str, str]:
@@ -111,9 +114,9 @@ def test_a_list_that_cannot_be_read_is_empty(text: str) -> None:
 
 def test_the_look_the_facts_and_the_filter_speak_of_the_same() -> None:
     kept = holders.text(map(asdict, [OLD]))
-    facts = mac.parse("look=begin\nholders=" + kept.replace("\n", "") + "\nlook=end\n")
+    facts = parse("probe=begin\nholders=" + kept.replace("\n", "") + "\nprobe=end\n")
     assert facts.key_holders == (OLD,)
-    told = mac.plain(facts)["key_holders"]
+    told = plain(facts)["key_holders"]
     assert told == [asdict(OLD)]
     ways = paths("new")
     made = key_holders(told, "new", "ollama", ways["omlx"], ways["gateway"])

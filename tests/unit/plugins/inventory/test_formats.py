@@ -14,7 +14,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.closet.inference.plugins.plugin_utils.inventory import formats
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import values
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory.option_formats import (
+    OPTIONS,
+    format_of,
+)
 
 ROOT = Path(__file__).resolve().parents[4]
 SPECS: dict[str, dict[str, Any]] = {}
@@ -33,16 +37,16 @@ PLAIN = {
 
 def told(name: str, value: Any) -> str:
     """What is said of a value of one of our options, or nothing."""
-    return "\n".join(formats.problems(name, SPECS[name], value))
+    return "\n".join(values.errors(name, SPECS[name], value))
 
 
 def test_every_option_has_a_format_and_every_format_an_option() -> None:
-    assert [name for name in PLAIN if formats.format_of(name) is None] == []
+    assert [name for name in PLAIN if format_of(name) is None] == []
     first = {
-        next(pattern for pattern, _ in formats.OPTIONS if fnmatch.fnmatchcase(name, pattern))
+        next(pattern for pattern, _ in OPTIONS if fnmatch.fnmatchcase(name, pattern))
         for name in PLAIN
     }
-    assert [pattern for pattern, _ in formats.OPTIONS if pattern not in first] == []
+    assert [pattern for pattern, _ in OPTIONS if pattern not in first] == []
 
 
 @pytest.mark.parametrize("name", [n for n, o in SPECS.items() if "default" in o])
@@ -216,7 +220,7 @@ def test_a_secret_is_in_no_sentence(name: str) -> None:
     ],
 )
 def test_a_value_that_fits_becomes_its_type(name: str, value: Any, typed: Any) -> None:
-    made = formats.converted(SPECS[name], value)
+    made = values.converted(SPECS[name], value)
     assert (made, type(made)) == (typed, type(typed))
 
 
@@ -248,7 +252,7 @@ def test_no_value_crashes_the_check_and_none_that_passes_the_conversion(
     name: str, value: Any
 ) -> None:
     if told(name, value) == "":
-        typed = formats.converted(SPECS[name], value)
+        typed = values.converted(SPECS[name], value)
         assert told(name, typed) == "", "what is converted fits as well"
 
 

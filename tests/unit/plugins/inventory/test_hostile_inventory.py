@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import (
-    formats,
     laptop,
     offer,
+    values,
 )
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.catalog import (
     MODEL_KEYS,
@@ -71,7 +71,7 @@ def good_offer() -> offer.Offer:
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.sampled_from(laptop.WANTS), SHAPES, max_size=4))
 def test_laptops(wants: dict[str, Any]) -> None:
-    for sentence in laptop.problems("air", wants, good_offer()):
+    for sentence in laptop.errors("air", wants, good_offer()):
         assert sentence.startswith("air: ")
 
 
@@ -83,17 +83,17 @@ SERVER_KEYS = ("url", "command", "headers", "env", "for", "on_closet", "args", "
 def test_mcp_servers(servers: dict[str, Any]) -> None:
     secrets = mcp.Secrets({}, Path("/nonexistent"))
     house = {"air": mcp.Declared(servers, secrets, closet=False)}
-    assert all(isinstance(sentence, str) for sentence in mcp.problems(house))
+    assert all(isinstance(sentence, str) for sentence in mcp.errors(house))
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.dictionaries(st.sampled_from(tailnet.WORDS), SHAPES, max_size=5))
+@given(st.dictionaries(st.sampled_from(tailnet.OPTIONS), SHAPES, max_size=5))
 def test_tailnets(given_words: dict[str, Any]) -> None:
     # as the check passes them on: by type, and without those that it has told
     said = {
-        name: formats.converted(SPECS[name], value)
+        name: values.converted(SPECS[name], value)
         for name, value in given_words.items()
-        if not list(formats.problems(name, SPECS[name], value))
+        if not list(values.errors(name, SPECS[name], value))
     }
     inventory = tailnet_plan.Inventory(
         said={"attic": {"closet_tailnet": "tail1.ts.net", **said}, "air": said},

@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory.checks import extra_errors
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory.hosts import Inventory
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory.specs import read
+
 ROOT = Path(__file__).resolve().parents[4]
 PLAY = """\
 - hosts: all
@@ -211,6 +215,44 @@ def test_a_value_is_told_with_its_own_place_whatever_the_source(tmp_path: Path) 
         "no role knows the variable omlx_tll_seconds (host attic), do you mean omlx_ttl_seconds?",
     ):
         assert sentence in text, sentence
+
+
+def test_a_variable_of_a_playbook_is_checked_too(tmp_path: Path) -> None:
+    text = refused(
+        tmp_path, "-e", "profle=lean", "-e", "scop=lan", "-e", "scope=wan", "-e", "replace=maybe"
+    )
+    for sentence in (
+        "-e: no playbook knows the variable profle, do you mean profile?",
+        "-e: no playbook knows the variable scop, do you mean scope?",
+        "-e: scope is 'wan', and it has to be one of lan, local",
+        "-e: replace is 'maybe', and it has to be true or false",
+    ):
+        assert sentence in text, sentence
+    assert "no role knows the variable profle" not in text, "once is enough"
+    assert "variable lineup" not in text, "it is the owner's own"
+
+
+@pytest.mark.parametrize(
+    ("playbook", "extra", "errors"),
+    [
+        ("expose", {}, ["expose.yml needs scope: run this again with -e scope=lan or scope=local"]),
+        ("expose", {"scope": "local"}, []),
+        ("profile", {}, ["profile.yml needs profile: run this again with -e profile=NAME"]),
+        ("site", {}, []),
+        ("", {}, []),
+    ],
+)
+def test_a_playbook_is_not_run_without_what_it_needs(
+    playbook: str, extra: dict[str, str], errors: list[str]
+) -> None:
+    groups = {"closet": ["attic"]}
+    inventory = Inventory({"groups": groups, "hostvars": _Hosts(attic=extra)}, read(), list(extra))
+    assert list(extra_errors(inventory, playbook)) == errors
+
+
+class _Hosts(dict[str, Any]):
+    def raw_get(self, host: str) -> Any:
+        return self[host]
 
 
 def test_a_file_of_a_host_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -44,8 +44,8 @@ FINE: dict[str, Any] = {
 
 
 def test_what_makes_sense_passes() -> None:
-    assert laptop.problems("air", FINE, OFFER) == []
-    assert laptop.problems("air", dict.fromkeys(laptop.WANTS), OFFER) == []
+    assert laptop.errors("air", FINE, OFFER) == []
+    assert laptop.errors("air", dict.fromkeys(laptop.WANTS), OFFER) == []
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_what_makes_sense_passes() -> None:
     ],
 )
 def test_what_cannot_be_meant_is_a_sentence(wants: dict[str, Any], words: list[str]) -> None:
-    told = laptop.problems("air", {**FINE, **wants}, OFFER)
+    told = laptop.errors("air", {**FINE, **wants}, OFFER)
     assert len(told) == 1, told
     assert told[0].startswith("air: ")
     for word in words:

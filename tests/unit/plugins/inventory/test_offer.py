@@ -161,7 +161,7 @@ def test_a_bad_profile_of_the_owner_is_refused(profile: dict[str, Any], words: l
         ({"revision": "main;x"}, ["revision of model mine is", "a commit, a branch or a tag"]),
         ({"kv": {"layer": 3}}, ["do you mean layers?"]),
         ({"kv": {"layers": 3}}, ["kv.heads of model mine is None"]),
-        ({"contxt": 3}, ["'contxt', which nobody reads, do you mean context?"]),
+        ({"contxt": 3}, ["unknown key 'contxt', do you mean context?"]),
     ],
 )
 def test_a_bad_model_of_the_owner_is_refused(change: dict[str, Any], words: list[str]) -> None:

@@ -69,14 +69,14 @@ def play(*words: str) -> tuple[int, str]:
 def test_a_tag_that_no_task_has_is_refused(
     book: str, asked: list[str], left_out: list[str], sentence: str
 ) -> None:
-    found = parts.problems([book], asked, left_out)
+    found = parts.errors([book], asked, left_out)
     assert sentence in " ".join(found)
     assert bool(found) == bool(sentence)
 
 
 def test_a_playbook_of_the_owner_s_own_has_tags_of_its_own() -> None:
-    assert parts.problems([], ["mine"], []) == []
-    assert parts.problems(["site.yml", "playbooks/models.yml"], ["list"], []) == []
+    assert parts.errors([], ["mine"], []) == []
+    assert parts.errors(["site.yml", "playbooks/models.yml"], ["list"], []) == []
 
 
 @pytest.mark.parametrize(
@@ -177,4 +177,4 @@ def test_every_play_that_needs_preflight_has_it_before() -> None:
         for one in yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text()):
             if "closet.inference.closet" in one.get("roles", []):
                 looks = "expose" if one["hosts"] in ("closet", "clients") else ""
-                assert "looked_at" in one["hosts"] or looks == name, f"{name}: {one['name']}"
+                assert "after_preflight" in one["hosts"] or looks == name, f"{name}: {one['name']}"

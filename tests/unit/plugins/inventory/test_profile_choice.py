@@ -7,38 +7,38 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import (
-    profile_choice as choice,
+    profile_choice,
 )
 
-LEAN = choice.Choice("lean", "default")
+LEAN = profile_choice.Choice("lean", "default")
 
 
 @pytest.mark.parametrize(
     ("said", "asked", "kept", "want"),
     [
-        ("default", "", None, choice.Wanted("default", False, True)),
-        ("default", "lean", None, choice.Wanted("lean", True, False)),
-        ("default", "lean", LEAN, choice.Wanted("lean", True, True)),
-        ("default", "", LEAN, choice.Wanted("lean", True, True)),
+        ("default", "", None, profile_choice.Wanted("default", False, True)),
+        ("default", "lean", None, profile_choice.Wanted("lean", True, False)),
+        ("default", "lean", LEAN, profile_choice.Wanted("lean", True, True)),
+        ("default", "", LEAN, profile_choice.Wanted("lean", True, True)),
         # the line was edited after the choice: the inventory spoke last
-        ("mlx-coding", "", LEAN, choice.Wanted("mlx-coding", False, True)),
+        ("mlx-coding", "", LEAN, profile_choice.Wanted("mlx-coding", False, True)),
         # back to what the inventory says is a choice too, or a cut-off run would forget it
-        ("default", "default", LEAN, choice.Wanted("default", True, False)),
+        ("default", "default", LEAN, profile_choice.Wanted("default", True, False)),
     ],
 )
 def test_the_last_word_wins(
-    said: str, asked: str, kept: choice.Choice | None, want: choice.Wanted
+    said: str, asked: str, kept: profile_choice.Choice | None, want: profile_choice.Wanted
 ) -> None:
-    assert choice.settle(said, asked, kept) == want
+    assert profile_choice.settle(said, asked, kept) == want
 
 
 def test_a_choice_is_read_back_and_nonsense_is_none(tmp_path: Path) -> None:
     path = tmp_path / "attic.json"
-    assert choice.read(path) is None
+    assert profile_choice.read(path) is None
     path.write_text(LEAN.text())
-    assert choice.read(path) == LEAN
+    assert profile_choice.read(path) == LEAN
     path.write_text("[]")
-    assert choice.read(path) is None
+    assert profile_choice.read(path) is None
 
 
 def record(profile: str, chosen: bool, said: str) -> dict[str, object]:
@@ -60,7 +60,7 @@ def test_what_another_checkout_chose_is_not_undone_silently(
     served: dict[str, object], wanted: tuple[str, bool], objects: bool
 ) -> None:
     offer = {"profile": wanted[0], "chosen": wanted[1], "inventory_profile": "default"}
-    answer = choice.objection("attic", served, offer, "choose {}".format)
+    answer = profile_choice.error("attic", served, offer, "choose {}".format)
     assert (answer is not None) == objects
     if answer:
         assert "another checkout" in answer

@@ -15,7 +15,7 @@ from ansible_collections.closet.inference.plugins.filter.mcp_rendering import (
     CLIENTS,
     mcp_rendering,
 )
-from ansible_collections.closet.inference.plugins.plugin_utils.mcp.open_webui import complaints
+from ansible_collections.closet.inference.plugins.plugin_utils.mcp.open_webui import errors
 
 SERVERS: dict[str, Any] = {
     "notes": {
@@ -150,7 +150,7 @@ def test_open_webui_gets_what_it_can_speak_to() -> None:
     (made,) = mcp_rendering(SERVERS, "open_webui", "", VALUES)
     assert made["info"] == {"id": "wiki", "name": "wiki", "description": "The house's wiki"}
     assert made["headers"] == {"Authorization": "Bearer sk-wiki"}
-    assert complaints([made]) == []
+    assert errors([made]) == []
 
 
 @pytest.mark.parametrize(
@@ -165,10 +165,10 @@ def test_open_webui_gets_what_it_can_speak_to() -> None:
 )
 def test_what_open_webui_would_not_understand_is_told(change: Any, words: str) -> None:
     (made,) = mcp_rendering(SERVERS, "open_webui", "", VALUES)
-    found = complaints([{**made, **change}])
+    found = errors([{**made, **change}])
     assert len([each for each in found if words in each]) == 1
-    assert complaints({}) == ["TOOL_SERVER_CONNECTIONS is not a list"]
-    assert complaints([made, made]) == ["two connections have the id wiki"]
+    assert errors({}) == ["TOOL_SERVER_CONNECTIONS is not a list"]
+    assert errors([made, made]) == ["two connections have the id wiki"]
 
 
 @pytest.mark.parametrize("client", ["opencode", "claude", "vscode"])

@@ -15,7 +15,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.mcp.declarations 
     Declared,
     SecretRefusedError,
     Secrets,
-    problems,
+    errors,
 )
 from ansible_collections.closet.inference.plugins.plugin_utils.mcp.servers import (
     Secret,
@@ -81,9 +81,9 @@ ADDRESS = {"url": "http://attic.local:8090/mcp"}
 def test_a_server_that_cannot_be_meant(told: Any, words: str) -> None:
     with pytest.raises(ServersRefusedError) as caught:
         read_servers({"notes": told})
-    assert len(caught.value.problems) == 1, caught.value.problems
-    assert caught.value.problems[0].startswith("mcp_servers.notes: ")
-    assert words in caught.value.problems[0]
+    assert len(caught.value.errors) == 1, caught.value.errors
+    assert caught.value.errors[0].startswith("mcp_servers.notes: ")
+    assert words in caught.value.errors[0]
     assert "Bearer x" not in str(caught.value)
 
 
@@ -115,7 +115,7 @@ def test_two_names_that_clients_make_one_of() -> None:
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(ServersRefusedError) as caught:
         read_servers({"a": {}, "b": {"url": "x", "bad": 1}, "C": PROGRAM})
-    assert len(caught.value.problems) == 4
+    assert len(caught.value.errors) == 4
 
 
 def test_what_is_said_is_read() -> None:
@@ -176,13 +176,13 @@ def test_the_house_is_told_once_and_only_where_it_matters(secrets: Secrets) -> N
         "air": declared(secrets, servers),
         "pro": declared(secrets, servers),
     }
-    found = problems(house)
+    found = errors(house)
     assert len(found) == 4
     text = "\n".join(found)
     assert "mcp_servers.mine: there is no secret LOST" in text
     assert "for names aire, which is not in the group clients, do you mean air?" in text
     assert "for names attic, which is a closet: on_closet" in text
     only_closet = {"attic": declared(secrets, {"mine": lost}, closet=True)}
-    assert problems(only_closet) == []
+    assert errors(only_closet) == []
     shared = {"attic": declared(secrets, {"mine": {**lost, "on_closet": True}}, closet=True)}
-    assert len(problems(shared)) == 1
+    assert len(errors(shared)) == 1

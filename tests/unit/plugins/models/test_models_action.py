@@ -218,7 +218,7 @@ def test_a_host_that_stays_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_job_without_processes_and_result_was_cut_off() -> None:
-    looks = [(json.dumps(RECORD), "alive", STARTED)] + [("", "", STARTED)] * plugin.LOOKS_GONE
+    looks = [(json.dumps(RECORD), "alive", STARTED)] + [("", "", STARTED)] * plugin.POLLS_GONE
     result = run(Host([PLANNED, JOB], looks))
     assert result["failed"]
     assert "tiny: 40 %, 40 bytes of 100 bytes" in result["msg"]

@@ -23,7 +23,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.record imp
 from ansible_collections.closet.inference.plugins.plugin_utils.pull_progress import (
     CLEAR,
     LINE_EVERY_S,
-    Teller,
+    ProgressLine,
     shorten,
 )
 
@@ -93,12 +93,12 @@ def test_sizes_and_times() -> None:
 
 
 def test_a_log_gets_a_line_every_few_seconds(tmp_path: Path) -> None:
-    teller = Teller("attic", False, 80, str(tmp_path))
-    assert teller.tell("1 %", 100.0) == ("attic: 1 %", True)
-    assert teller.tell("2 %", 101.0) is None
-    assert teller.tell("1 %", 100 + LINE_EVERY_S) is None  # it stands still: nothing is new
-    assert teller.tell("3 %", 101 + LINE_EVERY_S) == ("attic: 3 %", True)
-    assert teller.tell("", 999.0) is None
+    teller = ProgressLine("attic", False, 80, str(tmp_path))
+    assert teller.shown("1 %", 100.0) == ("attic: 1 %", True)
+    assert teller.shown("2 %", 101.0) is None
+    assert teller.shown("1 %", 100 + LINE_EVERY_S) is None  # it stands still: nothing is new
+    assert teller.shown("3 %", 101 + LINE_EVERY_S) == ("attic: 3 %", True)
+    assert teller.shown("", 999.0) is None
     assert teller.close() is None
     assert list(tmp_path.iterdir()) == []
 
@@ -109,13 +109,13 @@ def test_a_terminal_has_one_line_for_all_hosts(
     tellers = []
     for number, host in enumerate(["attic", "loft"]):
         monkeypatch.setattr("os.getpid", lambda number=number: number)
-        tellers.append(Teller(host, True, 60, str(tmp_path)))
+        tellers.append(ProgressLine(host, True, 60, str(tmp_path)))
     attic, loft = tellers
-    assert attic.tell("1 %", 0.0) == (f"{CLEAR}attic: 1 %", False)
-    assert loft.tell("7 %", 0.0) == (f"{CLEAR}attic: 1 % | loft: 7 %", False)
-    assert attic.tell("2 %", 0.1) == (f"{CLEAR}attic: 2 % | loft: 7 %", False)
+    assert attic.shown("1 %", 0.0) == (f"{CLEAR}attic: 1 %", False)
+    assert loft.shown("7 %", 0.0) == (f"{CLEAR}attic: 1 % | loft: 7 %", False)
+    assert attic.shown("2 %", 0.1) == (f"{CLEAR}attic: 2 % | loft: 7 %", False)
     assert loft.close() == (CLEAR, False)
-    assert attic.tell("3 %", 1.0) == (f"{CLEAR}attic: 3 %", False)
+    assert attic.shown("3 %", 1.0) == (f"{CLEAR}attic: 3 %", False)
     attic.close()
     assert list(tmp_path.iterdir()) == []
 

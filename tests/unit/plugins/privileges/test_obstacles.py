@@ -14,8 +14,8 @@ import pytest
 from ansible_collections.closet.inference.plugins.plugin_utils.probe.obstacles import (
     SHELL,
     Obstacle,
+    errors,
     found,
-    problems,
 )
 
 
@@ -105,7 +105,7 @@ def test_a_sentence_names_host_path_owner_and_command(
     kind: str, is_linux: bool, command: str
 ) -> None:
     (one,) = found([f"{kind} drwxr-xr-x 502 /Users/a b/.omlx"])
-    (sentence,) = problems("attic", "kid", [one], is_linux)
+    (sentence,) = errors("attic", "kid", [one], is_linux)
     assert sentence.startswith("attic: /Users/a b/.omlx (mode drwxr-xr-x, owner uid 502) is ")
     assert sentence.endswith(f"on attic run `{command}`")
 

@@ -25,7 +25,9 @@ from ansible_collections.closet.inference.plugins.filter.account_numbers import 
 from ansible_collections.closet.inference.plugins.module_utils.launchd.model import plist_bytes
 from ansible_collections.closet.inference.plugins.plugin_utils.daemon import paths
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import accounts
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    parse,
+)
 from tests.unit.lab.simulated_mac import STUDIO, SimulatedMac
 
 ROLES = Path(__file__).parents[4] / "roles"
@@ -164,13 +166,13 @@ def test_a_plist_holds_any_name(name: str) -> None:
 
 
 def test_the_look_tells_numbers_and_names_with_spaces() -> None:
-    seen = mac.parse(
-        f"look=begin\nuser=jane\ngroup={DOMAIN}\nids=502 20\naccount=1234 CORP\\Domain Users\n"
-        "account_gid=5678\nlook=end\n"
+    seen = parse(
+        f"probe=begin\nuser=jane\ngroup={DOMAIN}\nids=502 20\naccount=1234 CORP\\Domain Users\n"
+        "account_gid=5678\nprobe=end\n"
     )
     assert (seen.uid, seen.gid, seen.group) == (502, 20, DOMAIN)
     assert (seen.account_uid, seen.account_gid, seen.account_group) == (1234, 5678, DOMAIN)
-    missing = mac.parse("look=begin\nids=\naccount= \naccount_gid=\nlook=end\n")
+    missing = parse("probe=begin\nids=\naccount= \naccount_gid=\nprobe=end\n")
     assert (missing.uid, missing.gid, missing.account_gid) == (None, None, None)
 
 

@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 
 from ansible_collections.closet.inference.plugins.plugin_utils.daemon.backends import backends
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import macos
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    HostFacts,
+    parse,
+    plain,
+)
 
 LOOK = """\
 Welcome to attic!
-look=begin
+probe=begin
 kernel=Darwin
 machine=arm64
 macos=26.5.1
@@ -25,14 +30,14 @@ tools=/Library/Developer/CommandLineTools
 address=10.77.31.10
 installed=omlx/0123456789ab
 installed=opencode/1.18.33
-look=end
+probe=end
 """
-GOOD = mac.parse(LOOK)
+GOOD = parse(LOOK)
 
 
 def test_the_look_is_read_past_a_banner() -> None:
     assert (
-        mac.Mac(
+        HostFacts(
             kernel="Darwin",
             machine="arm64",
             macos="26.5.1",
@@ -50,11 +55,11 @@ def test_the_look_is_read_past_a_banner() -> None:
         )
         == GOOD
     )
-    assert mac.problems("attic", GOOD, "14", has_sudo_password=False) == []
+    assert macos.errors("attic", GOOD, "14", has_sudo_password=False) == []
 
 
 def test_what_could_not_be_read_is_unknown_and_not_a_guess() -> None:
-    seen = mac.parse("look=begin\nkernel=Darwin\nmachine=\nsysctl=\nsudo=\nlook=end\n")
+    seen = parse("probe=begin\nkernel=Darwin\nmachine=\nsysctl=\nsudo=\nprobe=end\n")
     assert (seen.machine, seen.memory_mb, seen.wired_limit_mb, seen.sudo) == (None,) * 4
 
 
@@ -70,14 +75,14 @@ def test_what_could_not_be_read_is_unknown_and_not_a_guess() -> None:
     ],
 )
 def test_each_reason_has_its_sentence(change: dict[str, Any], words: list[str]) -> None:
-    found = mac.problems("attic", dataclasses.replace(GOOD, **change), "14", False)
+    found = macos.errors("attic", dataclasses.replace(GOOD, **change), "14", False)
     assert len(found) == 1
     for word in ["attic", *words]:
         assert word in found[0]
 
 
 @pytest.mark.parametrize(
-    ("backend", "macos", "words"),
+    ("backend", "version", "words"),
     [
         ("omlx", "14.8.2", ["attic runs macOS 14.8.2", "omlx", "profile lean", "needs 15"]),
         ("omlx", "14.8.2", ["Software Update", "choose a profile of mlx_lm or ollama"]),
@@ -91,11 +96,11 @@ def test_each_reason_has_its_sentence(change: dict[str, Any], words: list[str]) 
     ],
 )
 def test_a_macos_that_the_backend_does_not_run_on(
-    backend: str, macos: str | None, words: list[str]
+    backend: str, version: str | None, words: list[str]
 ) -> None:
-    facts = dataclasses.replace(GOOD, macos=macos)
+    facts = dataclasses.replace(GOOD, macos=version)
     offer = {"backend": backend, "profile": "lean"}
-    found = mac.too_old_to_serve("attic", facts, offer, "14")
+    found = macos.too_old_to_serve("attic", facts, offer, "14")
     assert (found is None) == (not words)
     for word in words:
         assert word in (found or "")
@@ -105,23 +110,23 @@ def test_where_an_older_macos_was_let_in_each_backend_still_says_what_it_needs()
     facts = dataclasses.replace(GOOD, macos="13.7")
     for backend in backends().values():
         offer = {"backend": backend.name, "profile": "mine"}
-        said = mac.too_old_to_serve("attic", facts, offer, "13") or ""
+        said = macos.too_old_to_serve("attic", facts, offer, "13") or ""
         assert f"needs {backend.macos}" in said
         assert "choose" not in said, "no backend runs there"
 
 
 def test_a_laptop_needs_no_more_than_what_every_host_needs() -> None:
     facts = dataclasses.replace(GOOD, macos="14.8.2")
-    assert mac.too_old_to_serve("air", facts, {}, "14") is None
-    assert mac.problems("air", facts, "14", has_sudo_password=False) == []
+    assert macos.too_old_to_serve("air", facts, {}, "14") is None
+    assert macos.errors("air", facts, "14", has_sudo_password=False) == []
 
 
 def test_a_sudo_password_given_to_ansible_is_as_good_as_none_needed() -> None:
-    assert mac.problems("attic", dataclasses.replace(GOOD, sudo=False), "14", True) == []
+    assert macos.errors("attic", dataclasses.replace(GOOD, sudo=False), "14", True) == []
 
 
 def test_macos_26_is_newer_than_macos_14() -> None:
-    assert mac.problems("attic", dataclasses.replace(GOOD, macos="26"), "14.2", False) == []
+    assert macos.errors("attic", dataclasses.replace(GOOD, macos="26"), "14.2", False) == []
 
 
 SERVING = """\
@@ -134,16 +139,16 @@ record={"version": 1, "offer": {"profile": "lean"}, "serve_dir": "/x", "sizes_gb
 OFFER = {"port": 8000}
 
 
-def serving(text: str) -> mac.Mac:
-    return mac.parse(LOOK.replace("look=end", f"{text}look=end"))
+def serving(text: str) -> HostFacts:
+    return parse(LOOK.replace("probe=end", f"{text}probe=end"))
 
 
 def test_what_launchd_runs_for_us_is_no_stranger_on_the_port() -> None:
     seen = serving(SERVING)
-    assert seen.strangers == ()
+    assert seen.foreign_listeners == ()
     assert seen.record["offer"] == {"profile": "lean"}
-    assert mac.closet_problems("attic", seen, OFFER, "attic.local") == []
-    assert "hub" not in mac.plain(seen)
+    assert macos.closet_errors("attic", seen, OFFER, "attic.local") == []
+    assert "hub" not in plain(seen)
 
 
 @pytest.mark.parametrize(
@@ -157,12 +162,12 @@ def test_what_launchd_runs_for_us_is_no_stranger_on_the_port() -> None:
         (
             "addresses=127.0.0.1 10.77.31.10\n",
             "10.77.31.99",
-            ["closet_url_host is 10.77.31.99", "10.77.31.10", "somebody else"],
+            ["closet_url_host is 10.77.31.99", "10.77.31.10", "another machine"],
         ),
         (
             "sudoers=/etc/sudoers.d/mine:1:9: syntax error\n",
             "attic.local",
-            ["broken before us", "/etc/sudoers.d/mine:1:9", "sudo visudo -f"],
+            ["already invalid", "/etc/sudoers.d/mine:1:9", "sudo visudo -f"],
         ),
         ("sysctl_conf=no file\n", "attic.local", ["/etc/sysctl.conf is not a file"]),
     ],
@@ -170,7 +175,7 @@ def test_what_launchd_runs_for_us_is_no_stranger_on_the_port() -> None:
 def test_each_reason_of_a_closet_has_its_sentence(
     text: str, url_host: str, words: list[str]
 ) -> None:
-    found = mac.closet_problems("attic", serving(text), OFFER, url_host)
+    found = macos.closet_errors("attic", serving(text), OFFER, url_host)
     assert len(found) == 1
     for word in ["attic", *words]:
         assert word in found[0]
@@ -178,7 +183,7 @@ def test_each_reason_of_a_closet_has_its_sentence(
 
 def test_broken_rules_of_our_own_are_the_roles_to_mend() -> None:
     seen = serving("sudoers=/etc/sudoers.d/closet-wired-memory:2: syntax error\n")
-    assert mac.closet_problems("attic", seen, OFFER, "attic.local") == []
+    assert macos.closet_errors("attic", seen, OFFER, "attic.local") == []
 
 
 @pytest.mark.parametrize(
@@ -189,17 +194,17 @@ def test_a_record_that_is_broken_is_none(text: str) -> None:
 
 
 LAPTOP = (
-    "look=begin\nkernel=Darwin\nuser=admin\ngroup=staff\nhome=/Users/admin\n"
+    "probe=begin\nkernel=Darwin\nuser=admin\ngroup=staff\nhome=/Users/admin\n"
     "power=Now drawing from 'Battery Power'  -InternalBattery-0 (id=1) 78%; discharging; x\n"
     "filevault=FileVault is On.\nautologin=admin\nturned_off=inference.closet.omlx \n"
     "account=250 staff\naccount_home=/Users/_closet\n"
     "served_from=omlx /opt/closet/omlx/1f2e\nversion=/opt/closet/omlx/1f2e 0.6.0\n"
-    "served_from=mlx_lm \nserved_from=ollama /opt/closet/ollama/0.34.4\nlook=end\n"
+    "served_from=mlx_lm \nserved_from=ollama /opt/closet/ollama/0.34.4\nprobe=end\n"
 )
 
 
 def test_power_and_what_may_be_in_the_way_are_read() -> None:
-    seen = mac.parse(LAPTOP)
+    seen = parse(LAPTOP)
     assert (seen.battery, seen.on_battery, seen.filevault) == (True, True, True)
     assert (seen.autologin, seen.turned_off) == ("admin", ("inference.closet.omlx",))
     assert (seen.account_uid, seen.account_group, seen.account_home) == (
@@ -207,12 +212,12 @@ def test_power_and_what_may_be_in_the_way_are_read() -> None:
         "staff",
         "/Users/_closet",
     )
-    assert mac.plain(seen)["versions"] == {"/opt/closet/omlx/1f2e": "0.6.0"}
-    assert mac.plain(seen)["served_from"] == {
+    assert plain(seen)["versions"] == {"/opt/closet/omlx/1f2e": "0.6.0"}
+    assert plain(seen)["served_from"] == {
         "omlx": "/opt/closet/omlx/1f2e",
         "ollama": "/opt/closet/ollama/0.34.4",
     }
-    desktop = mac.parse("look=begin\npower=Now drawing from 'AC Power' \nlook=end\n")
+    desktop = parse("probe=begin\npower=Now drawing from 'AC Power' \nprobe=end\n")
     assert (desktop.battery, desktop.on_battery) == (False, False)
     assert (GOOD.battery, GOOD.filevault, GOOD.account_uid) == (None, None, None)
 
@@ -224,16 +229,16 @@ def test_power_and_what_may_be_in_the_way_are_read() -> None:
 def test_a_laptop_is_a_closet_only_when_it_is_a_workstation(
     facts: str, shape: str, refused: bool
 ) -> None:
-    assert bool(mac.laptop_closet("book", mac.parse(facts), shape)) is refused
+    assert bool(macos.laptop_closet("book", parse(facts), shape)) is refused
 
 
 def test_what_is_not_fought_is_said() -> None:
-    said = mac.remarks("book", mac.parse(LAPTOP), "stop")
+    said = macos.warnings("book", parse(LAPTOP), "stop")
     assert [any(word in sentence for sentence in said) for word in ("FileVault", "in by itself")]
     assert "inference.closet.omlx was turned off" in said[2]
     assert "closet_on_battery is stop" in said[3]
-    assert len(mac.remarks("book", mac.parse(LAPTOP), "nothing")) == 3
-    assert mac.remarks("attic", GOOD, "nothing") == []
+    assert len(macos.warnings("book", parse(LAPTOP), "nothing")) == 3
+    assert macos.warnings("attic", GOOD, "nothing") == []
 
 
 @pytest.mark.parametrize(
@@ -249,5 +254,5 @@ def test_what_is_not_fought_is_said() -> None:
 def test_an_account_has_to_be_there(
     account: str, change: dict[str, Any], words: str | None
 ) -> None:
-    found = mac.no_account("attic", dataclasses.replace(mac.parse(LAPTOP), **change), account)
+    found = macos.no_account("attic", dataclasses.replace(parse(LAPTOP), **change), account)
     assert (found is None) if words is None else (found is not None and words in found)

@@ -10,16 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import homes
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import homes, macos, script
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    HostFacts,
+    parse,
+)
 
 HOME = "admin 501 20 yes drwxr-xr-x 0 {} /Users/admin"
 LINK = "admin 501 20 yes drwxr-xr-x 0 lrwxr-xr-x 0 0 /Users/admin"
 
 
 def problems(*lines: str, linux: bool = False, own_group: bool = False) -> list[str]:
-    return homes.problems("attic", homes.places(lines), linux, own_group)
+    return homes.errors("attic", homes.places(lines), linux, own_group)
 
 
 @pytest.mark.parametrize("mode", ["drwxr-x---", "drwxr-xr-x", "drwx------", "drwxr-x---+"])
@@ -109,17 +111,17 @@ def test_each_user_has_a_sentence_and_the_account_is_not_said_twice() -> None:
     account = "_closet 250 20 no drwxr-xr-x 0 drwxr-xr-x 501 20 /Users/_closet"
     found = problems(HOME.format("drwxrwxrwx 501 20"), account)
     assert ["admin" in found[0], "_closet" in found[1], len(found)] == [True, True, 2]
-    seen = mac.parse(f"look=begin\naccount=250 staff\nplace={account}\nlook=end\n")
-    assert mac.no_account("attic", seen, "_closet") is None
+    seen = parse(f"probe=begin\naccount=250 staff\nplace={account}\nprobe=end\n")
+    assert macos.no_account("attic", seen, "_closet") is None
 
 
 # --- what the shell sees, on whatever this is -----------------------------------------------------
 
 
-def seen_at(home: Path) -> mac.Mac:
+def seen_at(home: Path) -> HostFacts:
     done = subprocess.run(
         ["/bin/sh"],
-        input=look.text(None),
+        input=script.text(None),
         env={"HOME": str(home)},
         text=True,
         capture_output=True,
@@ -127,7 +129,7 @@ def seen_at(home: Path) -> mac.Mac:
         timeout=30,
     )
     assert done.stderr == ""
-    return mac.parse(done.stdout)
+    return parse(done.stdout)
 
 
 def test_the_look_sees_nothing_a_file_and_a_folder(tmp_path: Path) -> None:

@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import linux
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import linux, script
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    HostFacts,
+    parse,
+    plain,
+)
 
 LOOK = """\
 Linux tux 6.1.0-30-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.124-1 (2025-01-12) x86_64
-look=begin
+probe=begin
 kernel=Linux
 machine=x86_64
 macos=
@@ -34,14 +37,14 @@ avx2=yes
 python=3.11
 has_sudo=yes
 address=192.168.1.24
-look=end
+probe=end
 """
-GOOD = mac.parse(LOOK)
+GOOD = parse(LOOK)
 
 
 def test_the_look_is_read_past_a_banner() -> None:
     assert (
-        mac.Mac(
+        HostFacts(
             kernel="Linux",
             machine="x86_64",
             user="kim",
@@ -59,14 +62,14 @@ def test_the_look_is_read_past_a_banner() -> None:
         )
         == GOOD
     )
-    assert linux.problems("tux", GOOD, has_sudo_password=False, serves=False) == []
-    assert mac.plain(GOOD)["root_group"] == "root"
+    assert linux.errors("tux", GOOD, has_sudo_password=False, serves=False) == []
+    assert plain(GOOD)["root_group"] == "root"
 
 
 def test_a_mac_says_nothing_of_linux_and_has_a_wheel() -> None:
-    seen = mac.parse("look=begin\nkernel=Darwin\nlook=end\n")
+    seen = parse("probe=begin\nkernel=Darwin\nprobe=end\n")
     assert (seen.distribution, seen.architecture, seen.avx2, seen.has_sudo) == (None,) * 4
-    assert mac.plain(seen)["root_group"] == "wheel"
+    assert plain(seen)["root_group"] == "wheel"
 
 
 FEDORA = {"distribution": "fedora", "system": "Fedora Linux 43 (Workstation Edition)"}
@@ -86,7 +89,7 @@ FEDORA = {"distribution": "fedora", "system": "Fedora Linux 43 (Workstation Edit
     ],
 )
 def test_each_reason_has_its_sentence(change: dict[str, Any], words: list[str]) -> None:
-    found = linux.problems("tux", dataclasses.replace(GOOD, **change), False, serves=False)
+    found = linux.errors("tux", dataclasses.replace(GOOD, **change), False, serves=False)
     assert len(found) == 1
     for word in ["tux", *words]:
         assert word in found[0]
@@ -102,27 +105,27 @@ def test_each_reason_has_its_sentence(change: dict[str, Any], words: list[str]) 
     ],
 )
 def test_what_is_no_reason(change: dict[str, Any]) -> None:
-    assert linux.problems("tux", dataclasses.replace(GOOD, **change), False, serves=False) == []
+    assert linux.errors("tux", dataclasses.replace(GOOD, **change), False, serves=False) == []
 
 
 def test_a_tailnet_is_for_macs_and_the_way_out_of_it_is_said() -> None:
-    (found,) = linux.problems("tux", GOOD, False, serves=False, in_tailnet=True)
+    (found,) = linux.errors("tux", GOOD, False, serves=False, in_tailnet=True)
     for word in ("tux runs Debian", "Macs only", 'closet_tailnet: ""', "closet_reach: lan"):
         assert word in found
 
 
 def test_a_sudo_password_helps_only_where_sudo_is() -> None:
     asks = dataclasses.replace(GOOD, sudo=False)
-    assert linux.problems("tux", asks, has_sudo_password=True, serves=False) == []
+    assert linux.errors("tux", asks, has_sudo_password=True, serves=False) == []
     without = dataclasses.replace(asks, has_sudo=False)
-    assert "no sudo" in linux.problems("tux", without, True, serves=False)[0]
+    assert "no sudo" in linux.errors("tux", without, True, serves=False)[0]
 
 
 @pytest.mark.parametrize("change", [{}, FEDORA, {"architecture": "armhf"}])
 def test_no_linux_machine_is_a_closet_and_nothing_else_is_said_of_it(
     change: dict[str, Any],
 ) -> None:
-    (sentence,) = linux.problems("attic", dataclasses.replace(GOOD, **change), True, serves=True)
+    (sentence,) = linux.errors("attic", dataclasses.replace(GOOD, **change), True, serves=True)
     assert "a closet is a Mac with Apple Silicon" in sentence
     assert "the group clients" in sentence
 
@@ -130,9 +133,9 @@ def test_no_linux_machine_is_a_closet_and_nothing_else_is_said_of_it(
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at this very machine")
 def test_the_look_works_on_this_machine() -> None:
     done = subprocess.run(
-        ["/bin/sh"], input=look.text(None), text=True, capture_output=True, check=True, timeout=30
+        ["/bin/sh"], input=script.text(None), text=True, capture_output=True, check=True, timeout=30
     )
-    seen = mac.parse(done.stdout)
+    seen = parse(done.stdout)
     release = platform.freedesktop_os_release()
     assert done.stderr == ""
     assert seen.complete

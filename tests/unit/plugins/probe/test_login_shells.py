@@ -22,7 +22,7 @@ from ansible_collections.closet.inference.plugins.action import run_lock
 from ansible_collections.closet.inference.plugins.action.mac_facts import ActionModule
 from ansible_collections.closet.inference.plugins.module_utils import run_holder
 from ansible_collections.closet.inference.plugins.plugin_utils.connection import reach
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import script
 
 Shell = Callable[[str, bytes | None], dict[str, Any]]
 
@@ -108,9 +108,9 @@ def test_the_holder_of_the_lock_gets_its_order(
 
 
 def test_nothing_of_the_look_is_eaten_by_a_command_that_reads() -> None:
-    script = look.as_input("cat >/dev/null\necho look=end")
-    done = SHELLS["sh"](look.SHELL, script.encode())
-    assert done["stdout"] == "look=end\n"
+    typed = script.as_input("cat >/dev/null\necho probe=end")
+    done = SHELLS["sh"](script.SHELL, typed.encode())
+    assert done["stdout"] == "probe=end\n"
 
 
 @pytest.mark.parametrize(
@@ -127,15 +127,15 @@ def test_nothing_of_the_look_is_eaten_by_a_command_that_reads() -> None:
 def test_a_shell_that_ends_first_is_quoted(said: dict[str, Any], words: str) -> None:
     options = {"host": "10.0.0.9", "remote_user": "ada", "port": "2222", "private_key_file": "/k"}
     [problem] = Host(lambda *_: said, **options).seen()["problems"]
-    assert "air: the login shell ended before the look began" in problem
+    assert "air: the login shell ended before the probe began" in problem
     assert words in problem
     assert "`ssh -p 2222 -i /k ada@10.0.0.9 true`" in problem
 
 
 def test_a_look_that_is_cut_off_is_not_the_shell_s_fault() -> None:
-    said = answer(255, "look=begin\nkernel=Darwin\n")
+    said = answer(255, "probe=begin\nkernel=Darwin\n")
     [problem] = Host(lambda *_: said).seen()["problems"]
-    assert "air: the look at it was cut off (exit code 255, no output)" in problem
+    assert "air: the probe was cut off (exit code 255, no output)" in problem
     assert problem.endswith("`ssh 10.0.0.9 uptime`")
 
 

@@ -44,7 +44,7 @@ def test_a_limit_that_takes_memory_away_is_refused_with_the_reason(
 ) -> None:
     memory_mb = memory_gb * 1024
     limit = limit_mb or memory.wired_limit_mb(memory_mb, reserve_gb, macos)
-    answer = memory.objection("attic", memory_mb, limit, False, reserve_gb, macos)
+    answer = memory.error("attic", memory_mb, limit, False, reserve_gb, macos)
     if words is None:
         assert answer is None
         return
@@ -53,6 +53,6 @@ def test_a_limit_that_takes_memory_away_is_refused_with_the_reason(
 
 
 def test_a_lower_limit_is_for_those_who_say_so_by_name() -> None:
-    assert memory.objection("attic", 131072, 98304, True, 0, "26.5.1") is None
+    assert memory.error("attic", 131072, 98304, True, 0, "26.5.1") is None
     # not even they may take all of it
-    assert memory.objection("attic", 131072, 131072, True) is not None
+    assert memory.error("attic", 131072, 131072, True) is not None

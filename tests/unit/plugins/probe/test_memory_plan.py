@@ -60,7 +60,7 @@ def test_the_largest_that_fits_is_named(memory_gb: int, name: str | None) -> Non
 
 def test_a_refusal_has_the_sums_and_the_way_out() -> None:
     others = [needs(profile, 64) for profile in PROFILES]
-    text = memory_plan.refusal("attic", 64 * 1024, needs("default", 64), others, 0)
+    text = memory_plan.error("attic", 64 * 1024, needs("default", 64), others, 0)
     for words in (
         "attic: profile default needs 84.",
         "of its 64 GB models may take 61.8",
@@ -70,7 +70,7 @@ def test_a_refusal_has_the_sums_and_the_way_out() -> None:
         "the hub was not asked or did not answer",
     ):
         assert words in text
-    nothing = memory_plan.refusal("air", 16 * 1024, needs("lean", 16), [], 0)
+    nothing = memory_plan.error("air", 16 * 1024, needs("lean", 16), [], 0)
     assert "No profile fits this Mac" in nothing
 
 
@@ -115,5 +115,5 @@ def test_pinned_models_alone_must_leave_omlx_at_ease() -> None:
     need = memory_plan.needs(made, 128 * 1024, limit, {})
     assert need.total_gb <= need.ceiling_gb
     assert not need.fits
-    text = memory_plan.refusal("attic", 128 * 1024, need, [], 0)
+    text = memory_plan.error("attic", 128 * 1024, need, [], 0)
     assert "pins 42.0 GB, and omlx begins to unload at 43.4 of 48.2 GB" in text

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import person
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import person, script
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    parse,
+    plain,
+)
 
 KID = person.Person("kid", "/Users/kid", "/bin/zsh", True)
 OTHER = "/Users/kid/.v2/bin/opencode"
@@ -89,22 +91,22 @@ def test_a_shell_that_says_nothing_is_unknown(home: Path) -> None:
 
 
 def test_the_look_at_a_laptop_asks_and_that_at_a_closet_does_not() -> None:
-    assert "person_end" not in look.text({})
+    assert "person_end" not in script.text({})
     me = pwd.getpwuid(os.geteuid())
     done = subprocess.run(
-        look.SHELL.split(),
-        input=look.as_input(look.text({}, of_person="")),
+        script.SHELL.split(),
+        input=script.as_input(script.text({}, of_person="")),
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    facts = mac.parse(done.stdout)
+    facts = parse(done.stdout)
     assert facts.complete
     assert (facts.person.name, facts.person.home) == (me.pw_name, me.pw_dir)
-    assert "!= kid ]; then set -- sudo -n -H -u kid" in look.text({}, of_person="kid")
-    assert "person" not in mac.plain(facts)
-    assert mac.plain(facts)["zsh_folders"] == []
+    assert "!= kid ]; then set -- sudo -n -H -u kid" in script.text({}, of_person="kid")
+    assert "person" not in plain(facts)
+    assert plain(facts)["zsh_folders"] == []
 
 
 def test_the_question_is_one_word_for_every_shell() -> None:
@@ -133,7 +135,7 @@ def test_where_zsh_has_the_persons_files(zdotdir: str, folders: list[str]) -> No
     ("asked", "ours", "parts"),
     [
         (KID, "1.18.33", []),
-        (person.NOBODY, "1.18.33", []),
+        (person.UNKNOWN, "1.18.33", []),
         (
             person.Person("kid", "/Users/kid", "/bin/zsh", True, OTHER, True, "2.0.32"),
             "1.18.33",

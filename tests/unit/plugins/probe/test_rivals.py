@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import rivals
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import rivals, script
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    parse,
+    plain,
+)
 from tests.unit.plugins.advice.pasted import paste
 
 OFFER = {"port": 8000, "models": []}
@@ -56,8 +58,8 @@ class Stranger:
 
     def told(self) -> list[str]:
         """What the whole way says, from the shell to the sentence."""
-        begin = look.CLOSET.index("mentions=")
-        text = look.CLOSET[begin:].replace("PORT", "8000")
+        begin = script.CLOSET.index("mentions=")
+        text = script.CLOSET[begin:].replace("PORT", "8000")
         for folder in ("/Library/LaunchDaemons", "/Library/LaunchAgents", "/etc/newsyslog"):
             text = re.sub(rf'(?<![\w"])({folder})', rf"{self.root}\1", text)
         doubles = (
@@ -77,8 +79,8 @@ class Stranger:
             timeout=30,
         )
         assert done.stderr == ""
-        seen = mac.parse(f"look=begin\n{done.stdout}look=end\n")
-        assert "rivals" not in mac.plain(seen)
+        seen = parse(f"probe=begin\n{done.stdout}probe=end\n")
+        assert "rivals" not in plain(seen)
         return rivals.warnings("attic", seen.rivals, 8000)
 
 

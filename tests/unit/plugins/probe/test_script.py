@@ -13,8 +13,11 @@ import pytest
 import yaml
 
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import script
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    HostFacts,
+    parse,
+)
 from tests.unit.plugins.launchd.launchd_mac import fixture
 
 MODEL = {"repo": "o/m", "revision": "main"}
@@ -23,20 +26,20 @@ OFFER: dict[str, Any] = {"port": 8000, "models": [MODEL, {"repo": "", "revision"
 
 @pytest.mark.parametrize("offer", [None, OFFER])
 def test_a_posix_shell_reads_it(offer: dict[str, Any] | None) -> None:
-    text = look.text(offer, "http://hub.local:8080/")
+    text = script.text(offer, "http://hub.local:8080/")
     done = subprocess.run(
-        ["/bin/sh", "-n"], input=look.as_input(text), text=True, capture_output=True, check=False
+        ["/bin/sh", "-n"], input=script.as_input(text), text=True, capture_output=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert ("lsof" in text) == (offer is not None)
-    assert text.rstrip().endswith("say look end")
+    assert text.rstrip().endswith("say probe end")
 
 
 def test_the_hub_is_asked_for_sizes_once_per_repository() -> None:
     url = "http://hub.local:8080/api/models/o/m/revision/main?blobs=true"
-    assert look.questions(OFFER["models"], "http://hub.local:8080/") == [("o/m@main", url)]
-    assert look.questions(OFFER["models"], "") == []
-    text = look.text({**OFFER, "models": [{"repo": "o/m", "revision": "a; reboot"}]}, "http://h")
+    assert script.questions(OFFER["models"], "http://hub.local:8080/") == [("o/m@main", url)]
+    assert script.questions(OFFER["models"], "") == []
+    text = script.text({**OFFER, "models": [{"repo": "o/m", "revision": "a; reboot"}]}, "http://h")
     assert "ask 'o/m@a; reboot' 'http://h/api/models/o/m/revision/a%3B%20reboot?blobs=true'" in text
 
 
@@ -62,21 +65,21 @@ def answer(**files: int) -> str:
     ],
 )
 def test_what_the_hub_tells_is_the_weights_and_nothing_else(line: str, size: float | None) -> None:
-    told = look.hub_sizes([line], [MODEL])
+    told = script.hub_sizes([line], [MODEL])
     assert told == ({} if size is None else {"o/m@main": pytest.approx(size)})
 
 
 def test_the_name_of_an_account_cannot_become_a_command() -> None:
     offer = {"port": 8000, "models": []}
-    assert look.text(offer, "", "x; rm -rf /").startswith("account='x; rm -rf /'\n")
-    assert "account=" not in look.text(offer).splitlines()[0]
+    assert script.text(offer, "", "x; rm -rf /").startswith("account='x; rm -rf /'\n")
+    assert "account=" not in script.text(offer).splitlines()[0]
 
 
-def seen_at(home: Path) -> mac.Mac:
+def seen_at(home: Path) -> HostFacts:
     """What the look at a laptop says of this home."""
     done = subprocess.run(
-        shlex.split(look.SHELL),
-        input=look.as_input(look.text(None)),
+        shlex.split(script.SHELL),
+        input=script.as_input(script.text(None)),
         env={"HOME": str(home)},
         text=True,
         capture_output=True,
@@ -84,21 +87,21 @@ def seen_at(home: Path) -> mac.Mac:
         timeout=30,
     )
     assert done.stderr == ""
-    return mac.parse(done.stdout)
+    return parse(done.stdout)
 
 
 def test_a_path_cannot_tell_facts() -> None:
     """A program that listens may lie wherever its account likes, also below a line end."""
-    says = look.LOOK[look.LOOK.index("newline=") : look.LOOK.index("say look begin")]
-    script = says + "say listener \"$(printf '1 1 1 /tmp/a\\nuser=root\\nhome=/tmp/b')\""
+    says = script.FACTS[script.FACTS.index("newline=") : script.FACTS.index("say probe begin")]
+    text = says + "say listener \"$(printf '1 1 1 /tmp/a\\nuser=root\\nhome=/tmp/b')\""
     for shell in ("dash", "bash"):
-        done = subprocess.run([shell, "-c", script], text=True, capture_output=True, check=True)
+        done = subprocess.run([shell, "-c", text], text=True, capture_output=True, check=True)
         assert done.stdout == "listener=1 1 1 /tmp/a user=root home=/tmp/b\n"
 
 
 @pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\r"])
 def test_only_a_line_feed_ends_a_fact(end: str) -> None:
-    seen = mac.parse(f"look=begin\nuser=jane\ngroup=a{end}user=root\nlook=end\n")
+    seen = parse(f"probe=begin\nuser=jane\ngroup=a{end}user=root\nprobe=end\n")
     assert (seen.user, seen.group) == ("jane", f"a{end}user=root")
 
 
@@ -157,10 +160,10 @@ def test_the_process_of_a_job_is_told_from_words_that_look_like_it(
     text = fixture(name).replace(*change)
     assert change[1] in text
     done = subprocess.run(
-        ["awk", look.PID], input=text, text=True, capture_output=True, check=True, timeout=30
+        ["awk", script.PID], input=text, text=True, capture_output=True, check=True, timeout=30
     )
     assert (done.stdout.strip(), done.stderr) == (pid, "")
-    assert look.PID in look.text(OFFER)
+    assert script.PID in script.text(OFFER)
 
 
 def test_the_look_knows_every_file_that_the_role_mcp_keeps() -> None:
@@ -169,7 +172,7 @@ def test_the_look_knows_every_file_that_the_role_mcp_keeps() -> None:
     kept += [file["path"] for file in role["__mcp_shell_on"] if "block" not in file]
     assert len(kept) == 3
     for path in kept:
-        assert path.replace("{{ __mcp_config }}", "$mine") in look.LOOK
+        assert path.replace("{{ __mcp_config }}", "$mine") in script.FACTS
 
 
 @pytest.mark.parametrize(
@@ -181,7 +184,7 @@ def test_the_look_knows_every_file_that_the_role_mcp_keeps() -> None:
     ],
 )
 def test_no_job_is_another_answer_than_none_at_all(line: str, jobs: tuple[str, ...] | None) -> None:
-    assert mac.parse(f"look=begin\n{line}\nlook=end\n").jobs == jobs
+    assert parse(f"probe=begin\n{line}\nprobe=end\n").jobs == jobs
 
 
 def test_only_a_file_is_a_job_that_is_on_disk(tmp_path: Path) -> None:
@@ -190,7 +193,7 @@ def test_only_a_file_is_a_job_that_is_on_disk(tmp_path: Path) -> None:
         (tmp_path / f"inference.closet.{name}.plist").write_text("")
     (tmp_path / "inference.closet.folder.plist").mkdir()
     (tmp_path / "inference.closet.link.plist").symlink_to("/nowhere")
-    text = look.CLOSET.partition("listed=")[2].partition("say run ")[0]
+    text = script.CLOSET.partition("listed=")[2].partition("say run ")[0]
     text = "say() { echo \"$@\"; }\nsudo() { echo '7 0 inference.closet.c'; }\nlisted=" + text
     done = subprocess.run(
         ["/bin/sh"],
@@ -206,7 +209,7 @@ def test_only_a_file_is_a_job_that_is_on_disk(tmp_path: Path) -> None:
 
 def test_no_case_stands_within_a_substitution() -> None:
     """bash 3.2, the /bin/sh of macOS, takes the bracket of a pattern for the end of `$(...)`."""
-    text = look.text(OFFER, "http://h", "ada", in_tailnet=True)
+    text = script.text(OFFER, "http://h", "ada", in_tailnet=True)
     text = re.sub(r"(?m)^\s*#.*$", "", text)
     text = re.sub(r"'[^']*'", "''", text)
     for begin in re.finditer(re.escape("$("), text):

@@ -9,9 +9,11 @@ import subprocess
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import space
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import script, space
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    parse,
+    plain,
+)
 
 DATA = "/System/Volumes/Data"
 ONE_VOLUME = ("/tmp", "/var", "/opt", "home")
@@ -23,8 +25,8 @@ def disks(free_mb: int, *paths: str, volume: str = DATA) -> list[space.Disk]:
 
 def test_what_shares_a_volume_is_added_up() -> None:
     need = space.UNPACK_MB + space.LOGS_MB + 2 * space.ROOM_MB
-    assert space.problems("attic", disks(need, *ONE_VOLUME), {}) == []
-    (found,) = space.problems("attic", disks(need - 1, *ONE_VOLUME), {})
+    assert space.errors("attic", disks(need, *ONE_VOLUME), {}) == []
+    (found,) = space.errors("attic", disks(need - 1, *ONE_VOLUME), {})
     for words in [
         f"attic: the disk of /tmp and /var and /opt and home ({DATA}) has {need - 1} MiB free",
         f"needs {need} MiB",
@@ -38,14 +40,14 @@ def test_what_shares_a_volume_is_added_up() -> None:
 def test_each_volume_has_its_own_sentence(path: str) -> None:
     others = [one for one in ONE_VOLUME if one != path]
     seen = disks(9999, *others) + disks(1, path, volume="/full")
-    (found,) = space.problems("air", seen, {})
+    (found,) = space.errors("air", seen, {})
     assert f"air: the disk of {path} (/full) has 1 MiB free" in found
 
 
 def test_a_program_that_is_not_there_yet_needs_room_in_opt() -> None:
     seen = disks(1000, "/opt", volume="/opt")
-    assert space.problems("attic", seen, {"opencode": 360}) == []
-    (found,) = space.problems("attic", seen, {"uv": 128, "omlx": 920})
+    assert space.errors("attic", seen, {"opencode": 360}) == []
+    (found,) = space.errors("attic", seen, {"uv": 128, "omlx": 920})
     assert "needs 1112 MiB (/opt: uv, omlx will be installed there)" in found
 
 
@@ -83,7 +85,7 @@ Filesystem                        1024-blocks      Used Available Capacity  Moun
 
 
 def test_the_look_reads_df_of_a_mac() -> None:
-    program = look.LOOK.partition("| awk '\n  BEGIN { split(\"/tmp")[2].partition("}'\n")[0]
+    program = script.FACTS.partition("| awk '\n  BEGIN { split(\"/tmp")[2].partition("}'\n")[0]
     done = subprocess.run(
         ["awk", '  BEGIN { split("/tmp' + program + "}"],
         input=DF_MAC,
@@ -101,9 +103,9 @@ def test_the_look_reads_df_of_a_mac() -> None:
 
 def test_the_look_reads_df_of_this_machine() -> None:
     done = subprocess.run(
-        ["/bin/sh"], input=look.text(None), text=True, capture_output=True, check=True, timeout=30
+        ["/bin/sh"], input=script.text(None), text=True, capture_output=True, check=True, timeout=30
     )
-    seen = mac.parse(done.stdout)
+    seen = parse(done.stdout)
     assert [disk.path for disk in seen.disks] == list(ONE_VOLUME)
     assert all(disk.free_mb > 0 for disk in seen.disks)
-    assert "disks" not in mac.plain(seen)
+    assert "disks" not in plain(seen)

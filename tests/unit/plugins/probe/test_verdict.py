@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.filter.preflight import preflight_problems
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import facts as mac
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import script as look
-from ansible_collections.closet.inference.plugins.plugin_utils.probe import verdict
+from ansible_collections.closet.inference.plugins.filter.preflight import preflight_errors
+from ansible_collections.closet.inference.plugins.plugin_utils.probe import script, verdict
+from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts import (
+    parse,
+    plain,
+)
 
 UUID = "0EA18D8F-6E5E-5C1B-9E4A-5C6F2B6C1A11"
 OTHER = "1EA18D8F-6E5E-5C1B-9E4A-5C6F2B6C1A11"
@@ -36,7 +38,7 @@ MACHINE = "0123456789abcdef0123456789abcdef"
 def test_two_names_of_one_machine_are_refused(
     uuids: dict[str, str | None], names: str | None
 ) -> None:
-    found = verdict.problems({host: {"uuid": uuid} for host, uuid in uuids.items()}, [], [], True)
+    found = verdict.errors({host: {"uuid": uuid} for host, uuid in uuids.items()}, [], [], True)
     assert len(found) == (names is not None)
     assert (names or "") in "".join(found)
 
@@ -46,35 +48,35 @@ def test_two_names_of_one_machine_are_refused(
     [("Darwin", UUID, UUID), ("Linux", MACHINE, MACHINE), ("Darwin", "", None)],
 )
 def test_the_look_brings_the_machine_s_own_number(kernel: str, line: str, uuid: str | None) -> None:
-    facts = mac.parse(f"look=begin\nkernel={kernel}\nuuid={line}\nlook=end\n")
+    facts = parse(f"probe=begin\nkernel={kernel}\nuuid={line}\nprobe=end\n")
     assert facts.uuid == uuid
-    assert mac.plain(facts)["uuid"] == uuid
-    assert "ioreg -rd1 -c IOPlatformExpertDevice" in look.LOOK
-    assert "/etc/machine-id" in look.LOOK
+    assert plain(facts)["uuid"] == uuid
+    assert "ioreg -rd1 -c IOPlatformExpertDevice" in script.FACTS
+    assert "/etc/machine-id" in script.FACTS
 
 
 HOSTS: dict[str, dict[str, Any]] = {
     "localhost": {"preflight_mac": {"skipped": True}},
-    "attic": {"preflight_mac": {"consent_problems": ["consent"], "choice_problems": ["choice"]}},
-    "air": {"preflight_mac": {"problems": ["air has no sudo"], "uuid": UUID}},
+    "attic": {"preflight_mac": {"consent_errors": ["consent"], "choice_errors": ["choice"]}},
+    "air": {"preflight_mac": {"errors": ["air has no sudo"], "uuid": UUID}},
     "pro": {},
 }
 
 
 def test_all_reasons_come_together_and_a_consent_before_a_choice() -> None:
-    found = preflight_problems(list(HOSTS), HOSTS, ["attic"], ["localhost", "attic", "air"])
+    found = preflight_errors(list(HOSTS), HOSTS, ["attic"], ["localhost", "attic", "air"])
     assert found == ["air has no sudo", "consent", "choice"]
 
 
 def test_who_asks_for_the_consent_needs_neither() -> None:
-    assert preflight_problems(list(HOSTS), HOSTS, ["attic"], list(HOSTS), False) == [
+    assert preflight_errors(list(HOSTS), HOSTS, ["attic"], list(HOSTS), False) == [
         "air has no sudo"
     ]
 
 
 def test_a_closet_has_to_answer_and_a_laptop_does_not() -> None:
-    found = preflight_problems(["attic", "pro"], HOSTS, ["attic"], [])
+    found = preflight_errors(["attic", "pro"], HOSTS, ["attic"], [])
     assert found[-1] == "attic is the closet and does not answer, see above"
     assert not [sentence for sentence in found if sentence.startswith("pro")]
     # one that this run leaves out is not asked
-    assert preflight_problems(["pro"], HOSTS, ["attic"], ["pro"]) == []
+    assert preflight_errors(["pro"], HOSTS, ["attic"], ["pro"]) == []

@@ -19,7 +19,7 @@ import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils import run_holder
 from ansible_collections.closet.inference.plugins.plugin_utils.run_lock import keeper as run_keeper
-from ansible_collections.closet.inference.plugins.plugin_utils.run_lock import messages as run_lock
+from ansible_collections.closet.inference.plugins.plugin_utils.run_lock import messages
 
 HOLDER = Path(run_holder.__file__).read_text(encoding="utf-8")
 KEEPER = str(Path(run_keeper.__file__).resolve())
@@ -62,12 +62,12 @@ def text(token: str = A, held: object = False, since: int = 1) -> str:
     ],
 )
 def test_when_to_look_again(news: Mapping[str, Any], seen: str, stale: bool) -> None:
-    assert run_lock.is_stale(news, seen, A) is stale
+    assert messages.is_stale(news, seen, A) is stale
 
 
 @pytest.mark.parametrize("holder", [{}, {"controller": "x"}, {"controller": "x", "since": "soon"}])
 def test_a_holder_that_says_little_is_still_a_sentence(holder: dict[str, Any]) -> None:
-    assert "attic: another run holds this closet: " in run_lock.waits("attic", holder, 5)
+    assert "attic: another run holds this closet: " in messages.waits("attic", holder, 5)
 
 
 def order(token: str = A, **more: Any) -> dict[str, Any]:
@@ -324,7 +324,7 @@ def test_what_the_command_says_when_it_fails_is_passed_on(keep: Callable[..., Ke
     kept = keep(before="echo motd; echo sudo: a password is required >&2; exit 1")
     news = kept.news()
     assert (news["state"], news["rc"]) == ("failed", 1)
-    assert "a password is required" in run_lock.failed("attic", news, "look")
+    assert "a password is required" in messages.failed("attic", news, "look")
     assert kept.process.wait(5) == 0
 
 

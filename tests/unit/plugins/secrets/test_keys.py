@@ -12,9 +12,9 @@ from ansible_collections.closet.inference.plugins.plugin_utils.secrets import ke
 from ansible_collections.closet.inference.plugins.plugin_utils.secrets.keys import (
     KeysRefusedError,
     Step,
+    errors,
     names_to_rotate,
     plan,
-    problems,
 )
 from ansible_collections.closet.inference.plugins.plugin_utils.secrets.keystore import KeyStore
 
@@ -83,13 +83,13 @@ def test_a_rotation_that_cannot_be_is_refused(wanted: str, sentence: str) -> Non
     ],
 )
 def test_a_key_has_to_be_one_that_a_header_can_carry(key: str, wrong: str | None) -> None:
-    said = keys.complaint(key)
+    said = keys.error(key)
     assert (said is None) if wrong is None else (said is not None and wrong in said)
 
 
 def test_problems_name_places_and_no_key() -> None:
     short, same = "short-and-secret", GOOD
-    found = problems({"a": short[:10], "b": same, "c": same})
+    found = errors({"a": short[:10], "b": same, "c": same})
     assert len(found) == 2
     assert found[0].startswith("a is too short")
     assert found[1].startswith("c is the same key as b")
@@ -111,7 +111,7 @@ def test_keys_are_for_their_owner_alone(store: KeyStore) -> None:
         store.apply(Step("create", name))
     made = store.stored()
     assert set(made) == {"main", "air"}
-    assert all(keys.complaint(key) is None and len(key) == 40 for key in made.values())
+    assert all(keys.error(key) is None and len(key) == 40 for key in made.values())
     assert len(set(made.values())) == 2
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in store.folder.rglob("*")}
     assert modes == {"attic": 0o700, "attic.key": 0o600, "air.key": 0o600}
@@ -193,7 +193,7 @@ def test_a_folder_in_place_of_a_key_is_a_sentence(store: KeyStore) -> None:
 
 def test_a_bad_key_of_ours_needs_no_other_from_its_owner() -> None:
     place = "/home/.secrets/attic.key"
-    assert problems({place: ""}, [place]) == [
+    assert errors({place: ""}, [place]) == [
         f"{place} is empty; remove it with `rm {place}` and run this again, which makes another"
     ]
-    assert problems({place: ""}) == [f"{place} is empty; `openssl rand -hex 20` makes a good one"]
+    assert errors({place: ""}) == [f"{place} is empty; `openssl rand -hex 20` makes a good one"]

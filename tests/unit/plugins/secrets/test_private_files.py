@@ -22,12 +22,12 @@ from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_f
     read_secret,
 )
 from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_plan import (
-    House,
+    Controller,
     Plan,
     plan,
 )
 
-HOUSE = House(("attic",), Invocation(("-i", "inventories/home")), "me", ((4242, "bob"),))
+HOUSE = Controller(("attic",), Invocation(("-i", "inventories/home")), "me", ((4242, "bob"),))
 VALUE = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -90,7 +90,7 @@ def test_a_mode_of_ours_is_mended_and_said(home: Path, name: str, mode: int, rig
         would.warnings
     )
     made = judged(home)
-    assert made.problems == ()
+    assert made.errors == ()
     assert f"Set the mode of {home / name}" in made.warnings[0]
     assert [(one.path, one.after) for one in made.repairs] == [(home / name, right)]
     assert mend(made.repairs) == []
@@ -179,7 +179,7 @@ def test_what_cannot_be_a_key_or_leads_out_is_refused(
     path = home / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     put(home, name)
-    problems = judged(home).problems
+    problems = judged(home).errors
     assert len(problems) == 1, problems
     assert str(path) in problems[0]
     assert sentence in problems[0]
@@ -220,13 +220,13 @@ def test_what_another_account_owns_is_told_with_the_command(home: Path) -> None:
         replace(one, uid=4242, mode=0o644) if one.path == key else one for one in entries
     )
     made = judged(home, entries=theirs)
-    assert (made.problems, made.repairs) == ((), ())
+    assert (made.errors, made.repairs) == ((), ())
     assert made.warnings[-1].startswith(f"{key}: owned by bob")
     assert made.warnings[-1].endswith(f"`sudo chown -h me {key}`")
     closed = tuple(
         replace(one, uid=4242, readable=False) if one.path == key else one for one in entries
     )
-    assert judged(home, entries=closed).problems == (
+    assert judged(home, entries=closed).errors == (
         f"{key} belongs to bob and cannot be read: run `sudo chown me {key}`",
     )
 
@@ -309,7 +309,7 @@ def test_no_sentence_holds_a_value(home: Path) -> None:
     seen: Seen = observe(home)
     made = plan(replace(seen, tracked=(("attic.key",),), work_tree="/"), HOUSE)
     assert made.warnings
-    assert VALUE not in " ".join([*made.problems, *made.warnings])
+    assert VALUE not in " ".join([*made.errors, *made.warnings])
 
 
 def test_a_secret_is_read_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import keys as tailnet_keys
+from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import keys as auth_keys
 from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import nodes as tailnet
 from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import (
     policy as tailnet_policy,
@@ -291,9 +291,9 @@ def test_a_key_is_asked_for_only_where_there_is_a_login(
     state: str, key: str, refused: bool
 ) -> None:
     node = {"key": key, "needs_key": True, "no_key": "air is not logged in"}
-    assert (tailnet_keys.objection(state, node) is not None) == refused
-    assert tailnet_keys.objection(state, {**node, "needs_key": False}) is None
-    assert tailnet_keys.objection(state, {}) is None
+    assert (auth_keys.error(state, node) is not None) == refused
+    assert auth_keys.error(state, {**node, "needs_key": False}) is None
+    assert auth_keys.error(state, {}) is None
 
 
 def test_with_the_app_a_person_logs_in(tmp_path: Path) -> None:
@@ -319,7 +319,7 @@ def test_what_an_earlier_run_left_in_a_tailnet_is_said(
 def test_what_is_missing_is_said_with_the_tags_it_needs() -> None:
     node, _none = tailnet.read("air", "clients", {**HOME, "closet_tailnet_server": "https://h.ex/"})
     assert node
-    sentence = tailnet_keys.missing(node, "home/.secrets")
+    sentence = auth_keys.missing(node, "home/.secrets")
     assert "tag:closet-client at https://h.ex (headscale preauthkeys create)" in sentence
     assert "home/.secrets/tailnet-clients.authkey" in sentence
 

@@ -80,7 +80,7 @@ def test_each_refusal_has_its_sentence(answer: Answer, sentence: str) -> None:
     ],
 )
 def test_a_policy_of_somebody_s_own_is_not_replaced(now: str, replaced: bool) -> None:
-    assert (tailnet_push.objection(now, "https://h", "f") is None) == replaced
+    assert (tailnet_push.error(now, "https://h", "f") is None) == replaced
 
 
 @pytest.mark.parametrize(

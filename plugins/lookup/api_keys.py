@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: house_keys
+name: api_keys
 short_description: Read the keys of a closet from beside the inventory
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - Reads what P(closet.inference.house_keys#module) made, or what the inventory brings
+  - Reads what P(closet.inference.api_keys#module) made, or what the inventory brings
     (C(closet_api_key) of a closet, C(closet_client_key) of a laptop). It makes nothing.
   - In check mode a key that only a real run makes is a placeholder.
 options:
@@ -32,7 +32,7 @@ options:
     type: str
     default: ""
   revoked:
-    description: Read the keys that shall open nothing any more instead, as plain texts.
+    description: Read the revoked keys instead, as plain texts.
     type: bool
     default: false
 """
@@ -41,7 +41,7 @@ EXAMPLES = r"""
 - name: Use the keys
   ansible.builtin.set_fact:
     keys: >-
-      {{ query('closet.inference.house_keys', 'main', 'air', closet='attic',
+      {{ query('closet.inference.api_keys', 'main', 'air', closet='attic',
                folder=inventory_dir ~ '/.secrets') }}
   no_log: true
 """
@@ -110,7 +110,7 @@ def _revoked(store: KeyStore, given: dict[str, str]) -> list[str]:
     """What has to be refused; what is none (an empty file) opens nothing anyway."""
     active = {*store.stored().values(), *given.values()}
     return [
-        key for key in store.revoked().values() if key not in active and keys.complaint(key) is None
+        key for key in store.revoked().values() if key not in active and keys.error(key) is None
     ]
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: house_keys
+module: api_keys
 short_description: Make the keys of a closet and its laptops, beside the inventory
 version_added: "0.1.0"
 author:
@@ -51,7 +51,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Make the keys
-  closet.inference.house_keys:
+  closet.inference.api_keys:
     closet: attic
     folder: "{{ inventory_dir }}/.secrets"
     laptops: [air, pro]

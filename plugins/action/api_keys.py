@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make, replace and put aside the keys of one closet, on the controller.
 
-Documentation: plugins/modules/house_keys.py.
+Documentation: plugins/modules/api_keys.py.
 """
 
 from __future__ import annotations
