@@ -71,7 +71,7 @@ def _tasks(role: str) -> Iterator[dict[str, Any]]:
     for path in sorted((ROLES / role / "tasks").glob("*.yml")):
         for task in _yaml(path) or []:
             yield task
-            given = next((task[word] for word in IMPORTS if word in task), {})
+            given: dict[str, Any] = next((task[word] for word in IMPORTS if word in task), {})
             if str(given.get("name", "")).endswith("._daemon"):
                 for inner in _yaml(ROLES / "_daemon/tasks" / f"{given['tasks_from']}.yml") or []:
                     yield {**inner, "vars": {**inner.get("vars", {}), **task.get("vars", {})}}
