@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils import build_lock
+from ansible_collections.closet.inference.plugins.module_utils.filediff import text_diff
 from ansible_collections.closet.inference.plugins.module_utils.files import remove_file
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
@@ -99,16 +100,10 @@ def _remove(path: str) -> None:
 
 def result(path: str, gone: Sequence[str]) -> dict[str, Any]:
     """What a task says about it."""
-    before = "".join(f"{one}\n" for one in gone)
     return {
         "changed": bool(gone),
         "steps": [f"remove {os.path.basename(one)}" for one in gone],  # noqa: PTH119
-        "diff": {
-            "before": before,
-            "after": "",
-            "before_header": str(Path(path).parent),
-            "after_header": str(Path(path).parent),
-        },
+        "diff": text_diff(str(Path(path).parent), "".join(f"{one}\n" for one in gone), ""),
     }
 
 

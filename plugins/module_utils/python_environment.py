@@ -33,6 +33,7 @@ from ansible_collections.closet.inference.plugins.module_utils.environment_shelf
     COMPLETE,
     OURS,
 )
+from ansible_collections.closet.inference.plugins.module_utils.filediff import text_diff
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 
@@ -73,12 +74,7 @@ def execute(params: Mapping[str, Any], runner: Runner, check_mode: bool = False)
         "bin": f"{want.path}/bin",
         "versions": versions(want.path, params.get("report") or ()),
         "answer": environment_answer.read(want.path) if want.ask else {},
-        "diff": {
-            "before": f"{have.state}\n" if steps else after,
-            "after": after,
-            "before_header": want.path,
-            "after_header": want.path,
-        },
+        "diff": text_diff(want.path, f"{have.state}\n" if steps else after, after),
     }
 
 

@@ -276,9 +276,10 @@ digest:
 """
 
 import tempfile
+from collections.abc import Mapping
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.apply import (
     FilesNotWrittenError,
 )
@@ -326,36 +327,28 @@ CONFIRM_OPTIONS = {
     "hide": {"type": "list", "elements": "str", "default": []},
     "hints": {"type": "list", "elements": "dict", "default": [], "options": HINT_OPTIONS},
 }
+OPTIONS = {
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": FILE_OPTIONS,
+    },
+    "confirm": {"type": "dict", "options": CONFIRM_OPTIONS},
+    "secret_contents": {"type": "list", "elements": "str", "no_log": True},
+}
+
+
+def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The files as they are to be."""
+    # not AnsibleModule.tmpdir: with pipelining it makes ~root/.ansible, and warns that it did
+    result, warnings = execute(options, Runner(), tempfile.gettempdir(), check_mode)
+    return {**result, "warnings": warnings}
 
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": FILE_OPTIONS,
-            },
-            "confirm": {"type": "dict", "options": CONFIRM_OPTIONS},
-            "secret_contents": {"type": "list", "elements": "str", "no_log": True},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        # not module.tmpdir: with pipelining it makes ~root/.ansible, and warns that it did
-        folder = tempfile.gettempdir()
-        result, warnings = execute(module.params, Runner(), folder, module.check_mode)
-    except (FilesRefusedError, FilesNotWrittenError) as error:
-        module.fail_json(msg=str(error))
-    except NotConfirmedError as error:
-        module.fail_json(msg=str(error), changed=True)
-    for warning in warnings:
-        module.warn(warning)
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
+    run_module(OPTIONS, work, FilesRefusedError, FilesNotWrittenError, NotConfirmedError)
 
 
 if __name__ == "__main__":

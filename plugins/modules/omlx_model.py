@@ -373,22 +373,15 @@ links:
   sample: {made: [qwen3-0.6b], removed: [], foreign: []}
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
 from ansible_collections.closet.inference.plugins.module_utils.models.arguments import ARGUMENTS
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.run import run
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    try:
-        done = run(module.params, module.check_mode)
-    except ModelError as error:
-        module.fail_json(msg=str(error))
-    for warning in done.warnings:
-        module.warn(warning)
-    module.exit_json(**done.result)
+    """Entry point."""
+    run_module(ARGUMENTS, run, ModelError)
 
 
 if __name__ == "__main__":

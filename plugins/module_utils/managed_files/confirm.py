@@ -18,7 +18,7 @@ import shlex
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible_collections.closet.inference.plugins.module_utils.acting import (
     Account,
@@ -55,6 +55,8 @@ HIDDEN = "(not shown)"
 
 class NotConfirmedError(RuntimeError):
     """The files are written, and the program that reads them does not take them."""
+
+    result: ClassVar[dict[str, Any]] = {"changed": True}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.models.arguments import (
@@ -34,16 +33,8 @@ from ansible_collections.closet.inference.plugins.module_utils.models.tools impo
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 
-@dataclass(frozen=True)
-class Done:
-    """What to tell of a run: the module's result, and what to warn of."""
-
-    result: dict[str, Any]
-    warnings: tuple[str, ...]
-
-
-def run(params: Mapping[str, Any], check_mode: bool) -> Done:
-    """Raises ModelError, whose sentence holds no secret."""
+def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The module's result; raises ModelError, whose sentence holds no secret."""
     request = read_request(params, check_mode)
     tools = make_tools(params, check_mode)
     url = params["server_url"]
@@ -57,7 +48,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> Done:
     if told is not None:
         result["server"] = {"state": told.state, "sentence": told.sentence}
         warnings += [told.sentence] if told.state == BUSY else []
-    return Done(result, tuple(warnings))
+    return {**result, "warnings": warnings}
 
 
 def _tell(

@@ -29,6 +29,7 @@ from ansible_collections.closet.inference.plugins.module_utils.environment_shelf
     COMPLETE,
     OURS,
 )
+from ansible_collections.closet.inference.plugins.module_utils.filediff import text_diff
 from ansible_collections.closet.inference.plugins.module_utils.files import (
     sync_folder,
     write_atomic,
@@ -71,12 +72,7 @@ def execute(params: Mapping[str, Any], runner: Runner, check_mode: bool = False)
         "changed": bool(steps),
         "steps": list(steps),
         "path": want.path,
-        "diff": {
-            "before": f"{have.state}\n" if steps else after,
-            "after": after,
-            "before_header": want.path,
-            "after_header": want.path,
-        },
+        "diff": text_diff(want.path, f"{have.state}\n" if steps else after, after),
     }
 
 

@@ -102,7 +102,7 @@ def test_a_whole_pull_with_the_option(hub: HubDouble, keys: Path, tmp_path: Path
         serve_dir=str(tmp_path / "models"),
         ca_certificates=(keys / "ca.pem").read_text(),
     )
-    assert run(given, check_mode=False).result["models"][0]["state"] == "pulled"
+    assert run(given, check_mode=False)["models"][0]["state"] == "pulled"
 
 
 def test_what_names_no_authority_is_refused_by_the_module(tmp_path: Path) -> None:

@@ -169,4 +169,4 @@ def test_a_run_says_which_entries_it_left_out(
         arguments(models=[want], endpoint=hub.endpoint, reserve_gb=0.0, **places),
         check_mode=False,
     )
-    assert any("<local>" in warning for warning in done.warnings)
+    assert any("<local>" in warning for warning in done["warnings"])
