@@ -16,12 +16,10 @@ description:
     others that was blocked is blocked again when it is not wanted any more.
 author:
   - closet.inference contributors (@closet-inference)
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
-  check_mode:
-    support: full
-    description: Says exactly what a real run would change.
   diff_mode:
-    support: full
     description: Shows the entries that are ours before and after.
 options:
   programs:

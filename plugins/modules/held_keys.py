@@ -29,13 +29,12 @@ options:
     description: The folder.
     type: path
     required: true
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
-  check_mode:
-    description: Can run in check mode and predict what would change without changing it.
-    support: full
   diff_mode:
-    description: Shows names, since what is in the files is secret.
     support: none
+    description: Shows names, since what is in the files is secret.
 """
 
 EXAMPLES = r"""

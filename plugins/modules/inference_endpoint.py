@@ -16,13 +16,8 @@ description:
   - Proxies named in the environment are not used.
 author:
   - closet.inference contributors (@closet-inference)
-attributes:
-  check_mode:
-    support: full
-    description: It only reads, so it does the same in check mode.
-  diff_mode:
-    support: N/A
-    description: It never changes anything.
+extends_documentation_fragment:
+  - closet.inference.attributes.info
 options:
   url:
     description: Address of the C(/v1), such as V(http://attic.local:8000/v1).

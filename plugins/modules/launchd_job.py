@@ -25,15 +25,14 @@ description:
     a folder above one of them; for a job of root's, what its arguments name as well.
   - The log of a job with a C(UserName) may lie in a folder of root's. The module makes the empty
     file for the user, who could not.
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
   check_mode:
-    support: full
-    description:
-      - Predicts exactly what a run would do. A program, user or folder that does not exist yet is
-        a warning in check mode, because an earlier task of the same run may make it; a real run
-        refuses it before anything is touched.
+    details:
+      - A program, user or folder that does not exist yet is a warning in check mode, because an
+        earlier task of the same run may make it; a real run refuses it before anything is touched.
   diff_mode:
-    support: full
     description: Shows the plist as text and the state in launchd, before and after. Values of
       variables whose name says that they are secret are hidden.
 options:

@@ -17,13 +17,8 @@ description:
   - Jobs that are only on disk are named as well, with RV(jobs[].state=absent). The label in a plist
     names the job, as for launchd, whatever the file is called. A folder, a dangling link and a file
     that cannot be read have no label, so they are no jobs.
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing, so check mode makes no difference.
-  diff_mode:
-    support: none
-    description: Changes nothing, so there is no difference to show.
+extends_documentation_fragment:
+  - closet.inference.attributes.info
 options:
   label:
     description:

@@ -30,13 +30,13 @@ description:
     O(files[].state=directory).
 author:
   - closet.inference contributors (@closet-inference)
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
   check_mode:
-    support: full
-    description: Says exactly what a real run would change. A validator, user or parent folder
-      that an earlier task of the play would have brought is a warning then.
+    details: A validator, user or parent folder that an earlier task of the play would have brought
+      is a warning then.
   diff_mode:
-    support: full
     description: One entry per changed file, secret ones without their content.
 options:
   files:

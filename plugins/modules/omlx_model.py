@@ -29,14 +29,12 @@ description:
 requirements:
   - httpx, in the Python that runs the module, as soon as a file has to be fetched. Check mode,
     and runs that fetch nothing, need only the standard library.
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
   check_mode:
-    support: full
-    description:
-      - Reports what would be fetched, with sizes when the hub can be reached, and changes
-        nothing.
+    details: Sizes are reported when the hub can be reached.
   diff_mode:
-    support: full
     description: Shows the served names with repository and commit, before and after.
 options:
   models:

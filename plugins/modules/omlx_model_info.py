@@ -13,13 +13,8 @@ author:
 description:
   - Reads the store that M(closet.inference.omlx_model) keeps and the links that omlx serves from.
     Never uses the network and changes nothing.
-attributes:
-  check_mode:
-    support: full
-    description: The same as without it.
-  diff_mode:
-    support: none
-    description: Nothing changes.
+extends_documentation_fragment:
+  - closet.inference.attributes.info
 options:
   store:
     description: The folder that holds the models, as C(owner/name) below it.

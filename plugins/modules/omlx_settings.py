@@ -29,12 +29,12 @@ description:
   - A server without a main key takes nothing live, so that RV(digest) is about O(models) too.
 author:
   - closet.inference contributors (@closet-inference)
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
   check_mode:
-    support: full
-    description: Says exactly what a real run would change, in the files and in the running server.
+    details: In the files and in the running server.
   diff_mode:
-    support: full
     description: Shows both files before and after, without keys and proxy addresses, and the
       settings of models that the running server is told.
 options:

@@ -17,13 +17,8 @@ description:
   - Keys of the files are named, values are not.
 author:
   - closet.inference contributors (@closet-inference)
-attributes:
-  check_mode:
-    support: full
-    description: It only looks.
-  diff_mode:
-    support: none
-    description: It changes nothing.
+extends_documentation_fragment:
+  - closet.inference.attributes.info
 options:
   host:
     description: Name of the laptop in the inventory, for the sentences.

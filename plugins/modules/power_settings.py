@@ -17,13 +17,8 @@ description:
   - Reading needs no root, writing does.
 author:
   - closet.inference contributors (@closet-inference)
-attributes:
-  check_mode:
-    support: full
-    description: Says exactly what a real run would write.
-  diff_mode:
-    support: full
-    description: Shows the settings that differ, before and after.
+extends_documentation_fragment:
+  - closet.inference.attributes
 options:
   ac:
     description: &source

@@ -27,36 +27,15 @@ description:
     service can read them.
 author:
   - closet.inference contributors (@closet-inference)
+extends_documentation_fragment:
+  - closet.inference.attributes
+  - closet.inference.releases
 attributes:
   check_mode:
-    support: full
-    description: Says what would be built, without any network.
-  diff_mode:
-    support: full
-    description: Says what is there and what would be.
+    details: Uses no network.
 options:
   path:
     description: Folder of the environment, such as V(/opt/closet/omlx/<digest>).
-    type: str
-    required: true
-  state:
-    description:
-      - V(present) builds it where it is not there.
-      - V(pruned) leaves it alone and removes the other environments in its folder, but for the
-        O(keep) that were completed last.
-      - V(absent) removes it.
-      - Whether a process still runs from one that is removed is the caller's to know.
-    type: str
-    choices: [present, pruned, absent]
-    default: present
-  keep:
-    description: How many other environments O(state=pruned) leaves.
-    type: int
-    default: 1
-  keep_first:
-    description: One that O(state=pruned) keeps before the others, such as the one that a server
-      ran from until now.
-    type: str
   requirements:
     description: Text of a requirements file. It is kept in the environment as
       C(requirements.txt). Needed for O(state=present), as are O(python), O(uv_path) and

@@ -21,36 +21,13 @@ description:
   - A release is complete when it holds the file C(.complete).
 author:
   - closet.inference contributors (@closet-inference)
+extends_documentation_fragment:
+  - closet.inference.attributes
+  - closet.inference.releases
 attributes:
   check_mode:
-    support: full
-    description: Says what would be installed, without any network.
-  diff_mode:
-    support: full
-    description: Says what is there and what would be.
+    details: Uses no network.
 options:
-  path:
-    description: Folder of the release, such as V(/opt/closet/ollama/0.34.4).
-    type: str
-    required: true
-  state:
-    description:
-      - V(present) installs it where it is not there.
-      - V(pruned) leaves it alone and removes the other releases in its folder, but for the O(keep)
-        that were completed last. One that is being installed stays, with a warning.
-      - V(absent) removes it.
-      - Whether a process still runs from one that is removed is the caller's to know.
-    type: str
-    choices: [present, pruned, absent]
-    default: present
-  keep:
-    description: How many other releases O(state=pruned) leaves.
-    type: int
-    default: 1
-  keep_first:
-    description: One that O(state=pruned) keeps before the others, such as the one that a server
-      ran from until now.
-    type: str
   kind:
     description:
       - V(archive) is a tar archive at O(url), compressed or not.

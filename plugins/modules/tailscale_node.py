@@ -18,14 +18,12 @@ description:
   - The daemon has to run already. M(closet.inference.launchd_job) is what runs it.
   - What differs and may not be changed without being asked for (tags, the tailnet, what would cut
     the ssh connection of the run) is refused before anything else is changed.
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
   check_mode:
-    support: full
-    description:
-      - Says exactly what a real run would do. Where the daemon does not run yet, a login and
-        everything that follows from it.
+    details: Where the daemon does not run yet, a login and everything that follows from it.
   diff_mode:
-    support: full
     description: Shows the login, the preferences and what is served, before and after.
 options:
   state:
