@@ -158,7 +158,7 @@ class Ladder:
         try:
             wire.connect()
         except NoConnectionError as error:
-            if self._want.expect == "refused" and error.kind in CLOSED:
+            if self._want.expect == "refused" and error.cause.kind in CLOSED:
                 raise _ClosedAsExpected(str(error)) from error
             raise RungError("connect", str(error), True) from error
         self._held(report, "connect", "connected")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import http.client
 import importlib.util
-import socket
 import ssl
 import sys
 import urllib.error
@@ -24,6 +23,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.authority 
 from ansible_collections.closet.inference.plugins.module_utils.models.proxies import (
     Proxies,
     environment_proxies,
+)
+from ansible_collections.closet.inference.plugins.module_utils.network_errors import (
+    chain,
+    describe_os_error,
 )
 
 CONNECT_TIMEOUT_S = 15.0
@@ -94,7 +97,7 @@ class HttpxReply:
         try:
             yield from self._response.iter_raw()
         except self._httpx.TransportError as error:
-            raise TransportError(_describe(error)) from error
+            raise TransportError(describe_os_error(error).words) from error
 
     def close(self) -> None:
         self._response.close()
@@ -163,11 +166,11 @@ class HttpxTransport:
         try:
             return HttpxReply(self._httpx, self._client.send(request, stream=True))
         except self._httpx.TooManyRedirects as error:
-            raise TransportError(_describe(error), lasting=True) from error
+            raise TransportError(describe_os_error(error).words, lasting=True) from error
         except self._httpx.TransportError as error:
             raise _trouble(error, str(error.request.url.host)) from error
         except (self._httpx.InvalidURL, UnicodeError) as error:
-            said = f"the address is not usable ({_describe(error)})"
+            said = f"the address is not usable ({describe_os_error(error).words})"
             raise TransportError(said, lasting=True) from error
 
     def close(self) -> None:
@@ -210,7 +213,7 @@ class UrllibReply:
                     return
                 yield chunk
         except (OSError, http.client.HTTPException) as error:
-            raise TransportError(_describe(error)) from error
+            raise TransportError(describe_os_error(error).words) from error
 
     def close(self) -> None:
         self._response.close()
@@ -259,7 +262,7 @@ class UrllibTransport:
         except urllib.error.URLError as error:
             raise _trouble(error.reason, urlsplit(url).hostname or url) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise TransportError(_describe(error)) from error
+            raise TransportError(describe_os_error(error).words) from error
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -286,10 +289,10 @@ def _lower(headers: Any) -> dict[str, str]:
 
 def _trouble(error: object, host: str) -> TransportError:
     """What kept us from `host`; a certificate does not get better by waiting."""
-    for candidate in _chain(error):
+    for candidate in chain(error):
         if isinstance(candidate, ssl.SSLCertVerificationError):
             return TransportError(describe_certificate(candidate, host), lasting=True)
-    return TransportError(_describe(error))
+    return TransportError(describe_os_error(error).words)
 
 
 def describe_certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
@@ -302,22 +305,3 @@ def describe_certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
     else:
         advice = "Something else than that host may answer; look at it with a browser"
     return f"the certificate of {host} is not trusted ({reason}). {advice}"
-
-
-def _describe(error: object) -> str:
-    """What went wrong in a few words, from the innermost exception that says it best."""
-    for candidate in _chain(error):
-        if isinstance(candidate, socket.gaierror):
-            return f"the name does not resolve ({candidate.strerror})"
-        if isinstance(candidate, ssl.SSLError):
-            return f"no trusted TLS connection ({candidate})"
-        if isinstance(candidate, ConnectionRefusedError):
-            return "connection refused, nothing listens there"
-    text = str(error).strip() or type(error).__name__
-    return text if len(text) < 200 else f"{text[:200]}…"
-
-
-def _chain(error: object) -> Iterator[object]:
-    while error is not None:
-        yield error
-        error = getattr(error, "__cause__", None) or getattr(error, "__context__", None)
