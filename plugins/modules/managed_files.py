@@ -58,10 +58,7 @@ options:
             O(files[].merge) and O(files[].link) can be given.
         type: str
       content:
-        description:
-          - The whole content as text.
-          - With O(files[].state=absent) the file is removed if it holds exactly this, and is left
-            alone if not.
+        description: The whole content as text.
         type: str
       block:
         description:

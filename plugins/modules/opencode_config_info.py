@@ -47,11 +47,6 @@ options:
     type: list
     elements: str
     default: []
-  former:
-    description: What an earlier version of the role wrote into the person's C(opencode.json). A
-      file that holds exactly this is not told of.
-    type: str
-    default: ""
 """
 
 EXAMPLES = r"""
@@ -100,7 +95,6 @@ OPTIONS = {
     "permission": {"type": "dict", "default": {}},
     "agents": {**NAMES, "default": []},
     "named_agents": {**NAMES, "default": []},
-    "former": {"type": "str", "default": ""},
 }
 
 
@@ -116,7 +110,7 @@ def work(options: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
     try:
         with crew() as hands:
             rights = hands.for_path(f"{home}/.config")
-            found = rights.call(conflicts, home, closet, options["former"])
+            found = rights.call(conflicts, home, closet)
     except UntrustedPathError as error:
         raise ModuleError(f"{host}: {home}: {error.strerror}") from error
     except (NotOursError, ActingError) as error:

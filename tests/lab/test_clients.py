@@ -366,19 +366,6 @@ def test_settings_of_theirs_in_the_closets_own_file_stop_the_run() -> None:
     write("air", ".config/opencode/config.json", own)
 
 
-def test_the_defaults_of_an_earlier_version_go_if_nobody_touched_them() -> None:
-    """They had the same text, but for the comment, in the file that is the person's now."""
-    former = read("pro", ".config/opencode/config.json").partition("\n")[2]
-    mine = former.replace("qwen3-coder-next", "qwen3.6-35b")
-    write("pro", ".config/opencode/opencode.json", former)
-    write("air", ".config/opencode/opencode.json", mine)
-    done = laptops()
-    assert {host: done.changed()[host] for host in ("air", "pro")} == {"air": 0, "pro": 1}
-    assert "pro: /Users/admin/.config/opencode/opencode.json" not in " ".join(done.output.split())
-    assert "No such file" in on("pro", "ls .config/opencode/opencode.json").output
-    assert read("air", ".config/opencode/opencode.json") == mine
-
-
 CONFIRMED = "/opt/closet/opencode/confirmed"
 
 

@@ -111,8 +111,6 @@ def _word(kind: str) -> str:
 def _absent_steps(want: Want, have: Have) -> list[Step]:
     if have.kind == "absent":
         return []
-    if want.held is not None and (have.kind != "file" or have.data != want.held):
-        return []
     action = "rmdir" if have.kind == "directory" else "unlink"
     return [Step(want.path, action, have, secret=want.secret)]
 

@@ -51,7 +51,6 @@ class Want:
     entries: tuple[Entry, ...] = ()  # of a merge
     record: str = ""  # of a merge: the path of the file that says which entries are ours
     only: tuple[str, ...] | None = None  # of a directory: the names that may be in it
-    held: bytes | None = None  # of an absent one: what it has to hold to be removed
     target: str = ""
     owner: str | None = None
     group: str | None = None
@@ -161,9 +160,6 @@ def _absent(base: Want, entry: Mapping[str, Any], given: Sequence[str]) -> Want:
     if entry.get("match") or entry.get("line") is not None:
         edit = Edit("line", False, entry.get("line"), match=_pattern(base.path, entry))
         return replace(base, kind="edits", edits=(edit,))
-    if given == ["content"]:
-        held = str(entry["content"]).encode("utf-8", "surrogateescape")
-        return replace(base, kind="absent", held=held)
     if given:
         raise FilesRefusedError(f"{base.path}: an absent file has no {given[0]}")
     return replace(base, kind="absent")

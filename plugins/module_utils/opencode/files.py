@@ -33,11 +33,8 @@ class NotOursError(RuntimeError):
     """A file that a run would overwrite belongs to the person."""
 
 
-def conflicts(home: str, closet: Closet, former: str = "") -> dict[str, str]:
-    """One sentence for each file that has something to say; raises NotOursError.
-
-    `former` is a text of ours that may be left over in one of theirs.
-    """
+def conflicts(home: str, closet: Closet) -> dict[str, str]:
+    """One sentence for each file that has something to say; raises NotOursError."""
     ours = Path(home, OURS)
     text = _text(ours)
     if text is not None and text.strip() and not text.startswith(MARK):
@@ -46,7 +43,7 @@ def conflicts(home: str, closet: Closet, former: str = "") -> dict[str, str]:
     for name in THEIRS:
         path = Path(home, name)
         text = _text(path)
-        told = None if text in (None, former) else sentence(str(path), text or "", closet)
+        told = None if text is None else sentence(str(path), text, closet)
         if told:
             found[str(path)] = told
     return found

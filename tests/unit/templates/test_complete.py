@@ -31,7 +31,6 @@ TEMPLATES = {
     "omlx/closet-omlx.j2": ("test_shell_programs.py", "closet-omlx"),
     "opencode/config.json.j2": ("test_data.py", "opencode/config.json"),
     "opencode/lock.json.j2": ("test_data.py", "Application Support/opencode/opencode.json"),
-    "opencode/opencode.json.j2": ("test_data.py", "former"),
     "opencode/opencode.sh.j2": ("test_shell_laptop.py", "bin/opencode"),
     "power/closet-power.j2": ("test_shell_programs.py", "closet-power"),
     "tailscale/closet-tailscaled.j2": ("test_shell_programs.py", "closet-tailscaled"),

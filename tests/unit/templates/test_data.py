@@ -158,8 +158,6 @@ def test_the_configuration_of_opencode(
     for agent, given_keys in agents.items():
         for key in given_keys.keys() - {"permission"}:
             assert config["agent"][agent][key] == given_keys[key]
-    former = as_json(files[f"{home}/.config/opencode/opencode.json"]["content"])
-    assert former["model"] == config["model"]
 
 
 def test_opencode_replaces_our_references_and_no_other() -> None:

@@ -150,18 +150,6 @@ def test_lines_end_as_they_did(tmp_path: Path) -> None:
     assert file.read_bytes() == ZED.replace("\n", "\r\n").encode()
 
 
-def test_a_file_that_holds_something_else_is_not_removed(tmp_path: Path) -> None:
-    file = tmp_path / "old.json"
-    file.write_text("mine")
-    gone = {"path": str(file), "state": "absent", "content": "ours"}
-    assert not run(gone, tmp_path)[0]["changed"]
-    assert file.exists()
-    file.write_text("ours")
-    assert run(gone, tmp_path)[0]["changed"]
-    assert not file.exists()
-    assert not run(gone, tmp_path)[0]["changed"]
-
-
 @pytest.mark.parametrize(
     "text",
     ["", "# a comment\n\n", "- model_id: mine\n  model_name: x\n# end\n- model_id: y\n"],

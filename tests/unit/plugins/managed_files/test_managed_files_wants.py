@@ -33,6 +33,11 @@ FILE = {"path": "/etc/x", "content": "a\n"}
         pytest.param(
             {"path": "/a", "link": "/b", "state": "absent"}, "has no link", id="absent with link"
         ),
+        pytest.param(
+            {"path": "/a", "content": "x", "state": "absent"},
+            "an absent file has no content",
+            id="absent with content",
+        ),
         pytest.param({**FILE, "state": "directory"}, "directory has no", id="folder with content"),
         pytest.param({**FILE, "validate": ["visudo", "-c"]}, "no '%s'", id="blind validator"),
         pytest.param({"path": "/a", "block": "x"}, "block_name", id="nameless block"),

@@ -123,14 +123,6 @@ def test_every_file_that_opencode_reads_is_looked_at(tmp_path: Path) -> None:
     assert list(conflicts(str(tmp_path), CLOSET)) == [str(file) for file in files]
 
 
-def test_what_an_earlier_version_wrote_is_no_persons(tmp_path: Path) -> None:
-    file = tmp_path / ".config/opencode/opencode.json"
-    file.parent.mkdir(parents=True)
-    file.write_text('{"share": "auto"}')
-    assert conflicts(str(tmp_path), CLOSET, '{"share": "auto"}') == {}
-    assert list(conflicts(str(tmp_path), CLOSET, '{"share": "auto"}\n')) == [str(file)]
-
-
 def test_nothing_there_is_nothing_to_say(tmp_path: Path) -> None:
     assert conflicts(str(tmp_path), CLOSET) == {}
     (tmp_path / ".config/opencode").mkdir(parents=True)
