@@ -88,7 +88,7 @@ def execute(
                 if folder_differs:
                     outside.call(_place_folder, place.path, owner)
                 inside = hands.for_path(f"{place.path}/{SETTINGS}", owner.uid)
-                inside.call(_write_what_differs, place.path, made, owner)
+                inside.call(_write_what_differs, dict(params), place.path, owner)
         except UntrustedPathError as error:
             raise SettingsRefusedError(f"{error.filename}: {error.strerror}") from error
         except ActingError as error:
@@ -102,7 +102,7 @@ def execute(
     result = {
         "changed": bool(made.steps) or folder_differs or bool(told.changed_keys),
         "changed_keys": list(dict.fromkeys(names)),
-        "digest": made.want.digest(planned.settings),
+        "digest": made.digest,
         "restart_needed": told.restart,
         "outdated": list(told.outdated),
         "diff": shown + live_diffs(told.changes),
@@ -123,7 +123,7 @@ class _Place:
 class _Decision:
     """What is to be written, and what the running server was told."""
 
-    want: Want
+    digest: str
     planned: Planned
     have: Mapping[str, Found]
     steps: list[str]
@@ -147,7 +147,7 @@ def _decide(params: Mapping[str, Any], folder: str, owner: Owner, check_mode: bo
     for name in steps:
         if have[name].broken:
             warnings.append(_keep_aside(Path(folder, name), have[name], owner, check_mode))
-    return _Decision(want, planned, have, steps, told, warnings)
+    return _Decision(want.digest(planned.settings), planned, have, steps, told, warnings)
 
 
 def _is_told(changed_keys: Iterable[str]) -> bool:
@@ -177,11 +177,12 @@ def _wanted(want: Want, planned: Planned) -> dict[str, Document | None]:
     }
 
 
-def _write_what_differs(folder: str, made: _Decision, owner: Owner) -> None:
+def _write_what_differs(params: Mapping[str, Any], folder: str, owner: Owner) -> None:
     """Look once more: omlx may have written settings.json since, when it was told its keys."""
     have = {name: found(Path(folder, name)) for name in (SETTINGS, MODELS)}
-    planned = plan(made.want, have[SETTINGS].document, have[MODELS].document)
-    for name, document in _wanted(made.want, planned).items():
+    want = _want(params)
+    planned = plan(want, have[SETTINGS].document, have[MODELS].document)
+    for name, document in _wanted(want, planned).items():
         if differs(have[name], document, owner):
             data = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
             _write(Path(folder, name), data, have[name], owner)
