@@ -133,10 +133,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.endpoint.ladder import (
-    Ladder,
-    Want,
-)
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.ladder import Ladder
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.model import Want
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.resolver import networks
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import (
     BadUrlError,

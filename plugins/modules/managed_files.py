@@ -283,10 +283,10 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.app
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.confirm import (
     NotConfirmedError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     FilesRefusedError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 FILE_OPTIONS = {

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import http.client
 import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.model import (
+    Report,
+    RungError,
+    Step,
+    Want,
+)
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.resolver import (
-    Network,
     WrongNameError,
     proven,
 )
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.stream import watched
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import (
-    Base,
     BrokenReplyError,
     NoConnectionError,
     Reply,
@@ -35,53 +39,6 @@ BUSY = (408, 409, 425, 429, 500, 502, 503, 504)
 LATCHED = ("incomplete", "unavailable", "corrupt")  # a 409 that waiting does not mend
 CLOSED = ("refused", "silent", "unreachable")
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa")
-
-
-@dataclass(frozen=True)
-class Want:
-    """What shall be true of an endpoint."""
-
-    base: Base
-    api_key: str | None = None
-    refused_keys: tuple[str, ...] = ()
-    resolves_to: tuple[Network, ...] = ()
-    models: tuple[str, ...] = ()
-    exact: bool = False
-    answer: str | None = None
-    measure: bool = False
-    prompt_words: int = 40
-    expect: str = "ok"  # ok | refused | unauthorized
-    timeout_s: float = 60
-
-
-@dataclass(frozen=True)
-class Step:
-    """One rung: what was tried, whether it held, how long it took."""
-
-    step: str  # name | connect | models | keys | answer | stream
-    ok: bool
-    ms: int
-    detail: str
-
-
-@dataclass
-class Report:
-    """What was seen on the way up; `failure` is a sentence, or None at the top."""
-
-    steps: list[Step] = field(default_factory=list)
-    models: list[str] = field(default_factory=list)
-    ttft_s: float | None = None
-    decode_tps: float | None = None
-    failure: str | None = None
-
-
-class RungError(Exception):
-    """A rung did not hold; `again` says whether waiting may help."""
-
-    def __init__(self, step: str, words: str, again: bool) -> None:
-        super().__init__(words)
-        self.step = step
-        self.again = again
 
 
 class Ladder:
@@ -227,7 +184,7 @@ class Ladder:
         refusal, events = wire.stream("/chat/completions", self._measured_request(model))
         if refusal is not None:
             _raise_unless_ok("stream", refusal)
-        seen = _watched(events)
+        seen = watched(events)
         if seen.first is None or seen.last is None:
             raise RungError("stream", f"{model} streamed nothing", False)
         report.ttft_s = round(seen.first - begun, 3)
@@ -266,50 +223,6 @@ class Ladder:
 
 class _ClosedAsExpected(Exception):  # noqa: N818 - not an error
     """The port is closed, and that is what was asked for."""
-
-
-@dataclass
-class _Seen:
-    first: float | None = None
-    last: float | None = None
-    chunks: int = 0
-    tokens: int = 0
-    prompt_tokens: int | None = None
-    cached_tokens: int = 0
-
-
-def _watched(events: Iterator[tuple[float, Any]]) -> _Seen:
-    seen = _Seen()
-    for now, event in events:
-        if not isinstance(event, dict):
-            continue
-        if event.get("error"):
-            error = event["error"]
-            words = error.get("message") if isinstance(error, dict) else error
-            raise RungError("stream", f"the stream broke off with: {words}", False)
-        _note_usage(seen, event.get("usage"))
-        if any(_says_something(choice) for choice in event.get("choices") or []):
-            seen.first = now if seen.first is None else seen.first
-            seen.last = now
-            seen.chunks += 1
-    return seen
-
-
-def _note_usage(seen: _Seen, usage: Any) -> None:
-    if not isinstance(usage, dict):
-        return
-    seen.tokens = int(usage.get("completion_tokens") or 0)
-    seen.prompt_tokens = usage.get("prompt_tokens")
-    details = usage.get("prompt_tokens_details")
-    seen.cached_tokens = int((details or {}).get("cached_tokens") or 0)
-
-
-def _says_something(choice: Any) -> bool:
-    """The first chunk usually is a role with empty content, and keep-alive chunks have no delta."""
-    delta = (choice or {}).get("delta") or {}
-    return any(
-        delta.get(key) for key in ("content", "reasoning_content", "reasoning", "tool_calls")
-    )
 
 
 def _listed(reply: Reply) -> list[str]:

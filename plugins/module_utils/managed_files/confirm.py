@@ -20,20 +20,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import (
+from ansible_collections.closet.inference.plugins.module_utils.accounts import (
     Account,
+    NoAccountError,
+    account_named,
+)
+from ansible_collections.closet.inference.plugins.module_utils.acting import (
     ActingError,
     Crew,
-    NoAccountError,
     Rights,
-    account_named,
 )
 from ansible_collections.closet.inference.plugins.module_utils.files import (
     read_file,
     remove_file,
     write_atomic,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     FilesRefusedError,
     Want,
     digest,

@@ -33,12 +33,10 @@ from ansible_collections.closet.inference.plugins.module_utils.files import (
     status_of,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
+    FilesRefusedError,
     Have,
     Scene,
     Step,
-)
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
-    FilesRefusedError,
     Want,
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import (

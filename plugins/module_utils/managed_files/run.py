@@ -29,14 +29,14 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.hos
     try_validators,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
+    FilesRefusedError,
     Have,
     Plan,
     Step,
+    digest,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.plan import plan
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
-    FilesRefusedError,
-    digest,
     parse_wants,
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner

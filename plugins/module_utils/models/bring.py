@@ -13,10 +13,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.commit imp
     commit,
     read_staged,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.fetch import (
-    Fetcher,
-    FileJob,
-)
+from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
     ModelPlan,
     index_warning,
@@ -29,6 +26,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.request im
     Request,
     Tools,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.sources import FileJob
 
 
 @dataclass

@@ -13,21 +13,19 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.models.crew import (
     Crew,
     StoppedError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.durable import Keeper
-from ansible_collections.closet.inference.plugins.module_utils.models.hub import Body, Hub
+from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
+from ansible_collections.closet.inference.plugins.module_utils.models.hub_answers import Body
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
     PIECE_BYTES,
     Span,
     split,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.manifest import FileEntry
 from ansible_collections.closet.inference.plugins.module_utils.models.part import (
     Part,
     SupersededError,
@@ -36,28 +34,20 @@ from ansible_collections.closet.inference.plugins.module_utils.models.patience i
     Backoff,
     HubTroubleError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peer, Peers
+from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peers
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     FlawError,
     ModelError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.sources import (
+    FileJob,
+    Sources,
+)
 
 MOST_WRONG_HASHES = 2
 MOST_IGNORED_RANGES = 5
 PAUSE_STEP_S = 1.0
-
-
-@dataclass(frozen=True)
-class FileJob:
-    """One file to fetch. `claimed`: bytes that its journal says are here already."""
-
-    model: str
-    repo: str
-    revision: str
-    entry: FileEntry
-    final: Path
-    claimed: int = 0
 
 
 class Fetcher:
@@ -83,36 +73,6 @@ class Fetcher:
 
     def _pull(self, job: FileJob, crew: Crew) -> FilePull:
         return FilePull(job, Sources(self._hub, self._peers, job), crew, self._progress)
-
-
-class Sources:
-    """Where the bytes of one file come from: a peer that has it, else the hub."""
-
-    def __init__(self, hub: Hub, peers: Peers, job: FileJob) -> None:
-        self.hub = hub
-        self._peers = peers
-        self._job = job
-        self._hub_only = False
-
-    def open(self, start: int, end: int) -> tuple[Body, Peer | None]:
-        job = self._job
-        while not self._hub_only:
-            peer = self._peers.holder(job.repo, job.entry)
-            if peer is None:
-                break
-            try:
-                return peer.open(job.repo, job.entry, start, end), peer
-            except HubTroubleError:
-                peer.blame()
-        return self.hub.open(job.repo, job.revision, job.entry, start, end), None
-
-    def count(self, peer: Peer | None, size: int) -> None:
-        if peer is not None:
-            self._peers.count(size)
-
-    def distrust(self) -> None:
-        """The content was wrong: nobody but the hub itself is believed now."""
-        self._hub_only = True
 
 
 class FilePull:

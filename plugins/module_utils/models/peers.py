@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
-from ansible_collections.closet.inference.plugins.module_utils.models.hub import (
+from ansible_collections.closet.inference.plugins.module_utils.models.hub_answers import (
     CONTENT_RANGE,
     Body,
     fits,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ansible_collections.closet.inference.plugins.module_utils.models.fetch import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.links import (
     LinkPlan,
     Served,
@@ -56,6 +55,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.request im
     Request,
     Tools,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.sources import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     check_places,
     check_way,

@@ -28,8 +28,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.request im
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,
     Transport,
-    UrllibTransport,
     have_httpx,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.urllib_transport import (
+    UrllibTransport,
 )
 
 CHECK_MODE_TRIES = 2

@@ -9,15 +9,11 @@ httpx carries the downloads. urllib only answers small questions where httpx is 
 
 from __future__ import annotations
 
-import http.client
 import importlib.util
 import ssl
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from ansible_collections.closet.inference.plugins.module_utils.models.authority import trust
 from ansible_collections.closet.inference.plugins.module_utils.models.proxies import (
@@ -89,9 +85,9 @@ class HttpxReply:
         self._response = response
         self.url = str(response.url)
         self.status: int = response.status_code
-        self.headers: Mapping[str, str] = _lower(response.headers)
+        self.headers: Mapping[str, str] = lower_names(response.headers)
         first = response.history[0] if response.history else response
-        self.first_headers: Mapping[str, str] = _lower(first.headers)
+        self.first_headers: Mapping[str, str] = lower_names(first.headers)
 
     def chunks(self) -> Iterator[bytes]:
         try:
@@ -168,7 +164,7 @@ class HttpxTransport:
         except self._httpx.TooManyRedirects as error:
             raise TransportError(describe_os_error(error).words, lasting=True) from error
         except self._httpx.TransportError as error:
-            raise _trouble(error, str(error.request.url.host)) from error
+            raise transport_error(error, str(error.request.url.host)) from error
         except (self._httpx.InvalidURL, UnicodeError) as error:
             said = f"the address is not usable ({describe_os_error(error).words})"
             raise TransportError(said, lasting=True) from error
@@ -197,77 +193,6 @@ def _read_large_chunks() -> None:
         httpcore.HTTP11Connection.READ_NUM_BYTES = CHUNK_BYTES
 
 
-class UrllibReply:
-    def __init__(self, response: Any) -> None:
-        self._response = response
-        self.url = str(response.geturl())
-        self.status: int = response.getcode()
-        self.headers: Mapping[str, str] = _lower(response.headers)
-        self.first_headers: Mapping[str, str] = self.headers
-
-    def chunks(self) -> Iterator[bytes]:
-        try:
-            while True:
-                chunk: bytes = self._response.read(65536)
-                if not chunk:
-                    return
-                yield chunk
-        except (OSError, http.client.HTTPException) as error:
-            raise TransportError(describe_os_error(error).words) from error
-
-    def close(self) -> None:
-        self._response.close()
-
-
-class UrllibRoutes(urllib.request.ProxyHandler):
-    """urllib's own, with our reading of the exceptions."""
-
-    def __init__(self, proxies: Proxies) -> None:
-        ways = dict(proxies.by_scheme)
-        everything = ways.pop("all", None)
-        more = {"http": everything, "https": everything} if everything else {}
-        super().__init__({**more, **ways})
-        self._routes = proxies
-
-    def proxy_open(self, req: Any, proxy: str, type: str) -> Any:  # noqa: A002 - urllib's name
-        if self._routes.proxy_for(req.full_url) is None:
-            return None
-        return super().proxy_open(req, proxy, type)
-
-
-class UrllibTransport:
-    def __init__(
-        self, proxy: str | None = None, *, near: bool = False, authority: str | None = None
-    ) -> None:
-        context = ssl.create_default_context()
-        if authority:
-            trust(context, authority)
-        proxies = Proxies({"all": proxy} if proxy else {}, ())
-        if not near and not proxy:
-            proxies = environment_proxies()
-        secure = urllib.request.HTTPSHandler(context=context)
-        self._opener = urllib.request.build_opener(UrllibRoutes(proxies), secure)
-
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
-        try:
-            request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
-            for name, value in headers.items():
-                if name == "Authorization":  # urllib would carry it on to another origin
-                    request.add_unredirected_header(name, value)
-                else:
-                    request.add_header(name, value)
-            return UrllibReply(self._opener.open(request, timeout=SILENCE_TIMEOUT_S))
-        except urllib.error.HTTPError as error:
-            return UrllibReply(error)
-        except urllib.error.URLError as error:
-            raise _trouble(error.reason, urlsplit(url).hostname or url) from error
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise TransportError(describe_os_error(error).words) from error
-
-    def close(self) -> None:
-        """Nothing is kept open."""
-
-
 def read_all(reply: Reply) -> bytes:
     """A short answer as a whole."""
     body = bytearray()
@@ -278,7 +203,7 @@ def read_all(reply: Reply) -> bytes:
     return bytes(body)
 
 
-def _lower(headers: Any) -> dict[str, str]:
+def lower_names(headers: Any) -> dict[str, str]:
     """By name in lower case; a header that came twice is one list (RFC 9110 section 5.3)."""
     found: dict[str, str] = {}
     for name, value in headers.items():
@@ -287,7 +212,7 @@ def _lower(headers: Any) -> dict[str, str]:
     return found
 
 
-def _trouble(error: object, host: str) -> TransportError:
+def transport_error(error: object, host: str) -> TransportError:
     """What kept us from `host`; a certificate does not get better by waiting."""
     for candidate in chain(error):
         if isinstance(candidate, ssl.SSLCertVerificationError):

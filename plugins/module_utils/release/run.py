@@ -21,7 +21,7 @@ from ansible_collections.closet.inference.plugins.module_utils import (
     build_lock,
     environment_shelf,
 )
-from ansible_collections.closet.inference.plugins.module_utils.acting import (
+from ansible_collections.closet.inference.plugins.module_utils.accounts import (
     NoAccountError,
     account_named,
 )

@@ -14,20 +14,20 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.closet.inference.plugins.module_utils.accounts import account_of
 from ansible_collections.closet.inference.plugins.module_utils.acting import (
     ActingError,
     Rights,
-    account_of,
     crew,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files import apply as hands
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.apply import (
     FilesNotWrittenError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     FilesRefusedError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.models import store
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings import found

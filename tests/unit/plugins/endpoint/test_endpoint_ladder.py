@@ -16,11 +16,8 @@ from typing import Any, cast
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.endpoint.ladder import (
-    Ladder,
-    Report,
-    Want,
-)
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.ladder import Ladder
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.model import Report, Want
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import (
     BadUrlError,
     Reply,

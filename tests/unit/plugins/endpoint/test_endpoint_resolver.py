@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.endpoint.ladder import Ladder, Want
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.ladder import Ladder
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.model import Want
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.resolver import (
     WrongNameError,
     networks,

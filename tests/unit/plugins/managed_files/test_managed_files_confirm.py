@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import Account
+from ansible_collections.closet.inference.plugins.module_utils.accounts import Account
 from ansible_collections.closet.inference.plugins.module_utils.managed_files import apply as hands
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.apply import (
     FilesNotWrittenError,
@@ -25,10 +25,10 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.app
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.confirm import (
     NotConfirmedError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     FilesRefusedError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed, Runner
 
 ROLE = yaml.safe_load(

@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils.managed_files import apply as hands
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import Step
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
+    FilesRefusedError,
+    Step,
+    digest,
+)
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
-    FilesRefusedError,
-    digest,
     parse_wants,
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner

@@ -20,13 +20,13 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.app
     FilesNotWrittenError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
+    FilesRefusedError,
     Have,
     Scene,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.plan import plan
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
-    FilesRefusedError,
     parse_wants,
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed, Runner

@@ -17,7 +17,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models import fet
 from ansible_collections.closet.inference.plugins.module_utils.models import (
     journal as journal_module,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher, FileJob
+from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
     parse_journal,
@@ -27,6 +27,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     FileEntry,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
+from ansible_collections.closet.inference.plugins.module_utils.models.sources import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     journal_path,
     part_path,

@@ -22,7 +22,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models import fet
 from ansible_collections.closet.inference.plugins.module_utils.models import (
     journal as journal_module,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher, FileJob
+from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
     SHA256,
@@ -36,6 +36,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.plan impor
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.models.sources import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     file_states,
     journal_path,

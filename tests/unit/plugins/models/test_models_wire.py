@@ -30,6 +30,8 @@ from ansible_collections.closet.inference.plugins.module_utils.models.transport 
     HttpxTransport,
     Reply,
     Transport,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.urllib_transport import (
     UrllibTransport,
 )
 from tests.unit.plugins.models.bench import REPO, SHARDS, Bench, arguments, tiny_model

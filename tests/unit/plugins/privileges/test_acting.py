@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils import acting
+from ansible_collections.closet.inference.plugins.module_utils.accounts import account_of
 from ansible_collections.closet.inference.plugins.module_utils.acting import (
     ActingError,
     Crew,
     Rights,
-    account_of,
     crew,
 )
 from ansible_collections.closet.inference.plugins.module_utils.files import read_file

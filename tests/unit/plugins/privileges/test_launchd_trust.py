@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import Account, Crew
+from ansible_collections.closet.inference.plugins.module_utils.accounts import Account
+from ansible_collections.closet.inference.plugins.module_utils.acting import Crew
 from ansible_collections.closet.inference.plugins.module_utils.launchd.apply import Apply
 from ansible_collections.closet.inference.plugins.module_utils.launchd.launchctl import Launchctl
 from ansible_collections.closet.inference.plugins.module_utils.launchd.model import (
