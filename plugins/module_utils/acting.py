@@ -77,7 +77,7 @@ class Rights:
             self._process = None
 
 
-class Crew:
+class Processes:
     """The rights that one module run needs, one process for each account."""
 
     def __init__(self) -> None:
@@ -109,9 +109,9 @@ class Crew:
 
 
 @contextlib.contextmanager
-def crew() -> Iterator[Crew]:
-    """A crew whose processes end with the block."""
-    made = Crew()
+def account_processes() -> Iterator[Processes]:
+    """Processes that end with the block."""
+    made = Processes()
     try:
         yield made
     finally:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: inference_endpoint
-short_description: Climb the health ladder of an OpenAI-compatible /v1
+short_description: Check the health of an OpenAI-compatible /v1
 version_added: "0.1.0"
 description:
   - Asks, from the host it runs on, whether a C(/v1) connects, lists its models, answers, and
@@ -61,7 +61,7 @@ options:
     default: 40
   expect:
     description:
-      - V(ok) is the ladder.
+      - V(ok) is all checks.
       - V(refused) succeeds when nothing can be reached at the port.
       - V(unauthorized) succeeds when the server refuses the key, or the lack of one.
     type: str
@@ -96,7 +96,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 steps:
-  description: The rungs in order, of the last try; the last one is the one that failed, if one
+  description: The checks in order, of the last try; the last one is the one that failed, if one
     did.
   returned: always
   type: list
@@ -133,7 +133,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.endpoint.ladder import Ladder
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.checks import Checks
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.model import Want
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.resolver import networks
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import (
@@ -168,7 +168,7 @@ OPTIONS = {
 
 def work(options: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
     """What the endpoint answers; it changes nothing, in check mode or not."""
-    report = asdict(Ladder(_want(options), Runner()).climb())
+    report = asdict(Checks(_want(options), Runner()).run())
     failure, hint = report.pop("failure"), options["hint"]
     if failure:
         report.update(failed=True, msg=f"{failure}. Next: `{hint}`" if hint else failure)

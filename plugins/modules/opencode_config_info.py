@@ -72,7 +72,10 @@ conflicts:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import ActingError, crew
+from ansible_collections.closet.inference.plugins.module_utils.acting import (
+    ActingError,
+    account_processes,
+)
 from ansible_collections.closet.inference.plugins.module_utils.entry import (
     ModuleError,
     run_module,
@@ -108,8 +111,8 @@ def work(options: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
         held=agents_held(dict.fromkeys(options["named_agents"])),
     )
     try:
-        with crew() as hands:
-            rights = hands.for_path(f"{home}/.config")
+        with account_processes() as processes:
+            rights = processes.for_path(f"{home}/.config")
             found = rights.call(conflicts, home, closet)
     except UntrustedPathError as error:
         raise ModuleError(f"{host}: {home}: {error.strerror}") from error

@@ -212,7 +212,7 @@ BY_FILE: Mapping[str, Mapping[str, str]] = {
         "mv -n ": f"{UNIT}models/test_models_os_errors.py::test_a_folder_where_a_file_belongs",
         "ls -lde ": MAC,
     },
-    "plugins/module_utils/models/preflight.py": {"ls -lde ": MAC},
+    "plugins/module_utils/models/planner.py": {"ls -lde ": MAC},
     "plugins/module_utils/omlx_settings/found.py": {
         "sudo ls -l ": f"{PATHS}test_settings_that_cannot_be_read_are_shown",
     },

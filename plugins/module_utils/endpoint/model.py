@@ -34,7 +34,7 @@ class Want:
 
 @dataclass(frozen=True)
 class Step:
-    """One rung: what was tried, whether it held, how long it took."""
+    """One check: what was tried, whether it passed, how long it took."""
 
     step: str  # name | connect | models | keys | answer | stream
     ok: bool
@@ -44,7 +44,7 @@ class Step:
 
 @dataclass
 class Report:
-    """What was seen on the way up; `failure` is a sentence, or None at the top."""
+    """What was seen; `failure` is a sentence, or None when all checks passed."""
 
     steps: list[Step] = field(default_factory=list)
     models: list[str] = field(default_factory=list)
@@ -53,8 +53,8 @@ class Report:
     failure: str | None = None
 
 
-class RungError(Exception):
-    """A rung did not hold; `again` says whether waiting may help."""
+class CheckError(Exception):
+    """A check did not pass; `again` says whether waiting may help."""
 
     def __init__(self, step: str, words: str, again: bool) -> None:
         super().__init__(words)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.endpoint.model import RungError
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.model import CheckError
 
 
 @dataclass
@@ -30,7 +30,7 @@ def watched(events: Iterator[tuple[float, Any]]) -> _Seen:
         if event.get("error"):
             error = event["error"]
             words = error.get("message") if isinstance(error, dict) else error
-            raise RungError("stream", f"the stream broke off with: {words}", False)
+            raise CheckError("stream", f"the stream broke off with: {words}", False)
         _note_usage(seen, event.get("usage"))
         if any(_says_something(choice) for choice in event.get("choices") or []):
             seen.first = now if seen.first is None else seen.first

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.acting import (
     ActingError,
-    Crew,
+    Processes,
     Rights,
 )
 from ansible_collections.closet.inference.plugins.module_utils.files import (
@@ -40,9 +40,9 @@ LOG_MODE = 0o600
 class Apply(Service):
     """One job's plan being carried out, and taken back when its job cannot be loaded."""
 
-    def __init__(self, launchctl: Launchctl, want: Want, have: Have, crew: Crew) -> None:
+    def __init__(self, launchctl: Launchctl, want: Want, have: Have, processes: Processes) -> None:
         super().__init__(launchctl, want, have)
-        self._crew = crew
+        self._processes = processes
 
     def act(self, steps: Sequence[Step]) -> Watch | None:
         """Carry out the steps; the result watches a job that was started."""
@@ -79,7 +79,7 @@ class Apply(Service):
     @property
     def _rights(self) -> Rights:
         """An agent's plist lies in its user's home."""
-        return self._crew.for_path(self._want.path)
+        return self._processes.for_path(self._want.path)
 
     def _make_logs(self) -> None:
         """Empty logs for a job's user in a folder of root's; newsyslog renames them there."""

@@ -14,11 +14,6 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from ansible_collections.closet.inference.plugins.module_utils.models.crew import (
-    Crew,
-    StoppedError,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.durable import Keeper
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
 from ansible_collections.closet.inference.plugins.module_utils.models.hub_answers import Body
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
@@ -30,19 +25,24 @@ from ansible_collections.closet.inference.plugins.module_utils.models.part impor
     Part,
     SupersededError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
-    Backoff,
-    HubTroubleError,
+from ansible_collections.closet.inference.plugins.module_utils.models.peers import (
+    FileJob,
+    Peers,
+    Sources,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peers
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     FlawError,
     ModelError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.sources import (
-    FileJob,
-    Sources,
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
+    Backoff,
+    HubTroubleError,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.threads import (
+    StoppedError,
+    Syncer,
+    WorkerPool,
 )
 
 MOST_WRONG_HASHES = 2
@@ -61,18 +61,18 @@ class Fetcher:
 
     def fetch(self, jobs: Sequence[FileJob]) -> None:
         """Every file is staged (`<final>.part`, verified) afterwards, or ModelError or OSError."""
-        crew = Crew(min(self._connections, max(1, len(jobs) * 4)))
-        pulls = [self._pull(job, crew) for job in jobs]
-        crew.add([pull.begin for pull in pulls])
+        pool = WorkerPool(min(self._connections, max(1, len(jobs) * 4)))
+        pulls = [self._pull(job, pool) for job in jobs]
+        pool.add([pull.begin for pull in pulls])
         try:
-            with Keeper([pull.part for pull in pulls], crew.fail):
-                crew.run()
+            with Syncer([pull.part for pull in pulls], pool.fail):
+                pool.run()
         finally:
             for pull in pulls:
                 pull.part.close()
 
-    def _pull(self, job: FileJob, crew: Crew) -> FilePull:
-        return FilePull(job, Sources(self._hub, self._peers, job), crew, self._progress)
+    def _pull(self, job: FileJob, pool: WorkerPool) -> FilePull:
+        return FilePull(job, Sources(self._hub, self._peers, job), pool, self._progress)
 
 
 class FilePull:
@@ -82,11 +82,13 @@ class FilePull:
     hashes the bytes while it has them in hand; threads that find no other file help.
     """
 
-    def __init__(self, job: FileJob, sources: Sources, crew: Crew, progress: Progress) -> None:
+    def __init__(
+        self, job: FileJob, sources: Sources, pool: WorkerPool, progress: Progress
+    ) -> None:
         self.job = job
         self.sources = sources
         self.hub = sources.hub
-        self.crew = crew
+        self.pool = pool
         self.part = Part(job.final, job.entry)
         self._progress = progress
         self._spans: deque[tuple[Span, int]] = deque()  # with the generation they are of
@@ -135,12 +137,12 @@ class FilePull:
     def _cut(self) -> None:
         """What is missing, in segments; and a place in the queue for everybody who may help."""
         generation = self.part.generation
-        spans = split(self.part.missing(), self.crew.size)
+        spans = split(self.part.missing(), self.pool.size)
         if not spans:
             self.finish()
             return
         self._spans.extend((span, generation) for span in spans)
-        self.crew.add([self.work] * (min(len(spans), self.crew.size) - 1))
+        self.pool.add([self.work] * (min(len(spans), self.pool.size) - 1))
 
     def finish(self) -> None:
         """Called at the end of each segment; the last one finds nothing missing."""
@@ -265,7 +267,7 @@ class Segment:
             seconds -= PAUSE_STEP_S
 
     def _leave_if_stopped(self) -> None:
-        if self._pull.crew.stopped:
+        if self._pull.pool.stopped:
             raise StoppedError
         if self._generation != self._pull.part.generation:
             raise SupersededError

@@ -39,19 +39,19 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     FileEntry,
     entry_problem,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
-    MOST_TRIES,
-    Backoff,
-    HubTroubleError,
-    HubUnreachableError,
-    Patience,
-    Sleep,
-)
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     FlawError,
     ModelError,
     check_tree_path,
     is_commit,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
+    MOST_TRIES,
+    Backoff,
+    HubTroubleError,
+    HubUnreachableError,
+    Sleep,
+    WaitPolicy,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     Reply,
@@ -72,7 +72,7 @@ class Hub:
         transport: Transport,
         sleep: Sleep,
         tries: int = MOST_TRIES,
-        patience: Patience | None = None,
+        wait_policy: WaitPolicy | None = None,
     ) -> None:
         parts = urlsplit(endpoint)
         bare = parts.netloc and "@" not in parts.netloc and not parts.query and not parts.fragment
@@ -86,7 +86,7 @@ class Hub:
         self._transport = transport
         self.sleep = sleep
         self._tries = tries
-        self._patience = patience
+        self._wait_policy = wait_policy
         self._commits: dict[tuple[str, str], str] = {}
         self._trees: dict[tuple[str, str], tuple[FileEntry, ...]] = {}
 
@@ -94,7 +94,7 @@ class Hub:
         self._transport.close()
 
     def backoff(self, sleep: Sleep | None = None) -> Backoff:
-        return Backoff(sleep or self.sleep, self._tries, self._patience)
+        return Backoff(sleep or self.sleep, self._tries, self._wait_policy)
 
     def resolve(self, repo: str, revision: str) -> str:
         """The commit that a branch, tag or commit stands for; asked once in a run."""
@@ -191,7 +191,7 @@ class Hub:
         return Body(reply, start, min(int(match[2]) + 1, end))
 
     def _json(self, url: str, what: str) -> tuple[Any, Reply]:
-        backoff = Backoff(self.sleep, min(self._tries, QUESTION_TRIES), self._patience)
+        backoff = Backoff(self.sleep, min(self._tries, QUESTION_TRIES), self._wait_policy)
         while True:
             try:
                 return self._json_once(url, what)

@@ -15,7 +15,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     SHA256,
     FileEntry,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
     HubTroubleError,
     read_wait,
 )

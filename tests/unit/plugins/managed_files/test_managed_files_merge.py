@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.managed_files import apply as hands
+from ansible_collections.closet.inference.plugins.module_utils.managed_files import (
+    apply as apply_module,
+)
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     FilesRefusedError,
     Step,
@@ -152,7 +154,7 @@ def cut_after(
         for number, step in enumerate(todo):
             if number == steps:
                 raise PowerCutError
-            hands.DO[step.action](step)
+            apply_module.DO[step.action](step)
 
     with monkeypatch.context() as patched:
         patched.setattr(

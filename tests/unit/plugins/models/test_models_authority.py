@@ -15,10 +15,10 @@ import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils.models import authority
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
     HubUnreachableError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.run import run
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,

@@ -26,8 +26,8 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     SHA256,
     FileEntry,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.peers import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
-from ansible_collections.closet.inference.plugins.module_utils.models.sources import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     journal_path,
     part_path,

@@ -29,6 +29,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     FileEntry,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.part import Part
+from ansible_collections.closet.inference.plugins.module_utils.models.peers import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
     FileState,
     Have,
@@ -36,7 +37,6 @@ from ansible_collections.closet.inference.plugins.module_utils.models.plan impor
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
-from ansible_collections.closet.inference.plugins.module_utils.models.sources import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     file_states,
     journal_path,
