@@ -24,6 +24,17 @@ from ansible_collections.closet.inference.plugins.module_utils.runner import Run
 
 OURS = ".closet.inference"
 COMPLETE = ".complete"
+OPTIONS = {
+    "path": {"type": "str", "required": True},
+    "state": {
+        "type": "str",
+        "choices": ["present", "pruned", "absent"],
+        "default": "present",
+    },
+    "keep": {"type": "int", "default": 1},
+    "keep_first": {"type": "str"},
+}
+"""Of the modules that keep releases; doc_fragments/releases.py documents them."""
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,7 @@ digest:
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils import installed_releases
 from ansible_collections.closet.inference.plugins.module_utils.build_lock import LockedError
 from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
 from ansible_collections.closet.inference.plugins.module_utils.environment_build import (
@@ -146,14 +147,7 @@ from ansible_collections.closet.inference.plugins.module_utils.python_environmen
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 OPTIONS = {
-    "path": {"type": "str", "required": True},
-    "state": {
-        "type": "str",
-        "choices": ["present", "pruned", "absent"],
-        "default": "present",
-    },
-    "keep": {"type": "int", "default": 1},
-    "keep_first": {"type": "str"},
+    **installed_releases.OPTIONS,
     "requirements": {"type": "str"},
     "hashes": {"type": "bool", "default": False},
     "python": {"type": "str"},

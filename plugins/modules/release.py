@@ -116,6 +116,7 @@ path:
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils import installed_releases
 from ansible_collections.closet.inference.plugins.module_utils.build_lock import LockedError
 from ansible_collections.closet.inference.plugins.module_utils.entry import (
     ModuleError,
@@ -129,14 +130,7 @@ from ansible_collections.closet.inference.plugins.module_utils.release.run impor
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 OPTIONS = {
-    "path": {"type": "str", "required": True},
-    "state": {
-        "type": "str",
-        "choices": ["present", "pruned", "absent"],
-        "default": "present",
-    },
-    "keep": {"type": "int", "default": 1},
-    "keep_first": {"type": "str"},
+    **installed_releases.OPTIONS,
     "kind": {"type": "str", "choices": ["archive", "npm"], "default": "archive"},
     "url": {"type": "str"},
     "checksum": {"type": "str"},

@@ -54,7 +54,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.retry impo
     WaitPolicy,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
-    Reply,
+    Response,
     Transport,
     TransportError,
     read_all,
@@ -155,7 +155,9 @@ class Hub:
             reply.close()
             raise
 
-    def _read_body(self, reply: Reply, what: str, entry: FileEntry, start: int, end: int) -> Body:
+    def _read_body(
+        self, reply: Response, what: str, entry: FileEntry, start: int, end: int
+    ) -> Body:
         self._check_status(reply, what, entry.path)
         if reply.headers.get("content-encoding", "identity") != "identity":
             raise HubTroubleError(
@@ -178,7 +180,7 @@ class Hub:
         return Body(reply, 0, entry.size)
 
     def _read_partial(
-        self, reply: Reply, what: str, entry: FileEntry, start: int, end: int
+        self, reply: Response, what: str, entry: FileEntry, start: int, end: int
     ) -> Body:
         sent = reply.headers.get("content-range", "")
         match = CONTENT_RANGE.fullmatch(sent.strip())
@@ -190,7 +192,7 @@ class Hub:
             )
         return Body(reply, start, min(int(match[2]) + 1, end))
 
-    def _json(self, url: str, what: str) -> tuple[Any, Reply]:
+    def _json(self, url: str, what: str) -> tuple[Any, Response]:
         backoff = Backoff(self.sleep, min(self._tries, QUESTION_TRIES), self._wait_policy)
         while True:
             try:
@@ -198,7 +200,7 @@ class Hub:
             except HubTroubleError as trouble:
                 backoff.wait(trouble)
 
-    def _json_once(self, url: str, what: str) -> tuple[Any, Reply]:
+    def _json_once(self, url: str, what: str) -> tuple[Any, Response]:
         reply = self._get(url, {"Accept": "application/json", "Accept-Encoding": "identity"})
         try:
             self._check_status(reply, what, None)
@@ -213,7 +215,7 @@ class Hub:
             kind = reply.headers.get("content-type", "something unnamed")
             raise self._not_a_hub(url, f"the answer is {kind}, not JSON") from None
 
-    def _get(self, url: str, headers: dict[str, str]) -> Reply:
+    def _get(self, url: str, headers: dict[str, str]) -> Response:
         if self._token and origin(url) == origin(self.endpoint):
             headers["Authorization"] = f"Bearer {self._token}"
         try:
@@ -224,7 +226,7 @@ class Hub:
                 raise HubUnreachableError(sentence) from error
             raise HubTroubleError(sentence, no_route=True) from error
 
-    def _check_status(self, reply: Reply, what: str, path: str | None) -> None:
+    def _check_status(self, reply: Response, what: str, path: str | None) -> None:
         if reply.status in {200, 206}:
             return
         with_token = bool(self._token)

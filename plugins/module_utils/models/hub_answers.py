@@ -20,7 +20,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.retry impo
     read_wait,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
-    Reply,
+    Response,
     TransportError,
 )
 
@@ -85,7 +85,7 @@ CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 class Body:
     """Bytes of a file, from `start` to `end` (exclusive) as far as the hub promised."""
 
-    def __init__(self, reply: Reply, start: int, end: int) -> None:
+    def __init__(self, reply: Response, start: int, end: int) -> None:
         self._reply = reply
         self.start = start
         self.end = end
@@ -104,7 +104,7 @@ def is_file(item: Any) -> bool:
     return isinstance(item, dict) and item.get("type") == "file"
 
 
-def named_content(reply: Reply, entry: FileEntry) -> str | None:
+def named_content(reply: Response, entry: FileEntry) -> str | None:
     """The sha256 by which the hub names a big file where it redirects to it.
 
     Only that header is the hub's own word. An ETag is whatever a server, cache or mirror makes it,
@@ -114,7 +114,7 @@ def named_content(reply: Reply, entry: FileEntry) -> str | None:
     return named if entry.algorithm == SHA256 and SHA256_HEX.fullmatch(named) else None
 
 
-def fits(reply: Reply, sent: re.Match[str], start: int) -> bool:
+def fits(reply: Response, sent: re.Match[str], start: int) -> bool:
     """Whether a Content-Range begins where it should, and agrees with the length of the body."""
     first, last = int(sent[1]), int(sent[2])
     length = reply.headers.get("content-length")
@@ -127,7 +127,7 @@ BUSY = frozenset({408, 425, 429})
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
 
-def refused_elsewhere(endpoint: str, reply: Reply, what: str) -> HubTroubleError:
+def refused_elsewhere(endpoint: str, reply: Response, what: str) -> HubTroubleError:
     """An address that the hub signed for another origin may expire: the next try has a new one.
 
     It says nothing of the model's terms, so it must not be read as the hub's own refusal.
@@ -139,7 +139,7 @@ def refused_elsewhere(endpoint: str, reply: Reply, what: str) -> HubTroubleError
     return HubTroubleError(sentence, read_wait(reply.headers), waits_for=place)
 
 
-def busy(endpoint: str, with_token: bool, reply: Reply, what: str) -> HubTroubleError:
+def busy(endpoint: str, with_token: bool, reply: Response, what: str) -> HubTroubleError:
     sentence = f"{endpoint} answered {reply.status} for {what}."
     waits_for = endpoint
     if reply.status == 429:

@@ -35,7 +35,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.retry impo
     HubTroubleError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
-    Reply,
+    Response,
     Transport,
     TransportError,
     read_all,
@@ -138,7 +138,7 @@ def check_address(address: str) -> None:
         )
 
 
-def _is_part(reply: Reply, start: int, size: int) -> bool:
+def _is_part(reply: Response, start: int, size: int) -> bool:
     sent = CONTENT_RANGE.fullmatch(reply.headers.get("content-range", "").strip())
     if reply.status != 206 or sent is None or sent[3] != str(size):
         return False

@@ -51,7 +51,7 @@ class TransportError(Exception):
         self.lasting = lasting
 
 
-class Reply(Protocol):
+class Response(Protocol):
     """An answer whose body has not been read. Header names are lower case.
 
     `headers` are the last answer's; `first_headers` those of the first one, before redirects:
@@ -69,7 +69,7 @@ class Reply(Protocol):
 
 
 class Transport(Protocol):
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def get(self, url: str, headers: Mapping[str, str]) -> Response:
         """Follows redirects; raises TransportError. Authorization stays with its origin."""
 
     def close(self) -> None: ...
@@ -79,7 +79,7 @@ def have_httpx() -> bool:
     return importlib.util.find_spec("httpx") is not None
 
 
-class HttpxReply:
+class HttpxResponse:
     def __init__(self, httpx: Any, response: Any) -> None:
         self._httpx = httpx
         self._response = response
@@ -157,10 +157,10 @@ class HttpxTransport:
             transport=ProxyRoutes(proxies, way),
         )
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def get(self, url: str, headers: Mapping[str, str]) -> Response:
         request = self._client.build_request("GET", url, headers=dict(headers))
         try:
-            return HttpxReply(self._httpx, self._client.send(request, stream=True))
+            return HttpxResponse(self._httpx, self._client.send(request, stream=True))
         except self._httpx.TooManyRedirects as error:
             raise TransportError(describe_os_error(error).words, lasting=True) from error
         except self._httpx.TransportError as error:
@@ -193,7 +193,7 @@ def _read_large_chunks() -> None:
         httpcore.HTTP11Connection.READ_NUM_BYTES = CHUNK_BYTES
 
 
-def read_all(reply: Reply) -> bytes:
+def read_all(reply: Response) -> bytes:
     """A short answer as a whole."""
     body = bytearray()
     for chunk in reply.chunks():

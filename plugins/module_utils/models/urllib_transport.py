@@ -21,7 +21,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.proxies im
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     SILENCE_TIMEOUT_S,
     USER_AGENT,
-    Reply,
+    Response,
     TransportError,
     lower_names,
     transport_error,
@@ -31,7 +31,7 @@ from ansible_collections.closet.inference.plugins.module_utils.network_errors im
 )
 
 
-class UrllibReply:
+class UrllibResponse:
     def __init__(self, response: Any) -> None:
         self._response = response
         self.url = str(response.geturl())
@@ -82,7 +82,7 @@ class UrllibTransport:
         secure = urllib.request.HTTPSHandler(context=context)
         self._opener = urllib.request.build_opener(UrllibRoutes(proxies), secure)
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def get(self, url: str, headers: Mapping[str, str]) -> Response:
         try:
             request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
             for name, value in headers.items():
@@ -90,9 +90,9 @@ class UrllibTransport:
                     request.add_unredirected_header(name, value)
                 else:
                     request.add_header(name, value)
-            return UrllibReply(self._opener.open(request, timeout=SILENCE_TIMEOUT_S))
+            return UrllibResponse(self._opener.open(request, timeout=SILENCE_TIMEOUT_S))
         except urllib.error.HTTPError as error:
-            return UrllibReply(error)
+            return UrllibResponse(error)
         except urllib.error.URLError as error:
             raise transport_error(error.reason, urlsplit(url).hostname or url) from error
         except (OSError, ValueError, http.client.HTTPException) as error:

@@ -32,7 +32,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.store impo
     journal_path,
     part_path,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.transport import Reply
+from ansible_collections.closet.inference.plugins.module_utils.models.transport import Response
 
 PIECE = 256
 SEGMENT = 4 * PIECE
@@ -75,7 +75,7 @@ class InStep:
         self._chunk = chunk
         self.asked: list[tuple[str, int]] = []
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def get(self, url: str, headers: Mapping[str, str]) -> Response:
         start, last = (int(edge) for edge in headers["Range"][6:].split("-"))
         self._all.wait(30)
         self.asked.append((url.rpartition("/")[2], start))

@@ -28,7 +28,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.retry impo
 from ansible_collections.closet.inference.plugins.module_utils.models.run import make_tools
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,
-    Reply,
+    Response,
     Transport,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.urllib_transport import (
@@ -190,7 +190,7 @@ class OneReply:
         self.first_headers = headers
         self.closed = False
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def get(self, url: str, headers: Mapping[str, str]) -> Response:
         return self
 
     def chunks(self) -> Iterator[bytes]:
