@@ -25,7 +25,7 @@ from ansible.module_utils.common.json import Direction, get_module_decoder
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.closet.inference.plugins.module_utils.models.record import (
+from ansible_collections.closet.inference.plugins.module_utils.models.progress import (
     Record,
     describe_record,
     in_units,

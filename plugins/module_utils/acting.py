@@ -20,7 +20,6 @@ import enum
 import io
 import os
 import pickle
-import pwd
 import select
 import shlex
 import signal
@@ -28,9 +27,10 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from typing import Any, BinaryIO, TypeVar
 
+from ansible_collections.closet.inference.plugins.module_utils.accounts import Account, account_of
 from ansible_collections.closet.inference.plugins.module_utils.trusted import (
     Border,
     UntrustedPathError,
@@ -40,24 +40,12 @@ from ansible_collections.closet.inference.plugins.module_utils.trusted import (
 Result = TypeVar("Result")
 # An account can stop a process that has its rights, or make it read a pipe that nobody fills.
 ANSWER_TIMEOUT_S = 600.0
-GROUPS_AT_MOST = 16  # NGROUPS_MAX of macOS
 _LENGTH = struct.Struct("!Q")
 _OURS = "ansible_collections.closet.inference.plugins."
 
 
 class ActingError(RuntimeError):
     """The process with the account's rights ended, hung, or could not be started."""
-
-
-@dataclass(frozen=True)
-class Account:
-    """Whose rights; the groups are looked up before the fork, since macOS cannot after it."""
-
-    uid: int
-    gid: int
-    groups: tuple[int, ...]
-    name: str
-    home: str
 
 
 class Rights:
@@ -89,7 +77,7 @@ class Rights:
             self._process = None
 
 
-class Crew:
+class Processes:
     """The rights that one module run needs, one process for each account."""
 
     def __init__(self) -> None:
@@ -121,49 +109,13 @@ class Crew:
 
 
 @contextlib.contextmanager
-def crew() -> Iterator[Crew]:
-    """A crew whose processes end with the block."""
-    made = Crew()
+def account_processes() -> Iterator[Processes]:
+    """Processes that end with the block."""
+    made = Processes()
     try:
         yield made
     finally:
         made.close()
-
-
-class NoAccountError(ValueError):
-    """This host has no account of that name."""
-
-
-def account_named(name: str) -> Account:
-    """The account of a name; raises NoAccountError."""
-    try:
-        return account_of(pwd.getpwnam(name).pw_uid)
-    except KeyError:
-        raise NoAccountError(f"this host has no account {name}") from None
-
-
-def account_of(uid: int, path: str = "", folder: str = "") -> Account:
-    """The account of a number; raises UntrustedPathError when this host has none for it.
-
-    `folder` is what makes the account the one that acts at `path`.
-    """
-    try:
-        entry = pwd.getpwuid(uid)
-    except KeyError:
-        raise UntrustedPathError(
-            path or f"uid {uid}",
-            f"{folder or 'something'} belongs to uid {uid}, and no account of this host has that "
-            f"number{_give(folder)}",
-        ) from None
-    groups = os.getgrouplist(entry.pw_name, entry.pw_gid)
-    own = [entry.pw_gid, *(gid for gid in groups if gid != entry.pw_gid)]
-    return Account(uid, entry.pw_gid, tuple(own[:GROUPS_AT_MOST]), entry.pw_name, entry.pw_dir)
-
-
-def _give(folder: str) -> str:
-    if not folder:
-        return ""
-    return f"; give it to root or to who shall have it: `sudo chown root {shlex.quote(folder)}`"
 
 
 def _shared(path: str, border: Border) -> str:

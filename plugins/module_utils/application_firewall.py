@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.filediff import text_diff
 from ansible_collections.closet.inference.plugins.module_utils.files import (
     remove_file,
     write_atomic,
@@ -136,12 +137,11 @@ def execute(params: Mapping[str, Any], runner: Runner, check_mode: bool = False)
         "steps": [f"{step.option} {step.path}" for step in planned.steps],
         "enabled": "disabled" not in state.lower(),
         "blocks_all": "blocking all" in state.lower(),
-        "diff": {
-            "before": _shown(apps, (*wanted, *record.added, *record.unblocked)),
-            "after": _shown(_after(apps, planned.steps), (*wanted, *record.added)),
-            "before_header": "application firewall",
-            "after_header": "application firewall",
-        },
+        "diff": text_diff(
+            "application firewall",
+            _shown(apps, (*wanted, *record.added, *record.unblocked)),
+            _shown(_after(apps, planned.steps), (*wanted, *record.added)),
+        ),
     }
 
 

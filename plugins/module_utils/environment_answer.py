@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import (
+from ansible_collections.closet.inference.plugins.module_utils.accounts import (
     NoAccountError,
     account_named,
 )

@@ -18,13 +18,13 @@ from urllib.parse import urlsplit
 from ansible_collections.closet.inference.plugins.module_utils import (
     environment_answer as answers,
 )
-from ansible_collections.closet.inference.plugins.module_utils.environment_shelf import (
-    COMPLETE,
-    OURS,
-)
 from ansible_collections.closet.inference.plugins.module_utils.files import (
     sync_folder,
     write_atomic,
+)
+from ansible_collections.closet.inference.plugins.module_utils.installed_releases import (
+    COMPLETE,
+    OURS,
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed, Runner
 from ansible_collections.closet.inference.plugins.module_utils.trusted import unsafe_for_root

@@ -32,15 +32,18 @@ def content_diff(
     return {"before": _shown(before), "after": _shown(after), **headers}
 
 
+def text_diff(header: str, before: str, after: str) -> Diff:
+    """The change of one text; `header` says what it is about."""
+    return {"before": before, "after": after, "before_header": header, "after_header": header}
+
+
 def words_diff(path: str, what: str, before: Mapping[str, str], after: Mapping[str, str]) -> Diff:
     """The change of a few named facts about a path, such as its mode and owner."""
-    header = f"{path} ({what})"
-    return {
-        "before": "".join(f"{name}: {value}\n" for name, value in before.items()),
-        "after": "".join(f"{name}: {value}\n" for name, value in after.items()),
-        "before_header": header,
-        "after_header": header,
-    }
+    return text_diff(
+        f"{path} ({what})",
+        "".join(f"{name}: {value}\n" for name, value in before.items()),
+        "".join(f"{name}: {value}\n" for name, value in after.items()),
+    )
 
 
 def _shown(data: bytes | None) -> str:

@@ -51,14 +51,14 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Done:
+class RemovalResult:
     """What was removed, or would be, and what could not be, with the reason."""
 
     removed: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
 
 
-def run(kind: str, folder: Path, check_mode: bool) -> Done:
+def run(kind: str, folder: Path, check_mode: bool) -> RemovalResult:
     """Take the keys out of one folder."""
     steps, left = plan(kind, folder)
     removed = []
@@ -73,7 +73,7 @@ def run(kind: str, folder: Path, check_mode: bool) -> Done:
             left.append(_reason(step.path, error))
     if not check_mode:
         _remove_empty(folder, FOLDERS[kind])
-    return Done(tuple(removed), tuple(left))
+    return RemovalResult(tuple(removed), tuple(left))
 
 
 def plan(kind: str, folder: Path) -> tuple[list[Step], list[str]]:

@@ -3,27 +3,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The HTTP of a running omlx: its API with a key, its admin API with a session cookie.
 
-http.client, since it looks at no proxy variable (the server is this host or its neighbour). omlx
-wants the main key at its login only; its admin routes refuse it (facts of 0.3 to 0.7: a cookie or
-nothing). A key goes only to what has shown itself to be omlx.
+omlx wants the main key at its login only; its admin routes refuse it (facts of 0.3 to 0.7: a
+cookie or nothing). A key goes only to what has shown itself to be omlx.
 """
 
 from __future__ import annotations
 
 import http.client
-import json
-import socket
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import (
     Base,
+    BrokenReplyError,
+    LongReplyError,
+    NoConnectionError,
     Reply,
+    Wire,
     parse_base,
 )
+from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 ANSWER_S = 30.0
-LARGEST_ANSWER = 16 << 20
 STARTING = (502, 503, 504)
 COOKIE = "omlx_admin_session"
 LOGIN = "/admin/api/login"
@@ -85,7 +86,7 @@ class Admin:
         """See that it is omlx that answers; raises ForeignError. Asked again after a silence."""
         if self._found:
             return
-        health = self._send(Request("GET", "/health"), {})[0].document()
+        health = self._send(Request("GET", "/health"), {}).document()
         if not isinstance(health, dict) or "engine_pool" not in health:
             raise ForeignError(
                 f"what answers at {self._base.url} is not omlx: its /health is another's"
@@ -95,9 +96,9 @@ class Admin:
     def ask(self, request: Request, key: str | None) -> Reply:
         """A route of the API, with this key or with none; whatever it answers."""
         if not key:
-            return self._send(request, {})[0]
+            return self._send(request, {})
         self.find()
-        return self._send(request, {"Authorization": f"Bearer {_checked(key)}"})[0]
+        return self._send(request, {"Authorization": f"Bearer {_checked(key)}"})
 
     def public(self, path: str) -> Any:
         """The same with the key that was given, where only a 200 with JSON will do."""
@@ -105,7 +106,8 @@ class Admin:
 
     def login(self, key: str) -> bool:
         """Whether this key administers the server; from now on it does so for us."""
-        reply, self._cookie = self._login(key)
+        reply = self._login(key)
+        self._cookie = _session(reply)
         if reply.status == http.client.OK and self._cookie:
             self._key = key
             return True
@@ -117,7 +119,7 @@ class Admin:
             if self._cookie is None and self._key is not None:
                 self._log_in(self._key)
             headers = {"Cookie": f"{COOKIE}={self._cookie}"} if self._cookie else {}
-            reply = self._send(request, headers)[0]
+            reply = self._send(request, headers)
             if reply.status != http.client.UNAUTHORIZED:
                 return reply
             self._cookie = None  # the session has ended; with a key, once more
@@ -135,12 +137,13 @@ class Admin:
         """The same, where only a 200 with JSON will do."""
         return self._json(self.admin(request), request.path)
 
-    def _login(self, key: str) -> tuple[Reply, str | None]:
+    def _login(self, key: str) -> Reply:
         self.find()
         return self._send(Request("POST", LOGIN, {"api_key": key, "remember": False}), {})
 
     def _log_in(self, key: str) -> None:
-        reply, cookie = self._login(key)
+        reply = self._login(key)
+        cookie = _session(reply)
         if reply.status == http.client.OK and cookie:
             self._cookie = cookie
         elif reply.status == http.client.UNAUTHORIZED:
@@ -170,32 +173,22 @@ class Admin:
     def _foreign(self, path: str) -> ForeignError:
         return ForeignError(f"what answers at {self._base.url} is not omlx: it has no {path}")
 
-    def _send(self, request: Request, headers: dict[str, str]) -> tuple[Reply, str | None]:
-        """The answer, and the session if it brought one. A connection of its own each time:
-        between two polls lie seconds, and perhaps a restart."""
-        kind = http.client.HTTPSConnection if self._base.secure else http.client.HTTPConnection
-        sent = {"Accept": "application/json", "User-Agent": "closet.inference", **headers}
-        data = None
-        if request.body is not None:
-            data = json.dumps(request.body).encode()
-            sent["Content-Type"] = "application/json"
+    def _send(self, request: Request, headers: dict[str, str]) -> Reply:
+        """A connection of its own each time: between two polls lie seconds, perhaps a restart."""
+        runner = Runner()
+        wire = Wire(self._base, None, runner, runner.now() + request.answer_s)
         try:
-            connection = kind(self._base.host, self._base.port, timeout=request.answer_s)
-            try:
-                connection.request(request.method, self._base.path + request.path, data, sent)
-                response = connection.getresponse()
-                text = response.read(LARGEST_ANSWER + 1)
-                cookies = response.headers.get_all("Set-Cookie") or []
-            finally:
-                connection.close()
-        except (OSError, http.client.HTTPException) as error:
+            reply = wire.request(request.method, request.path, request.body, headers)
+        except LongReplyError as error:
+            raise OmlxError(f"{self.place}, {request.path}: {error}") from error
+        except (NoConnectionError, BrokenReplyError) as error:
             self._found = False  # who knows what will listen there
             raise _down(error, self.place) from error
-        if len(text) > LARGEST_ANSWER:
-            raise OmlxError(f"{self.place} answered {request.path} with too much to read")
-        if response.status in STARTING:
-            raise ServerDownError(f"{self.place} is not ready (status {response.status})")
-        return Reply(response.status, text.decode("utf-8", "replace")), _session(cookies)
+        finally:
+            wire.close()
+        if reply.status in STARTING:
+            raise ServerDownError(f"{self.place} is not ready (status {reply.status})")
+        return reply
 
 
 def _base(url: str) -> Base:
@@ -209,19 +202,16 @@ def _checked(key: str) -> str:
     return key
 
 
-def _session(cookies: list[str]) -> str | None:
-    for cookie in cookies:
+def _session(reply: Reply) -> str | None:
+    for cookie in reply.cookies:
         name, _equals, rest = cookie.partition("=")
         if name.strip() == COOKIE:
             return rest.partition(";")[0].strip() or None
     return None
 
 
-def _down(error: Exception, place: str) -> ServerDownError:
-    if isinstance(error, ConnectionRefusedError):
-        return ServerDownError(f"{place} is down: nothing listens there", refused=True)
-    if isinstance(error, (socket.timeout, TimeoutError)):
-        return ServerDownError(f"{place} did not answer in time")
-    if isinstance(error, socket.gaierror):
-        return ServerDownError(f"{place} is not to be found: {error.strerror}")
-    return ServerDownError(f"{place} broke off: {error or type(error).__name__}")
+def _down(error: NoConnectionError | BrokenReplyError, place: str) -> ServerDownError:
+    if isinstance(error, NoConnectionError):
+        refused = error.cause.kind == "refused"
+        return ServerDownError(f"{place} is down: {error.cause.words}", refused=refused)
+    return ServerDownError(f"{place} did not answer: {error}")

@@ -21,7 +21,7 @@ from typing import Any
 from ansible_collections.closet.inference.plugins.module_utils import (
     build_lock,
     environment_answer,
-    environment_shelf,
+    installed_releases,
 )
 from ansible_collections.closet.inference.plugins.module_utils.environment_build import (
     UV_STEPS,
@@ -29,7 +29,8 @@ from ansible_collections.closet.inference.plugins.module_utils.environment_build
     Want,
     apply,
 )
-from ansible_collections.closet.inference.plugins.module_utils.environment_shelf import (
+from ansible_collections.closet.inference.plugins.module_utils.filediff import text_diff
+from ansible_collections.closet.inference.plugins.module_utils.installed_releases import (
     COMPLETE,
     OURS,
 )
@@ -51,7 +52,7 @@ class Have:
 def execute(params: Mapping[str, Any], runner: Runner, check_mode: bool = False) -> dict[str, Any]:
     """The result; raises EnvironmentRefusedError, BuildFailedError or LockedError."""
     if params.get("state", "present") != "present":
-        return _tidy(params, runner, check_mode)
+        return _remove(params, runner, check_mode)
     want = parse_want(params)
     have = observe(want.path)
     steps = plan(want, have, observe(want.uv_path))
@@ -73,12 +74,7 @@ def execute(params: Mapping[str, Any], runner: Runner, check_mode: bool = False)
         "bin": f"{want.path}/bin",
         "versions": versions(want.path, params.get("report") or ()),
         "answer": environment_answer.read(want.path) if want.ask else {},
-        "diff": {
-            "before": f"{have.state}\n" if steps else after,
-            "after": after,
-            "before_header": want.path,
-            "after_header": want.path,
-        },
+        "diff": text_diff(want.path, f"{have.state}\n" if steps else after, after),
     }
 
 
@@ -99,13 +95,13 @@ def _build(want: Want, runner: Runner, warnings: list[str]) -> tuple[str, ...]:
     return steps
 
 
-def _tidy(params: Mapping[str, Any], runner: Runner, check_mode: bool) -> dict[str, Any]:
+def _remove(params: Mapping[str, Any], runner: Runner, check_mode: bool) -> dict[str, Any]:
     """Remove the environment, or the old ones beside it."""
     path = _checked_path("path", params["path"])
     if params["state"] == "absent" and observe(path).state == "foreign":
         raise EnvironmentRefusedError(f"{path} was not built here, so it is not removed")
     try:
-        return environment_shelf.tidy({**params, "path": path}, runner, check_mode)
+        return installed_releases.remove_releases({**params, "path": path}, runner, check_mode)
     except OSError as error:
         raise BuildFailedError(f"{error.filename} stays: {error.strerror}") from error
 

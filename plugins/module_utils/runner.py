@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import Account
+from ansible_collections.closet.inference.plugins.module_utils.accounts import Account
 from ansible_collections.closet.inference.plugins.module_utils.trusted import unsafe_for_root
 
 RC_TIMED_OUT = 124  # as timeout(1) says it

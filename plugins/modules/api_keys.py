@@ -40,13 +40,11 @@ options:
     description: Only remove the revoked keys.
     type: bool
     default: false
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
-  check_mode:
-    description: Can run in check mode and predict what would change without changing it.
-    support: full
   diff_mode:
     description: Says whose keys change, never which they are.
-    support: full
 """
 
 EXAMPLES = r"""

@@ -16,12 +16,10 @@ description:
     others that was blocked is blocked again when it is not wanted any more.
 author:
   - closet.inference contributors (@closet-inference)
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
-  check_mode:
-    support: full
-    description: Says exactly what a real run would change.
   diff_mode:
-    support: full
     description: Shows the entries that are ours before and after.
 options:
   programs:
@@ -65,36 +63,37 @@ blocks_all:
   type: bool
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.application_firewall import (
     FirewallError,
     execute,
 )
+from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
+
+OPTIONS = {
+    "programs": {"type": "list", "elements": "path", "required": True},
+    "record": {"type": "path", "default": "/opt/closet/firewall/applications.json"},
+}
+BLOCKS_ALL = (
+    "The application firewall blocks all incoming connections, those of allowed programs "
+    "too: switch that off in System Settings > Network > Firewall > Options"
+)
+
+
+def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The firewall as it is to be, and a warning when that opens nothing."""
+    result = execute(options, Runner(), check_mode)
+    if result["blocks_all"] and result["allowed"]:
+        result["warnings"] = [BLOCKS_ALL]
+    return result
 
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "programs": {"type": "list", "elements": "path", "required": True},
-            "record": {"type": "path", "default": "/opt/closet/firewall/applications.json"},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = execute(module.params, Runner(), module.check_mode)
-    except FirewallError as error:
-        module.fail_json(msg=str(error))
-    if result["blocks_all"] and result["allowed"]:
-        module.warn(
-            "The application firewall blocks all incoming connections, those of allowed programs "
-            "too: switch that off in System Settings > Network > Firewall > Options"
-        )
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
+    run_module(OPTIONS, work, FirewallError)
 
 
 if __name__ == "__main__":

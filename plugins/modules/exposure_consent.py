@@ -30,15 +30,17 @@ options:
     description: Where it will serve, for the question.
     type: str
     required: true
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
   check_mode:
-    description: Does not ask in check mode, and then returns no record.
     support: partial
+    description: Does not ask in check mode, and then returns no record.
     details:
       - A name on the command line is judged all the same.
   diff_mode:
-    description: It changes nothing.
     support: none
+    description: It changes nothing.
 """
 
 EXAMPLES = r"""

@@ -29,13 +29,12 @@ options:
     description: The folder.
     type: path
     required: true
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
-  check_mode:
-    description: Can run in check mode and predict what would change without changing it.
-    support: full
   diff_mode:
-    description: Shows names, since what is in the files is secret.
     support: none
+    description: Shows names, since what is in the files is secret.
 """
 
 EXAMPLES = r"""
@@ -62,30 +61,37 @@ left:
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
+from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils import held_keys, key_holders
+from ansible_collections.closet.inference.plugins.module_utils.entry import (
+    ModuleError,
+    run_module,
+)
+
+OPTIONS = {
+    "kind": {"type": "str", "choices": list(key_holders.KINDS), "required": True},
+    "path": {"type": "path", "required": True},
+}
+
+
+def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Remove the keys, as the account whose folder it is."""
+    folder = str(options["path"])
+    if os.geteuid() == 0:
+        raise ModuleError(
+            f"{folder} belongs to an account that may have put links there, and this runs as "
+            "root: set become_user to the account"
+        )
+    done = held_keys.run(str(options["kind"]), Path(folder), check_mode)
+    return {"changed": bool(done.removed), "removed": [*done.removed], "left": [*done.left]}
 
 
 def main() -> None:
-    """Remove them, and say what went."""
-    module = AnsibleModule(
-        argument_spec={
-            "kind": {"type": "str", "choices": list(key_holders.KINDS), "required": True},
-            "path": {"type": "path", "required": True},
-        },
-        supports_check_mode=True,
-    )
-    folder = str(module.params["path"])
-    if os.geteuid() == 0:
-        module.fail_json(
-            msg=f"{folder} belongs to an account that may have put links there, and this runs as "
-            "root: set become_user to the account"
-        )
-    done = held_keys.run(str(module.params["kind"]), Path(folder), module.check_mode)
-    module.exit_json(changed=bool(done.removed), removed=[*done.removed], left=[*done.left])
+    """Entry point."""
+    run_module(OPTIONS, work)
 
 
 if __name__ == "__main__":

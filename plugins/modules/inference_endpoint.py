@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: inference_endpoint
-short_description: Climb the health ladder of an OpenAI-compatible /v1
+short_description: Check the health of an OpenAI-compatible /v1
 version_added: "0.1.0"
 description:
   - Asks, from the host it runs on, whether a C(/v1) connects, lists its models, answers, and
@@ -16,13 +16,8 @@ description:
   - Proxies named in the environment are not used.
 author:
   - closet.inference contributors (@closet-inference)
-attributes:
-  check_mode:
-    support: full
-    description: It only reads, so it does the same in check mode.
-  diff_mode:
-    support: N/A
-    description: It never changes anything.
+extends_documentation_fragment:
+  - closet.inference.attributes.info
 options:
   url:
     description: Address of the C(/v1), such as V(http://attic.local:8000/v1).
@@ -66,7 +61,7 @@ options:
     default: 40
   expect:
     description:
-      - V(ok) is the ladder.
+      - V(ok) is all checks.
       - V(refused) succeeds when nothing can be reached at the port.
       - V(unauthorized) succeeds when the server refuses the key, or the lack of one.
     type: str
@@ -101,7 +96,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 steps:
-  description: The rungs in order, of the last try; the last one is the one that failed, if one
+  description: The checks in order, of the last try; the last one is the one that failed, if one
     did.
   returned: always
   type: list
@@ -134,22 +129,24 @@ decode_tps:
   sample: 61.3
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.closet.inference.plugins.module_utils.endpoint.ladder import (
-    Ladder,
-    Want,
-)
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.checks import Checks
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.model import Want
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.resolver import networks
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import (
     BadUrlError,
     parse_base,
 )
+from ansible_collections.closet.inference.plugins.module_utils.entry import (
+    ModuleError,
+    run_module,
+)
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
-ARGUMENTS = {
+OPTIONS = {
     "url": {"type": "str", "required": True},
     "api_key": {"type": "str", "no_log": True},
     "refused_keys": {"type": "list", "elements": "str", "default": [], "no_log": True},
@@ -169,43 +166,42 @@ ARGUMENTS = {
 }
 
 
+def work(options: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
+    """What the endpoint answers; it changes nothing, in check mode or not."""
+    report = asdict(Checks(_want(options), Runner()).run())
+    failure, hint = report.pop("failure"), options["hint"]
+    if failure:
+        report.update(failed=True, msg=f"{failure}. Next: `{hint}`" if hint else failure)
+    return {"changed": False, **report}
+
+
+def _want(options: Mapping[str, Any]) -> Want:
+    if options["measure"] and not options["answer"]:
+        raise ModuleError("measure needs answer, the id of the model to measure")
+    if options["timeout_s"] <= 0:
+        raise ModuleError("timeout_s has to be above 0")
+    try:
+        resolves_to = networks(options["resolves_to"])
+    except ValueError as error:
+        raise ModuleError(f"resolves_to: {error}") from error
+    return Want(
+        base=parse_base(options["url"]),
+        api_key=options["api_key"],
+        refused_keys=tuple(options["refused_keys"]),
+        resolves_to=resolves_to,
+        models=tuple(options["models"]),
+        exact=options["exact"],
+        answer=options["answer"],
+        measure=options["measure"],
+        prompt_words=options["prompt_words"],
+        expect=options["expect"],
+        timeout_s=options["timeout_s"],
+    )
+
+
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec=ARGUMENTS,
-        supports_check_mode=True,
-    )
-    given = module.params
-    if given["measure"] and not given["answer"]:
-        module.fail_json(msg="measure needs answer, the id of the model to measure")
-    if given["timeout_s"] <= 0:
-        module.fail_json(msg="timeout_s has to be above 0")
-    try:
-        base = parse_base(given["url"])
-        resolves_to = networks(given["resolves_to"])
-    except BadUrlError as error:
-        module.fail_json(msg=str(error))
-    except ValueError as error:
-        module.fail_json(msg=f"resolves_to: {error}")
-    want = Want(
-        base=base,
-        api_key=given["api_key"],
-        refused_keys=tuple(given["refused_keys"]),
-        resolves_to=resolves_to,
-        models=tuple(given["models"]),
-        exact=given["exact"],
-        answer=given["answer"],
-        measure=given["measure"],
-        prompt_words=given["prompt_words"],
-        expect=given["expect"],
-        timeout_s=given["timeout_s"],
-    )
-    report = asdict(Ladder(want, Runner()).climb())
-    failure = report.pop("failure")
-    if failure:
-        hint = given["hint"]
-        module.fail_json(msg=f"{failure}. Next: `{hint}`" if hint else failure, **report)
-    module.exit_json(changed=False, **report)
+    run_module(OPTIONS, work, BadUrlError)
 
 
 if __name__ == "__main__":

@@ -45,13 +45,8 @@ options:
     description: The closet that O(profile) is for. Needed only when there are several.
     type: str
     default: ""
-attributes:
-  check_mode:
-    description: Can run in check mode and predict what would change without changing it.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed when in diff mode.
-    support: none
+extends_documentation_fragment:
+  - closet.inference.attributes.info
 """
 
 EXAMPLES = r"""

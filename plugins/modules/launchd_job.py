@@ -25,15 +25,14 @@ description:
     a folder above one of them; for a job of root's, what its arguments name as well.
   - The log of a job with a C(UserName) may lie in a folder of root's. The module makes the empty
     file for the user, who could not.
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
   check_mode:
-    support: full
-    description:
-      - Predicts exactly what a run would do. A program, user or folder that does not exist yet is
-        a warning in check mode, because an earlier task of the same run may make it; a real run
-        refuses it before anything is touched.
+    details:
+      - A program, user or folder that does not exist yet is a warning in check mode, because an
+        earlier task of the same run may make it; a real run refuses it before anything is touched.
   diff_mode:
-    support: full
     description: Shows the plist as text and the state in launchd, before and after. Values of
       variables whose name says that they are secret are hidden.
 options:
@@ -355,58 +354,64 @@ jobs:
       drift: []
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
 from ansible_collections.closet.inference.plugins.module_utils.launchd.manage import Manager
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
+JOB = {
+    "label": {"type": "str"},
+    "plist": {"type": "dict"},
+    "path": {"type": "path"},
+    "domain": {"type": "str", "default": "system"},
+    "state": {
+        "type": "str",
+        "choices": ["started", "stopped", "loaded", "restarted", "absent"],
+        "default": "started",
+    },
+    "enabled": {"type": "bool", "default": True},
+    "restart_on": {"type": "raw"},
+    "on_change": {"type": "str", "choices": ["reload", "defer"], "default": "reload"},
+    "completed": {"type": "bool", "default": False},
+    "settle_s": {"type": "float", "default": 3.0},
+    "timeout_s": {"type": "float", "default": 30.0},
+    "before_stop": {"type": "list", "elements": "str", "default": []},
+    "before_stop_timeout_s": {"type": "float", "default": 60.0},
+}
+EACH = {**JOB, "label": {"type": "str", "required": True}}
+OPTIONS = {**JOB, "jobs": {"type": "list", "elements": "dict", "options": EACH}}
+
+
+def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """One job, or all of `jobs`, each with its own result."""
+    many = options["jobs"]
+    results = Manager(Runner(), check_mode).manage([options] if many is None else many)
+    warnings = [warning for result in results for warning in result.pop("warnings")]
+    diff = [entry for result in results for entry in result.pop("diff", [])]
+    answer = results[0] if many is None else _together(results)
+    return {**answer, "warnings": warnings, "diff": diff}
+
+
+def _together(results: list[dict[str, Any]]) -> dict[str, Any]:
+    answer = {"changed": any(result["changed"] for result in results), "jobs": results}
+    failed = [result for result in results if result.get("failed")]
+    if failed:
+        sentences = "; ".join(f"{result['label']}: {result['msg']}" for result in failed)
+        answer["failed"] = True
+        answer["msg"] = f"{len(failed)} of {len(results)} jobs failed: {sentences}"
+    return answer
+
 
 def main() -> None:
-    job = {
-        "label": {"type": "str"},
-        "plist": {"type": "dict"},
-        "path": {"type": "path"},
-        "domain": {"type": "str", "default": "system"},
-        "state": {
-            "type": "str",
-            "choices": ["started", "stopped", "loaded", "restarted", "absent"],
-            "default": "started",
-        },
-        "enabled": {"type": "bool", "default": True},
-        "restart_on": {"type": "raw"},
-        "on_change": {"type": "str", "choices": ["reload", "defer"], "default": "reload"},
-        "completed": {"type": "bool", "default": False},
-        "settle_s": {"type": "float", "default": 3.0},
-        "timeout_s": {"type": "float", "default": 30.0},
-        "before_stop": {"type": "list", "elements": "str", "default": []},
-        "before_stop_timeout_s": {"type": "float", "default": 60.0},
-    }
-    each = {**job, "label": {"type": "str", "required": True}}
-    module = AnsibleModule(
-        argument_spec={**job, "jobs": {"type": "list", "elements": "dict", "options": each}},
+    """Entry point."""
+    run_module(
+        OPTIONS,
+        work,
         required_one_of=[["label", "jobs"]],
         mutually_exclusive=[["jobs", name] for name in ("label", "plist", "path", "restart_on")],
-        supports_check_mode=True,
     )
-    many = module.params["jobs"]
-    wanted = [module.params] if many is None else many
-    results = Manager(Runner(), module.check_mode).manage(wanted)
-    diff = []
-    for result in results:
-        for warning in result.pop("warnings"):
-            module.warn(warning)
-        diff += result.pop("diff", [])
-    answer = {"changed": any(result["changed"] for result in results), "jobs": results}
-    if many is None:
-        answer = results[0]
-    answer["diff"] = diff
-    failed = [result for result in results if result.get("failed")]
-    if many is not None and failed:
-        told = "; ".join(f"{result['label']}: {result['msg']}" for result in failed)
-        answer["msg"] = f"{len(failed)} of {len(results)} jobs failed: {told}"
-    if failed:
-        module.fail_json(**answer)
-    module.exit_json(**answer)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,8 @@ description:
   - Jobs that are only on disk are named as well, with RV(jobs[].state=absent). The label in a plist
     names the job, as for launchd, whatever the file is called. A folder, a dangling link and a file
     that cannot be read have no label, so they are no jobs.
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing, so check mode makes no difference.
-  diff_mode:
-    support: none
-    description: Changes nothing, so there is no difference to show.
+extends_documentation_fragment:
+  - closet.inference.attributes.info
 options:
   label:
     description:
@@ -197,33 +192,34 @@ jobs:
       sample: "Terminated: 15"
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
 from ansible_collections.closet.inference.plugins.module_utils.launchd.info import describe_jobs
 from ansible_collections.closet.inference.plugins.module_utils.launchd.launchctl import Launchctl
 from ansible_collections.closet.inference.plugins.module_utils.launchd.model import JobError
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
+OPTIONS = {
+    "label": {"type": "str"},
+    "label_prefix": {"type": "str"},
+    "domain": {"type": "str", "default": "system"},
+}
+
+
+def work(options: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
+    """What launchd says of the jobs."""
+    jobs = describe_jobs(
+        Launchctl(Runner()), options["domain"], options["label"], options["label_prefix"]
+    )
+    return {"changed": False, "jobs": jobs}
+
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "label": {"type": "str"},
-            "label_prefix": {"type": "str"},
-            "domain": {"type": "str", "default": "system"},
-        },
-        required_one_of=[["label", "label_prefix"]],
-        mutually_exclusive=[["label", "label_prefix"]],
-        supports_check_mode=True,
-    )
-    wanted = module.params
-    try:
-        jobs = describe_jobs(
-            Launchctl(Runner()), wanted["domain"], wanted["label"], wanted["label_prefix"]
-        )
-    except JobError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, jobs=jobs)
+    """Entry point."""
+    either = [["label", "label_prefix"]]
+    run_module(OPTIONS, work, JobError, required_one_of=either, mutually_exclusive=either)
 
 
 if __name__ == "__main__":

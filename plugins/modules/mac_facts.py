@@ -86,13 +86,8 @@ options:
     type: str
     choices: [nothing, stop, lean]
     default: nothing
-attributes:
-  check_mode:
-    description: Can run in check mode and predict what would change without changing it.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed when in diff mode.
-    support: none
+extends_documentation_fragment:
+  - closet.inference.attributes.info
 """
 
 EXAMPLES = r"""

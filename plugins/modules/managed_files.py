@@ -30,13 +30,13 @@ description:
     O(files[].state=directory).
 author:
   - closet.inference contributors (@closet-inference)
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
   check_mode:
-    support: full
-    description: Says exactly what a real run would change. A validator, user or parent folder
-      that an earlier task of the play would have brought is a warning then.
+    details: A validator, user or parent folder that an earlier task of the play would have brought
+      is a warning then.
   diff_mode:
-    support: full
     description: One entry per changed file, secret ones without their content.
 options:
   files:
@@ -273,19 +273,20 @@ digest:
 """
 
 import tempfile
+from collections.abc import Mapping
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.apply import (
     FilesNotWrittenError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.confirm import (
     NotConfirmedError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     FilesRefusedError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 FILE_OPTIONS = {
@@ -323,36 +324,28 @@ CONFIRM_OPTIONS = {
     "hide": {"type": "list", "elements": "str", "default": []},
     "hints": {"type": "list", "elements": "dict", "default": [], "options": HINT_OPTIONS},
 }
+OPTIONS = {
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": FILE_OPTIONS,
+    },
+    "confirm": {"type": "dict", "options": CONFIRM_OPTIONS},
+    "secret_contents": {"type": "list", "elements": "str", "no_log": True},
+}
+
+
+def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The files as they are to be."""
+    # not AnsibleModule.tmpdir: with pipelining it makes ~root/.ansible, and warns that it did
+    result, warnings = execute(options, Runner(), tempfile.gettempdir(), check_mode)
+    return {**result, "warnings": warnings}
 
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": FILE_OPTIONS,
-            },
-            "confirm": {"type": "dict", "options": CONFIRM_OPTIONS},
-            "secret_contents": {"type": "list", "elements": "str", "no_log": True},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        # not module.tmpdir: with pipelining it makes ~root/.ansible, and warns that it did
-        folder = tempfile.gettempdir()
-        result, warnings = execute(module.params, Runner(), folder, module.check_mode)
-    except (FilesRefusedError, FilesNotWrittenError) as error:
-        module.fail_json(msg=str(error))
-    except NotConfirmedError as error:
-        module.fail_json(msg=str(error), changed=True)
-    for warning in warnings:
-        module.warn(warning)
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
+    run_module(OPTIONS, work, FilesRefusedError, FilesNotWrittenError, NotConfirmedError)
 
 
 if __name__ == "__main__":

@@ -29,14 +29,12 @@ description:
 requirements:
   - httpx, in the Python that runs the module, as soon as a file has to be fetched. Check mode,
     and runs that fetch nothing, need only the standard library.
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
   check_mode:
-    support: full
-    description:
-      - Reports what would be fetched, with sizes when the hub can be reached, and changes
-        nothing.
+    details: Sizes are reported when the hub can be reached.
   diff_mode:
-    support: full
     description: Shows the served names with repository and commit, before and after.
 options:
   models:
@@ -373,22 +371,15 @@ links:
   sample: {made: [qwen3-0.6b], removed: [], foreign: []}
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
 from ansible_collections.closet.inference.plugins.module_utils.models.arguments import ARGUMENTS
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.run import run
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    try:
-        done = run(module.params, module.check_mode)
-    except ModelError as error:
-        module.fail_json(msg=str(error))
-    for warning in done.warnings:
-        module.warn(warning)
-    module.exit_json(**done.result)
+    """Entry point."""
+    run_module(ARGUMENTS, run, ModelError)
 
 
 if __name__ == "__main__":

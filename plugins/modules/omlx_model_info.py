@@ -13,13 +13,8 @@ author:
 description:
   - Reads the store that M(closet.inference.omlx_model) keeps and the links that omlx serves from.
     Never uses the network and changes nothing.
-attributes:
-  check_mode:
-    support: full
-    description: The same as without it.
-  diff_mode:
-    support: none
-    description: Nothing changes.
+extends_documentation_fragment:
+  - closet.inference.attributes.info
 options:
   store:
     description: The folder that holds the models, as C(owner/name) below it.
@@ -153,15 +148,18 @@ free_bytes:
 """
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ansible_collections.closet.inference.plugins.module_utils.entry import (
+    ModuleError,
+    run_module,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.report import survey
 
-ARGUMENTS: dict[str, Any] = {
+OPTIONS = {
     "store": {"type": "path", "required": True},
     "serve_dir": {"type": "path"},
     "verify": {"type": "str", "choices": ["manifest", "size", "sha256"], "default": "size"},
@@ -169,22 +167,25 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    serve_dir, hub_cache = module.params["serve_dir"], module.params["hub_cache"]
+def work(options: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
+    """What the store holds."""
+    serve_dir, hub_cache = options["serve_dir"], options["hub_cache"]
     try:
         held = survey(
-            Path(module.params["store"]).absolute(),
+            Path(options["store"]).absolute(),
             Path(serve_dir).absolute() if serve_dir else None,
-            module.params["verify"],
+            options["verify"],
             Path(hub_cache).absolute() if hub_cache else None,
             time.time(),
         )
-    except ModelError as error:
-        module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg=f"the store could not be read: {error}.")
-    module.exit_json(changed=False, **held)
+        raise ModuleError(f"the store could not be read: {error}.") from error
+    return {"changed": False, **held}
+
+
+def main() -> None:
+    """Entry point."""
+    run_module(OPTIONS, work, ModelError)
 
 
 if __name__ == "__main__":

@@ -29,12 +29,12 @@ description:
   - A server without a main key takes nothing live, so that RV(digest) is about O(models) too.
 author:
   - closet.inference contributors (@closet-inference)
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
   check_mode:
-    support: full
-    description: Says exactly what a real run would change, in the files and in the running server.
+    details: In the files and in the running server.
   diff_mode:
-    support: full
     description: Shows both files before and after, without keys and proxy addresses, and the
       settings of models that the running server is told.
 options:
@@ -156,8 +156,10 @@ outdated:
   sample: [qwen3-coder came after it was started]
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.found import (
     SettingsNotWrittenError,
 )
@@ -172,46 +174,44 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.pla
 )
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.run import execute
 
+OPTIONS = {
+    "base_path": {"type": "str", "required": True},
+    "settings": {"type": "dict", "default": {}},
+    "models": {"type": "dict", "default": {}},
+    "api_key": {"type": "str", "no_log": True},
+    "client_keys": {
+        "type": "list",
+        "elements": "dict",
+        "no_log": False,  # its names may be seen
+        "options": {
+            "name": {"type": "str", "required": True},
+            "key": {"type": "str", "required": True, "no_log": True},
+        },
+    },
+    "program": {"type": "str"},
+    "consent_command": {"type": "str"},
+    "unchecked": {"type": "bool", "default": False},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+}
+
+
+def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The settings as they are to be, in the files and in the running server."""
+    result, warnings = execute(options, check_mode)
+    return {**result, "warnings": warnings}
+
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "base_path": {"type": "str", "required": True},
-            "settings": {"type": "dict", "default": {}},
-            "models": {"type": "dict", "default": {}},
-            "api_key": {"type": "str", "no_log": True},
-            "client_keys": {
-                "type": "list",
-                "elements": "dict",
-                "no_log": False,  # its names may be seen
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "key": {"type": "str", "required": True, "no_log": True},
-                },
-            },
-            "program": {"type": "str"},
-            "consent_command": {"type": "str"},
-            "unchecked": {"type": "bool", "default": False},
-            "owner": {"type": "str"},
-            "group": {"type": "str"},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result, warnings = execute(module.params, module.check_mode)
-    except (
+    run_module(
+        OPTIONS,
+        work,
         KeysUnusableError,
         NotToldError,
         SettingsNotWrittenError,
         SettingsRefusedError,
-    ) as error:
-        module.fail_json(msg=str(error))
-    for warning in warnings:
-        module.warn(warning)
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
+    )
 
 
 if __name__ == "__main__":

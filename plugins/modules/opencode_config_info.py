@@ -17,13 +17,8 @@ description:
   - Keys of the files are named, values are not.
 author:
   - closet.inference contributors (@closet-inference)
-attributes:
-  check_mode:
-    support: full
-    description: It only looks.
-  diff_mode:
-    support: none
-    description: It changes nothing.
+extends_documentation_fragment:
+  - closet.inference.attributes.info
 options:
   host:
     description: Name of the laptop in the inventory, for the sentences.
@@ -74,9 +69,17 @@ conflicts:
       effect, since the closet's lock wins.
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import ActingError, crew
+from ansible_collections.closet.inference.plugins.module_utils.acting import (
+    ActingError,
+    account_processes,
+)
+from ansible_collections.closet.inference.plugins.module_utils.entry import (
+    ModuleError,
+    run_module,
+)
 from ansible_collections.closet.inference.plugins.module_utils.opencode.conflicts import Closet
 from ansible_collections.closet.inference.plugins.module_utils.opencode.files import (
     NotOursError,
@@ -87,41 +90,41 @@ from ansible_collections.closet.inference.plugins.module_utils.opencode.permissi
 )
 from ansible_collections.closet.inference.plugins.module_utils.trusted import UntrustedPathError
 
+NAMES = {"type": "list", "elements": "str"}
+OPTIONS = {
+    "host": {"type": "str", "required": True},
+    "home": {"type": "path", "required": True},
+    "models": {**NAMES, "required": True},
+    "permission": {"type": "dict", "default": {}},
+    "agents": {**NAMES, "default": []},
+    "named_agents": {**NAMES, "default": []},
+}
+
+
+def work(options: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
+    """Where the person's own configuration contradicts the closet's; a warning for each place."""
+    host, home = options["host"], options["home"]
+    closet = Closet(
+        models=tuple(options["models"]),
+        permission=options["permission"],
+        agents=tuple(options["agents"]),
+        held=agents_held(dict.fromkeys(options["named_agents"])),
+    )
+    try:
+        with account_processes() as processes:
+            rights = processes.for_path(f"{home}/.config")
+            found = rights.call(conflicts, home, closet)
+    except UntrustedPathError as error:
+        raise ModuleError(f"{host}: {home}: {error.strerror}") from error
+    except (NotOursError, ActingError) as error:
+        raise ModuleError(f"{host}: {error}") from error
+    sentences = {path: f"{host}: {sentence}" for path, sentence in found.items()}
+    return {"changed": False, "conflicts": sentences, "warnings": [*sentences.values()]}
+
 
 def main() -> None:
     """Entry point."""
-    names = {"type": "list", "elements": "str"}
-    module = AnsibleModule(
-        argument_spec={
-            "host": {"type": "str", "required": True},
-            "home": {"type": "path", "required": True},
-            "models": {**names, "required": True},
-            "permission": {"type": "dict", "default": {}},
-            "agents": {**names, "default": []},
-            "named_agents": {**names, "default": []},
-        },
-        supports_check_mode=True,
-    )
-    given = module.params
-    closet = Closet(
-        models=tuple(given["models"]),
-        permission=given["permission"],
-        agents=tuple(given["agents"]),
-        held=agents_held(dict.fromkeys(given["named_agents"])),
-    )
-    home = given["home"]
-    try:
-        with crew() as hands:
-            rights = hands.for_path(f"{home}/.config")
-            found = rights.call(conflicts, home, closet)
-    except UntrustedPathError as error:
-        module.fail_json(msg=f"{given['host']}: {home}: {error.strerror}")
-    except (NotOursError, ActingError) as error:
-        module.fail_json(msg=f"{given['host']}: {error}")
-    told = {path: f"{given['host']}: {sentence}" for path, sentence in found.items()}
-    for sentence in told.values():
-        module.warn(sentence)
-    module.exit_json(changed=False, conflicts=told)
+    run_module(OPTIONS, work)
 
 
 if __name__ == "__main__":

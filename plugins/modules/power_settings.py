@@ -17,13 +17,8 @@ description:
   - Reading needs no root, writing does.
 author:
   - closet.inference contributors (@closet-inference)
-attributes:
-  check_mode:
-    support: full
-    description: Says exactly what a real run would write.
-  diff_mode:
-    support: full
-    description: Shows the settings that differ, before and after.
+extends_documentation_fragment:
+  - closet.inference.attributes
 options:
   ac:
     description: &source
@@ -81,8 +76,10 @@ sources:
   sample: [ac]
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
 from ansible_collections.closet.inference.plugins.module_utils.power.pmset import (
     PowerRefusedError,
 )
@@ -92,27 +89,23 @@ from ansible_collections.closet.inference.plugins.module_utils.power.run import 
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
+OPTIONS = {
+    "ac": {"type": "dict", "default": {}},
+    "battery": {"type": "dict", "default": {}},
+    "ups": {"type": "dict", "default": {}},
+    "sleep_disabled": {"type": "bool"},
+}
+
+
+def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The settings as they are to be."""
+    result, warnings = execute(options, Runner(), check_mode)
+    return {**result, "warnings": warnings}
+
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "ac": {"type": "dict", "default": {}},
-            "battery": {"type": "dict", "default": {}},
-            "ups": {"type": "dict", "default": {}},
-            "sleep_disabled": {"type": "bool"},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result, warnings = execute(module.params, Runner(), module.check_mode)
-    except (PowerRefusedError, PowerError) as error:
-        module.fail_json(msg=str(error))
-    for warning in warnings:
-        module.warn(warning)
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
+    run_module(OPTIONS, work, PowerRefusedError, PowerError)
 
 
 if __name__ == "__main__":

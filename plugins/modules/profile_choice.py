@@ -24,13 +24,8 @@ options:
     description: What the inventory says now.
     type: str
     required: true
-attributes:
-  check_mode:
-    description: Can run in check mode and predict what would change without changing it.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed when in diff mode.
-    support: full
+extends_documentation_fragment:
+  - closet.inference.attributes
 """
 
 EXAMPLES = r"""

@@ -27,36 +27,15 @@ description:
     service can read them.
 author:
   - closet.inference contributors (@closet-inference)
+extends_documentation_fragment:
+  - closet.inference.attributes
+  - closet.inference.releases
 attributes:
   check_mode:
-    support: full
-    description: Says what would be built, without any network.
-  diff_mode:
-    support: full
-    description: Says what is there and what would be.
+    details: Uses no network.
 options:
   path:
     description: Folder of the environment, such as V(/opt/closet/omlx/<digest>).
-    type: str
-    required: true
-  state:
-    description:
-      - V(present) builds it where it is not there.
-      - V(pruned) leaves it alone and removes the other environments in its folder, but for the
-        O(keep) that were completed last.
-      - V(absent) removes it.
-      - Whether a process still runs from one that is removed is the caller's to know.
-    type: str
-    choices: [present, pruned, absent]
-    default: present
-  keep:
-    description: How many other environments O(state=pruned) leaves.
-    type: int
-    default: 1
-  keep_first:
-    description: One that O(state=pruned) keeps before the others, such as the one that a server
-      ran from until now.
-    type: str
   requirements:
     description: Text of a requirements file. It is kept in the environment as
       C(requirements.txt). Needed for O(state=present), as are O(python), O(uv_path) and
@@ -152,9 +131,12 @@ digest:
   sample: 9b0c2c1c3d2f5e3f0f4f1c6f1b1d0a7f7f1e2d3c4b5a69788796a5b4c3d2e1f0
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils import installed_releases
 from ansible_collections.closet.inference.plugins.module_utils.build_lock import LockedError
+from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
 from ansible_collections.closet.inference.plugins.module_utils.environment_build import (
     BuildFailedError,
 )
@@ -164,41 +146,37 @@ from ansible_collections.closet.inference.plugins.module_utils.python_environmen
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
+OPTIONS = {
+    **installed_releases.OPTIONS,
+    "requirements": {"type": "str"},
+    "hashes": {"type": "bool", "default": False},
+    "python": {"type": "str"},
+    "uv_path": {"type": "str"},
+    "uv_version": {"type": "str"},
+    "index_url": {"type": "str"},
+    "check": {"type": "list", "elements": "str", "default": []},
+    "ask": {"type": "str"},
+    "ask_user": {"type": "str"},
+    "report": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The environment as it is to be."""
+    return execute(options, Runner(), check_mode)
+
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "str", "required": True},
-            "state": {
-                "type": "str",
-                "choices": ["present", "pruned", "absent"],
-                "default": "present",
-            },
-            "keep": {"type": "int", "default": 1},
-            "keep_first": {"type": "str"},
-            "requirements": {"type": "str"},
-            "hashes": {"type": "bool", "default": False},
-            "python": {"type": "str"},
-            "uv_path": {"type": "str"},
-            "uv_version": {"type": "str"},
-            "index_url": {"type": "str"},
-            "check": {"type": "list", "elements": "str", "default": []},
-            "ask": {"type": "str"},
-            "ask_user": {"type": "str"},
-            "report": {"type": "list", "elements": "str", "default": []},
-        },
+    run_module(
+        OPTIONS,
+        work,
+        EnvironmentRefusedError,
+        BuildFailedError,
+        LockedError,
         required_by={"ask": ["ask_user"]},
         required_if=[["state", "present", ["requirements", "python", "uv_path", "uv_version"]]],
-        supports_check_mode=True,
     )
-    try:
-        result = execute(module.params, Runner(), module.check_mode)
-    except (EnvironmentRefusedError, BuildFailedError, LockedError) as error:
-        module.fail_json(msg=str(error))
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

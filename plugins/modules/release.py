@@ -21,36 +21,13 @@ description:
   - A release is complete when it holds the file C(.complete).
 author:
   - closet.inference contributors (@closet-inference)
+extends_documentation_fragment:
+  - closet.inference.attributes
+  - closet.inference.releases
 attributes:
   check_mode:
-    support: full
-    description: Says what would be installed, without any network.
-  diff_mode:
-    support: full
-    description: Says what is there and what would be.
+    details: Uses no network.
 options:
-  path:
-    description: Folder of the release, such as V(/opt/closet/ollama/0.34.4).
-    type: str
-    required: true
-  state:
-    description:
-      - V(present) installs it where it is not there.
-      - V(pruned) leaves it alone and removes the other releases in its folder, but for the O(keep)
-        that were completed last. One that is being installed stays, with a warning.
-      - V(absent) removes it.
-      - Whether a process still runs from one that is removed is the caller's to know.
-    type: str
-    choices: [present, pruned, absent]
-    default: present
-  keep:
-    description: How many other releases O(state=pruned) leaves.
-    type: int
-    default: 1
-  keep_first:
-    description: One that O(state=pruned) keeps before the others, such as the one that a server
-      ran from until now.
-    type: str
   kind:
     description:
       - V(archive) is a tar archive at O(url), compressed or not.
@@ -136,9 +113,15 @@ path:
   sample: /opt/closet/ollama/0.34.4
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils import installed_releases
 from ansible_collections.closet.inference.plugins.module_utils.build_lock import LockedError
+from ansible_collections.closet.inference.plugins.module_utils.entry import (
+    ModuleError,
+    run_module,
+)
 from ansible_collections.closet.inference.plugins.module_utils.release.request import (
     ReleaseFailedError,
     ReleaseRefusedError,
@@ -146,52 +129,35 @@ from ansible_collections.closet.inference.plugins.module_utils.release.request i
 from ansible_collections.closet.inference.plugins.module_utils.release.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
+OPTIONS = {
+    **installed_releases.OPTIONS,
+    "kind": {"type": "str", "choices": ["archive", "npm"], "default": "archive"},
+    "url": {"type": "str"},
+    "checksum": {"type": "str"},
+    "headers": {"type": "dict", "default": {}},
+    "strip_components": {"type": "int", "default": 0},
+    "package": {"type": "str"},
+    "version": {"type": "str"},
+    "registry": {"type": "str"},
+    "check": {"type": "list", "elements": "str", "default": []},
+    "check_says": {"type": "str"},
+    "check_user": {"type": "str"},
+}
+NEEDED = {"archive": ("url", "checksum"), "npm": ("package", "version")}
+
+
+def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The release as it is to be."""
+    kind = options["kind"]
+    missing = [name for name in NEEDED[kind] if not options[name]]
+    if missing and options["state"] == "present":
+        raise ModuleError(f"kind is {kind}, and {', '.join(missing)} is missing")
+    return execute(options, Runner(), check_mode)
+
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "str", "required": True},
-            "state": {
-                "type": "str",
-                "choices": ["present", "pruned", "absent"],
-                "default": "present",
-            },
-            "keep": {"type": "int", "default": 1},
-            "keep_first": {"type": "str"},
-            "kind": {"type": "str", "choices": ["archive", "npm"], "default": "archive"},
-            "url": {"type": "str"},
-            "checksum": {"type": "str"},
-            "headers": {"type": "dict", "default": {}},
-            "strip_components": {"type": "int", "default": 0},
-            "package": {"type": "str"},
-            "version": {"type": "str"},
-            "registry": {"type": "str"},
-            "check": {"type": "list", "elements": "str", "default": []},
-            "check_says": {"type": "str"},
-            "check_user": {"type": "str"},
-        },
-        supports_check_mode=True,
-    )
-    _require(module)
-    try:
-        result = execute(module.params, Runner(), module.check_mode)
-    except (ReleaseRefusedError, ReleaseFailedError, LockedError) as error:
-        module.fail_json(msg=str(error))
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
-
-
-def _require(module: AnsibleModule) -> None:
-    """Options that state and kind make necessary together."""
-    if module.params["state"] != "present":
-        return
-    needed = ("url", "checksum") if module.params["kind"] == "archive" else ("package", "version")
-    missing = [name for name in needed if not module.params[name]]
-    if missing:
-        kind = module.params["kind"]
-        module.fail_json(msg=f"kind is {kind}, and {', '.join(missing)} is missing")
+    run_module(OPTIONS, work, ReleaseRefusedError, ReleaseFailedError, LockedError)
 
 
 if __name__ == "__main__":

@@ -29,14 +29,14 @@ options:
     description: Seconds to wait for another run.
     type: float
     default: 900
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and predict what would change without changing it.
-    support: full
     details: Takes no lock, and warns when another run has it.
   diff_mode:
-    description: Will return details on what has changed when in diff mode.
     support: none
+    description: It changes nothing that could be shown.
 """
 
 EXAMPLES = r"""

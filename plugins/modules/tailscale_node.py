@@ -18,14 +18,12 @@ description:
   - The daemon has to run already. M(closet.inference.launchd_job) is what runs it.
   - What differs and may not be changed without being asked for (tags, the tailnet, what would cut
     the ssh connection of the run) is refused before anything else is changed.
+extends_documentation_fragment:
+  - closet.inference.attributes
 attributes:
   check_mode:
-    support: full
-    description:
-      - Says exactly what a real run would do. Where the daemon does not run yet, a login and
-        everything that follows from it.
+    details: Where the daemon does not run yet, a login and everything that follows from it.
   diff_mode:
-    support: full
     description: Shows the login, the preferences and what is served, before and after.
 options:
   state:
@@ -225,54 +223,51 @@ person:
   sample: "open Tailscale.app and log in"
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from collections.abc import Mapping
+from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 from ansible_collections.closet.inference.plugins.module_utils.tailscale.model import NodeError
 from ansible_collections.closet.inference.plugins.module_utils.tailscale.run import execute
 
+ENTRY = {
+    "port": {"type": "int", "required": True},
+    "to": {"type": "str", "required": True},
+    "protocol": {"type": "str", "choices": ["tcp", "http", "https"], "default": "tcp"},
+}
+OPTIONS = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "variant": {"type": "str", "choices": ["tailscaled", "app"], "default": "tailscaled"},
+    "program": {"type": "path"},
+    "socket": {"type": "path", "default": "/var/run/tailscaled.socket"},
+    "login_server": {"type": "str", "default": ""},
+    "auth_key": {"type": "str", "no_log": True},
+    "tags": {"type": "list", "elements": "str", "default": []},
+    "hostname": {"type": "str"},
+    "accept_dns": {"type": "bool"},
+    "accept_routes": {"type": "bool"},
+    "ssh": {"type": "bool"},
+    "shields_up": {"type": "bool"},
+    "serve": {"type": "list", "elements": "dict", "options": ENTRY},
+    "serve_record": {"type": "path", "default": "/opt/closet/state/tailscale-serve.json"},
+    "change_tailnet": {"type": "bool", "default": False},
+    "reauthenticate": {"type": "bool", "default": False},
+    "reached_at": {"type": "str", "default": ""},
+    "may_cut_connection": {"type": "bool", "default": False},
+    "timeout_s": {"type": "float", "default": 60.0},
+}
+
+
+def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The node as it is to be."""
+    result, warnings = execute(options, Runner(), check_mode)
+    return {**result, "warnings": warnings}
+
 
 def main() -> None:
     """Entry point."""
-    entry = {
-        "port": {"type": "int", "required": True},
-        "to": {"type": "str", "required": True},
-        "protocol": {"type": "str", "choices": ["tcp", "http", "https"], "default": "tcp"},
-    }
-    module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "variant": {"type": "str", "choices": ["tailscaled", "app"], "default": "tailscaled"},
-            "program": {"type": "path"},
-            "socket": {"type": "path", "default": "/var/run/tailscaled.socket"},
-            "login_server": {"type": "str", "default": ""},
-            "auth_key": {"type": "str", "no_log": True},
-            "tags": {"type": "list", "elements": "str", "default": []},
-            "hostname": {"type": "str"},
-            "accept_dns": {"type": "bool"},
-            "accept_routes": {"type": "bool"},
-            "ssh": {"type": "bool"},
-            "shields_up": {"type": "bool"},
-            "serve": {"type": "list", "elements": "dict", "options": entry},
-            "serve_record": {"type": "path", "default": "/opt/closet/state/tailscale-serve.json"},
-            "change_tailnet": {"type": "bool", "default": False},
-            "reauthenticate": {"type": "bool", "default": False},
-            "reached_at": {"type": "str", "default": ""},
-            "may_cut_connection": {"type": "bool", "default": False},
-            "timeout_s": {"type": "float", "default": 60.0},
-        },
-        required_if=[["variant", "tailscaled", ["program"]]],
-        supports_check_mode=True,
-    )
-    try:
-        result, warnings = execute(module.params, Runner(), module.check_mode)
-    except NodeError as error:
-        module.fail_json(msg=str(error))
-    for warning in warnings:
-        module.warn(warning)
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
+    run_module(OPTIONS, work, NodeError, required_if=[["variant", "tailscaled", ["program"]]])
 
 
 if __name__ == "__main__":

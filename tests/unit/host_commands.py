@@ -176,10 +176,12 @@ BY_FILE: Mapping[str, Mapping[str, str]] = {
         "rm ": f"{SECRETS}test_a_choice_that_cannot_be_read_is_removed",
     },
     "plugins/plugin_utils/tailnet/push.py": {"headscale ": CONTROL},
-    "plugins/module_utils/acting.py": {
+    "plugins/module_utils/accounts.py": {
         "sudo chown root ": (
             f"{PATHS}test_a_folder_above_a_file_of_root_s_gets_an_owner_that_is_there"
         ),
+    },
+    "plugins/module_utils/acting.py": {
         "ps ": f"{PATHS}test_what_an_account_runs_is_shown",
     },
     "plugins/module_utils/trusted.py": {
@@ -210,7 +212,7 @@ BY_FILE: Mapping[str, Mapping[str, str]] = {
         "mv -n ": f"{UNIT}models/test_models_os_errors.py::test_a_folder_where_a_file_belongs",
         "ls -lde ": MAC,
     },
-    "plugins/module_utils/models/preflight.py": {"ls -lde ": MAC},
+    "plugins/module_utils/models/planner.py": {"ls -lde ": MAC},
     "plugins/module_utils/omlx_settings/found.py": {
         "sudo ls -l ": f"{PATHS}test_settings_that_cannot_be_read_are_shown",
     },
@@ -229,7 +231,7 @@ BY_FILE: Mapping[str, Mapping[str, str]] = {
     },
     "plugins/module_utils/power/pmset.py": {"pmset ": MAC, "sudo pmset ": MAC},
     "plugins/module_utils/power/run.py": {"pmset ": MAC},
-    "plugins/module_utils/launchd/apply.py": {"launchctl ": LAUNCHCTL},
+    "plugins/module_utils/launchd/service.py": {"launchctl ": LAUNCHCTL},
     "plugins/module_utils/launchd/plan.py": {"launchctl ": LAUNCHCTL},
     "plugins/module_utils/launchd/verify.py": {
         "launchctl ": LAUNCHCTL,

@@ -13,6 +13,7 @@ PLUGINS = ROOT / "plugins"
 PREFIX = "ansible_collections.closet.inference.plugins."
 ALLOWED = {
     "modules": {"module_utils"},
+    "doc_fragments": set(),
     "module_utils": {"module_utils"},
     "plugin_utils": {"plugin_utils", "module_utils"},
     "action": {"plugin_utils", "module_utils"},

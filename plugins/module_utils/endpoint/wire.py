@@ -9,21 +9,22 @@ name to a proxy that does not know it.
 
 from __future__ import annotations
 
-import errno
 import http.client
 import json
-import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.closet.inference.plugins.module_utils.network_errors import (
+    Cause,
+    describe_os_error,
+)
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 CONNECT_TIMEOUT_S = 5.0
-LARGEST_BODY = 8 * 1024 * 1024
+LARGEST_BODY = 16 * 1024 * 1024
 PIECE = 65536
-UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EADDRNOTAVAIL)
 
 
 class BadUrlError(ValueError):
@@ -31,15 +32,21 @@ class BadUrlError(ValueError):
 
 
 class NoConnectionError(Exception):
-    """The server was not reached; `kind` is refused, silent, unreachable or name."""
+    """The server was not reached; `cause` says why."""
 
-    def __init__(self, kind: str, words: str) -> None:
-        super().__init__(words)
-        self.kind = kind
+    def __init__(self, base: Base, cause: Cause) -> None:
+        place = f"{base.host} port {base.port}"
+        silent = f"{place} does not answer (host off, or a firewall)"
+        super().__init__(silent if cause.kind == "silent" else f"{place}: {cause.words}")
+        self.cause = cause
 
 
 class BrokenReplyError(Exception):
     """The connection was there and its answer did not come, not in time, or made no sense."""
+
+
+class LongReplyError(BrokenReplyError):
+    """The answer is longer than any that makes sense."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ class Reply:
 
     status: int
     text: str
+    cookies: tuple[str, ...] = ()
 
     def document(self) -> Any:
         """The body as JSON (it may start with blanks that kept the connection alive), or None."""
@@ -121,19 +129,25 @@ class Wire:
         try:
             self._connection.connect()
         except OSError as error:
-            raise _no_connection(error, self._base) from error
+            raise NoConnectionError(self._base, describe_os_error(error)) from error
 
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
 
     def get(self, path: str) -> Reply:
-        """GET below the /v1."""
-        return self._whole(self._started("GET", path, None))
+        """GET below the address."""
+        return self.request("GET", path)
 
     def post(self, path: str, body: Any) -> Reply:
-        """POST a JSON body below the /v1."""
-        return self._whole(self._started("POST", path, body))
+        """POST a JSON body below the address."""
+        return self.request("POST", path, body)
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Any other; raises NoConnectionError or BrokenReplyError."""
+        return self._whole(self._started(method, path, body, headers))
 
     def stream(self, path: str, body: Any) -> tuple[Reply | None, Iterator[tuple[float, Any]]]:
         """POST and read server-sent events: (the refusal or None, (time, event) as they come)."""
@@ -145,8 +159,10 @@ class Wire:
     def _left(self) -> float:
         return self._deadline - self._runner.now()
 
-    def _started(self, method: str, path: str, body: Any) -> http.client.HTTPResponse:
-        headers = dict(self._headers)
+    def _started(
+        self, method: str, path: str, body: Any, more: Mapping[str, str] | None = None
+    ) -> http.client.HTTPResponse:
+        headers = {**self._headers, **(more or {})}
         data = None
         if body is not None:
             data = json.dumps(body).encode()
@@ -154,13 +170,13 @@ class Wire:
         try:
             if self._connection.sock is None:
                 self.connect()
-            self._patience()
+            self._limit_wait()
             self._connection.request(method, self._base.path + path, data, headers)
             return self._connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
-            raise BrokenReplyError(_silence(error)) from error
+            raise BrokenReplyError(_broken(error)) from error
 
-    def _patience(self) -> None:
+    def _limit_wait(self) -> None:
         """Wait for the next bytes no longer than until the deadline."""
         if self._left() <= 0:
             raise BrokenReplyError("the answer did not end in time")
@@ -169,11 +185,11 @@ class Wire:
 
     def _pieces(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
         while True:
-            self._patience()
+            self._limit_wait()
             try:
                 piece = response.read1(PIECE)
             except (OSError, http.client.HTTPException) as error:
-                raise BrokenReplyError(_silence(error)) from error
+                raise BrokenReplyError(_broken(error)) from error
             if not piece:
                 response.close()  # read1 does not, and the connection would not take a new request
                 return
@@ -184,8 +200,9 @@ class Wire:
         for piece in self._pieces(response):
             body += piece
             if len(body) > LARGEST_BODY:
-                raise BrokenReplyError(f"the answer is longer than {LARGEST_BODY} bytes")
-        return Reply(response.status, body.decode("utf-8", "replace"))
+                raise LongReplyError(f"the answer is longer than {LARGEST_BODY} bytes")
+        cookies = response.headers.get_all("Set-Cookie") or ()
+        return Reply(response.status, body.decode("utf-8", "replace"), tuple(cookies))
 
     def _events(self, response: http.client.HTTPResponse) -> Iterator[tuple[float, Any]]:
         """Events with the time they came; comments and blank lines keep the connection alive."""
@@ -206,22 +223,6 @@ class Wire:
                     raise BrokenReplyError(f"an event is not JSON: {words}") from error
 
 
-def _no_connection(error: OSError, base: Base) -> NoConnectionError:
-    place = f"{base.host} port {base.port}"
-    if isinstance(error, ConnectionRefusedError):
-        return NoConnectionError("refused", f"{place} refuses: nothing listens there")
-    if isinstance(error, (socket.timeout, TimeoutError)):
-        return NoConnectionError("silent", f"{place} does not answer (host off, or a firewall)")
-    if isinstance(error, socket.gaierror):
-        return NoConnectionError("name", f"the name {base.host} is not known: {error.strerror}")
-    if error.errno in UNREACHABLE:
-        return NoConnectionError("unreachable", f"{place} is out of reach: {error.strerror}")
-    return NoConnectionError("other", f"no connection to {place}: {error.strerror or error}")
-
-
-def _silence(error: Exception) -> str:
-    if isinstance(error, (socket.timeout, TimeoutError)):
-        return "no answer came in time"
-    if isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)):
-        return "the server closed the connection without an answer"
-    return f"the answer broke off: {error or type(error).__name__}"
+def _broken(error: Exception) -> str:
+    cause = describe_os_error(error)
+    return f"the answer broke off: {cause.words}" if cause.kind == "other" else cause.words

@@ -9,7 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import Crew, crew
+from ansible_collections.closet.inference.plugins.module_utils.acting import (
+    Processes,
+    account_processes,
+)
 from ansible_collections.closet.inference.plugins.module_utils.launchd.drift import loaded_drift
 from ansible_collections.closet.inference.plugins.module_utils.launchd.job import (
     default_path,
@@ -43,20 +46,20 @@ def describe_jobs(
     if domain.missing_user:
         raise JobError(f"there is no user '{domain.missing_user}' for the domain {domain.name}.")
     disabled = launchctl.disabled(domain)
-    with crew() as hands:
-        on_disk = _on_disk(Path(default_path(domain, "x")).parent, hands)
+    with account_processes() as processes:
+        on_disk = _on_disk(Path(default_path(domain, "x")).parent, processes)
         labels = [label] if label else _labels(launchctl, domain, prefix or "", on_disk)
         return [
-            _describe(launchctl, domain, name, on_disk.get(name, ()), disabled, hands)
+            _describe(launchctl, domain, name, on_disk.get(name, ()), disabled, processes)
             for name in labels
         ]
 
 
-def _on_disk(folder: Path, hands: Crew) -> dict[str, list[str]]:
+def _on_disk(folder: Path, processes: Processes) -> dict[str, list[str]]:
     """Paths of a folder's plists by the label in them, which the name of a file does not decide."""
     found: dict[str, list[str]] = {}
     for path in sorted(folder.glob("*.plist")):
-        label = _label_of(file_at(str(path), hands))
+        label = _label_of(file_at(str(path), processes))
         if label:
             found.setdefault(label, []).append(str(path))
     return found
@@ -83,12 +86,12 @@ def _describe(
     label: str,
     files: Sequence[str],
     disabled: Mapping[str, bool] | None,
-    hands: Crew,
+    processes: Processes,
 ) -> dict[str, Any]:
     path = default_path(domain, label)
     if files and path not in files:
         path = files[0]
-    want, have = observe(launchctl, Want(label, domain, path), disabled, hands)
+    want, have = observe(launchctl, Want(label, domain, path), disabled, processes)
     if have.presence is Presence.UNKNOWN:
         raise JobError(f"cannot tell whether {want.target} is loaded. {have.probe}")
     job = have.job if have.presence is Presence.LOADED else None

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import ActingError, Crew
+from ansible_collections.closet.inference.plugins.module_utils.acting import ActingError, Processes
 from ansible_collections.closet.inference.plugins.module_utils.launchd.dates import unwrapped
 from ansible_collections.closet.inference.plugins.module_utils.launchd.keys import check_plist
 from ansible_collections.closet.inference.plugins.module_utils.launchd.launchctl import Launchctl
@@ -99,7 +99,7 @@ def default_path(domain: Domain, label: str) -> str:
 
 
 def observe(
-    launchctl: Launchctl, want: Want, disabled: Mapping[str, bool] | None, crew: Crew
+    launchctl: Launchctl, want: Want, disabled: Mapping[str, bool] | None, processes: Processes
 ) -> tuple[Want, Have]:
     """What there is; the wanted path follows the loaded job where the plist is not ours."""
     if want.domain.missing_user:
@@ -116,7 +116,7 @@ def observe(
     probe = f"`{' '.join(result.argv)}` ended with {result.rc}: {said}"
     if result.rc == 0:
         probe = f"`{' '.join(result.argv)}` printed something that is not this job"
-    file = file_at(want.path, crew)
+    file = file_at(want.path, processes)
     age_s = None
     if (
         job is not None
@@ -129,10 +129,10 @@ def observe(
     return want, Have(presence, job, file, override, probe, age_s, logs)
 
 
-def file_at(path: str, crew: Crew) -> FileState:
+def file_at(path: str, processes: Processes) -> FileState:
     """The plist, read with the rights of who can change the folder that it is in."""
     try:
-        return crew.for_path(path).call(read_plist, path)
+        return processes.for_path(path).call(read_plist, path)
     except UntrustedPathError:
         return FileState(FileKind.UNREADABLE)  # root reads nothing where several accounts write
     except ActingError as error:

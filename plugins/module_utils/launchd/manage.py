@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import Crew
+from ansible_collections.closet.inference.plugins.module_utils.acting import Processes
 from ansible_collections.closet.inference.plugins.module_utils.launchd.apply import Apply
 from ansible_collections.closet.inference.plugins.module_utils.launchd.job import (
     is_quarantined,
@@ -71,7 +71,7 @@ class Manager:
         self._runner = runner
         self._check_mode = check_mode
         self._launchctl = Launchctl(runner, program)
-        self._crew = Crew()
+        self._processes = Processes()
         self._disabled: dict[str, Mapping[str, bool] | None] = {}
 
     def manage(self, jobs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -86,7 +86,7 @@ class Manager:
         twins: set[tuple[str, str]] = set()
         for course, arguments in zip(courses, jobs):
             self._try(course, partial(self._begin, course, arguments, twins))
-        self._crew.close()
+        self._processes.close()
         for course in courses:
             if not course.result.get("failed") and course.watch is not None:
                 self._try(course, partial(self._finish, course))
@@ -110,7 +110,7 @@ class Manager:
         if (want.domain.name, want.label) in twins:
             raise JobError(f"{want.target} is given twice in one call.")
         twins.add((want.domain.name, want.label))
-        want, have = observe(self._launchctl, want, self._disabled_in(want.domain), self._crew)
+        want, have = observe(self._launchctl, want, self._disabled_in(want.domain), self._processes)
         steps = plan(want, have)
         if _loads_as_it_is(steps) and is_quarantined(self._runner, want.path):
             have = replace(have, file=replace(have.file, quarantined=True))
@@ -124,7 +124,7 @@ class Manager:
         self._preflight(course)
         if self._check_mode or not steps.steps:
             return
-        course.apply = Apply(self._launchctl, want, have, self._crew)
+        course.apply = Apply(self._launchctl, want, have, self._processes)
         course.watch = course.apply.act(steps.steps)
         if course.watch is not None and Step.SETTLE in steps.steps:
             course.watch.await_process()

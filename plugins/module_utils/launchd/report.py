@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.filediff import text_diff
 from ansible_collections.closet.inference.plugins.module_utils.launchd.model import (
     FileKind,
     Have,
@@ -66,26 +67,12 @@ def differences(want: Want, have: Have, plan: Plan) -> list[dict[str, str]]:
     found = []
     if {Step.WRITE, Step.REMOVE} & set(plan.steps):
         after = want.plist if Step.WRITE in plan.steps else None
-        found.append(
-            {
-                "before_header": want.path,
-                "after_header": want.path,
-                "before": _file_text(have, after),
-                "after": _plist_text(after, have.file.content) if after is not None else "",
-            }
-        )
+        new = _plist_text(after, have.file.content) if after is not None else ""
+        found.append(text_diff(want.path, _file_text(have, after), new))
     state_before = _state_text(want, have, plan, before=True)
     state_after = _state_text(want, have, plan, before=False)
     if plan.changed and state_before != state_after:
-        header = f"{want.target} in launchd"
-        found.append(
-            {
-                "before_header": header,
-                "after_header": header,
-                "before": state_before,
-                "after": state_after,
-            }
-        )
+        found.append(text_diff(f"{want.target} in launchd", state_before, state_after))
     return found
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import Account, account_of
+from ansible_collections.closet.inference.plugins.module_utils.accounts import Account, account_of
 from ansible_collections.closet.inference.plugins.module_utils.launchd.keys import program_of
 from ansible_collections.closet.inference.plugins.module_utils.trusted import (
     UntrustedPathError,

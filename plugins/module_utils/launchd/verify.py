@@ -23,7 +23,7 @@ from ansible_collections.closet.inference.plugins.module_utils.launchd.printout 
 
 _PAUSE_S = 0.2
 _SETTLE_PAUSE_S = 0.5
-_PATIENCE_S = 1.0
+_KICK_AFTER_S = 1.0
 """How long a job that launchd should start by itself may sit idle before it is kicked: after a good
 bootstrap some sit at "not running, never exited" in spite of KeepAlive (openbase#15, 26.5.1)."""
 
@@ -109,7 +109,7 @@ class Watch:
 
     def _kick_if_idle(self, job: Printout) -> None:
         idle = job.state == "not running" and not self._ran(job)
-        if idle and not self._kicked and self._elapsed() >= _PATIENCE_S:
+        if idle and not self._kicked and self._elapsed() >= _KICK_AFTER_S:
             self._kicked = True
             self._launchctl.kickstart(self._want.target)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hands of managed_files: do the steps, and put everything back when one fails."""
+"""Does the steps of managed_files, and puts everything back when one fails."""
 
 from __future__ import annotations
 

@@ -18,22 +18,24 @@ import shlex
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import (
+from ansible_collections.closet.inference.plugins.module_utils.accounts import (
     Account,
-    ActingError,
-    Crew,
     NoAccountError,
-    Rights,
     account_named,
+)
+from ansible_collections.closet.inference.plugins.module_utils.acting import (
+    ActingError,
+    Processes,
+    Rights,
 )
 from ansible_collections.closet.inference.plugins.module_utils.files import (
     read_file,
     remove_file,
     write_atomic,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     FilesRefusedError,
     Want,
     digest,
@@ -55,6 +57,8 @@ HIDDEN = "(not shown)"
 
 class NotConfirmedError(RuntimeError):
     """The files are written, and the program that reads them does not take them."""
+
+    result: ClassVar[dict[str, Any]] = {"changed": True}
 
 
 @dataclass(frozen=True)
@@ -113,27 +117,27 @@ def forget(asked: Question, rights: Rights) -> None:
     rights.call(remove_file, asked.record)
 
 
-def confirm(asked: Question, wants: Sequence[Want], hands: Crew, runner: Runner) -> None:
+def confirm(asked: Question, wants: Sequence[Want], processes: Processes, runner: Runner) -> None:
     """Ask, and keep a yes; raises NotConfirmedError with the program's own words."""
     try:
         account = account_named(asked.user)
     except NoAccountError as error:
         raise NotConfirmedError(f"{shlex.join(asked.command)} was not asked: {error}") from error
     try:
-        _look_at(asked, account, hands)
+        _look_at(asked, account, processes)
     except (ActingError, UntrustedPathError) as error:
         raise NotConfirmedError(f"{asked.command[0]} was not asked: {error}") from error
     done = runner.acting_as(account).run(asked.command, TIMEOUT_S, env={"HOME": asked.home})
     wrong = _objection(asked, done, [want.data for want in wants if want.secret])
     if wrong:
         raise NotConfirmedError(wrong)
-    hands.for_path(asked.record).call(write_atomic, asked.record, _stamp(asked, wants), 0o644)
+    processes.for_path(asked.record).call(write_atomic, asked.record, _stamp(asked, wants), 0o644)
 
 
-def _look_at(asked: Question, account: Account, hands: Crew) -> None:
+def _look_at(asked: Question, account: Account, processes: Processes) -> None:
     """What the program would wait for, or end at without a word that helps."""
     for path in asked.reads:
-        wrong = hands.for_path(path, account.uid).call(_unreadable, path)
+        wrong = processes.for_path(path, account.uid).call(_unreadable, path)
         if wrong:
             move = shlex.join(["sudo", "-u", account.name, "mv", "-n", path, f"{path}.aside"])
             raise NotConfirmedError(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import Edit
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import Edit
 
 BEGIN = "# BEGIN closet.inference {name}"
 END = "# END closet.inference {name}"

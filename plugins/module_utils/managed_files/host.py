@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.acting import (
-    Crew,
+    Processes,
     Rights,
 )
 from ansible_collections.closet.inference.plugins.module_utils.files import (
@@ -33,12 +33,10 @@ from ansible_collections.closet.inference.plugins.module_utils.files import (
     status_of,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
+    FilesRefusedError,
     Have,
     Scene,
     Step,
-)
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
-    FilesRefusedError,
     Want,
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import (
@@ -50,14 +48,14 @@ from ansible_collections.closet.inference.plugins.module_utils.trusted import Un
 VALIDATE_TIMEOUT_S = 30
 
 
-def rights_of(wants: Sequence[Want], crew: Crew) -> dict[str, Rights]:
+def rights_of(wants: Sequence[Want], processes: Processes) -> dict[str, Rights]:
     """With whose rights each path is read and written; raises FilesRefusedError."""
     found = {}
     for want in wants:
         owner = user_id(want.owner) if want.owner else None
         for path in filter(None, (want.path, want.record)):
             try:
-                found[path] = crew.for_path(path, owner)
+                found[path] = processes.for_path(path, owner)
             except UntrustedPathError as error:
                 raise FilesRefusedError(
                     f"{path}: {error.strerror}. Nothing was written."

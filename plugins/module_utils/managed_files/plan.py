@@ -9,11 +9,6 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.edits import (
-    DamagedBlockError,
-    MisfitError,
-    edited,
-)
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.entries import shown
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.merge import (
     Merged,
@@ -30,16 +25,19 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.mod
     Plan,
     Scene,
     Step,
+    Want,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.rights import (
     left_alone,
     told,
     with_rights,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import Want
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.steps import (
+    by_hand,
+    content_step,
+    step_for,
+)
 
-DEFAULT_MODE = {"file": 0o644, "edits": 0o644, "merge": 0o600, "directory": 0o755}
-SECRET_MODE = 0o600
 SHOWN_NAMES = 3
 
 
@@ -70,7 +68,7 @@ def plan(wants: Sequence[Want], scene: Scene) -> Plan:
         if want.kind == "merge":
             _plan_merge(want, (uid, gid), folders, scene, made)
             continue
-        step = _step(want, have, uid, gid, made)
+        step = step_for(want, have, uid, gid, made)
         if step and want.kind == "edits" and not have.writable:
             made.warnings.append(left_alone(want, have, scene))
         elif step:
@@ -144,74 +142,6 @@ def _ids(want: Want, scene: Scene, made: Plan) -> tuple[int | None, int | None]:
     return found[0], found[1]
 
 
-def _step(want: Want, have: Have, uid: int | None, gid: int | None, made: Plan) -> Step | None:
-    if want.kind == "link":
-        differs = have.kind != "link" or have.target != want.target
-        action = "link" if differs else "attributes"
-        step = Step(want.path, action, have, target=want.target, uid=uid, gid=gid)
-        return step if differs or _attributes_differ(step, have) else None
-    if want.kind == "directory":
-        return _directory_step(want, have, uid, gid)
-    data = _wanted_data(want, have, made)
-    if data is None:
-        return None
-    if _nothing_left(want, have, data):
-        return Step(want.path, "unlink", have, secret=want.secret)
-    return _content_step(want, have, data, uid, gid)
-
-
-def _content_step(
-    want: Want, have: Have, data: bytes, uid: int | None, gid: int | None
-) -> Step | None:
-    mode = _file_mode(want, have)
-    kept = have if have.kind == "file" else None  # what is not asked for stays as it was
-    if kept and want.kind in ("edits", "merge"):
-        uid, gid = kept.uid, kept.gid  # somebody else's file
-    step = Step(
-        want.path,
-        "write",
-        have,
-        data=data,
-        mode=mode,
-        uid=kept.uid if uid is None and kept else uid,
-        gid=kept.gid if gid is None and kept else gid,
-        validate=want.validate,
-        secret=want.secret,
-    )
-    if have.kind != "file" or have.data != data:
-        return step
-    if _attributes_differ(step, have):
-        return Step(want.path, "attributes", have, mode=mode, uid=uid, gid=gid, secret=want.secret)
-    return None
-
-
-def _directory_step(want: Want, have: Have, uid: int | None, gid: int | None) -> Step | None:
-    if have.kind == "absent":
-        mode = DEFAULT_MODE["directory"] if want.mode is None else want.mode
-        return Step(want.path, "mkdir", have, mode=mode, uid=uid, gid=gid)
-    step = Step(want.path, "attributes", have, mode=want.mode, uid=uid, gid=gid)
-    return step if _attributes_differ(step, have) else None
-
-
-def _wanted_data(want: Want, have: Have, made: Plan) -> bytes | None:
-    """The whole new content; None when nothing shall be there or it cannot be said."""
-    if want.kind == "file":
-        return want.data
-    if have.kind == "absent" and want.state == "absent":
-        return None
-    text = have.data.decode("utf-8", "surrogateescape")
-    for edit in want.edits:
-        try:
-            text = edited(text, edit)
-        except DamagedBlockError as error:
-            made.problems.append(f"{want.path}: {error}; put the markers right by hand")
-            return None
-        except MisfitError as error:
-            made.problems.append(_by_hand(want.path, error, edit.text or "", edit.secret))
-            return None
-    return text.encode("utf-8", "surrogateescape")
-
-
 def _plan_only(want: Want, have: Have, scene: Scene, made: Plan) -> list[Step]:
     """What may not be in a folder that is ours alone goes, unless it is a folder itself.
 
@@ -252,7 +182,7 @@ def _plan_merge(
         done = merged(text, record, want.entries)
     except UnreadableError as error:
         if want.entries:
-            made.problems.append(_by_hand(want.path, error, alone(want.entries), want.secret))
+            made.problems.append(by_hand(want.path, error, alone(want.entries), want.secret))
             return
         # their mistake must not stop what has nothing to do with it; the record waits
         made.warnings.append(
@@ -285,7 +215,7 @@ def _merge_steps(
     steps: list[Step | None] = []
     if done.before:
         data = record_data(done.before, want.path)
-        first = _content_step(book, kept, data, *ids)
+        first = content_step(book, kept, data, *ids)
         steps.append(first and replace(first, bookkeeping=True))
         # what the last step finds and would take back to
         uid, gid = (
@@ -294,47 +224,12 @@ def _merge_steps(
         kept = replace(kept, kind="file", data=data, mode=0o600, uid=uid, gid=gid)
     if done.text is not None:
         data = done.text.encode("utf-8", "surrogateescape")
-        steps.append(_content_step(want, have, data, *ids))
+        steps.append(content_step(want, have, data, *ids))
     elif have.kind != "absent":
         steps.append(Step(want.path, "unlink", have, secret=want.secret))
     if done.after:
-        last = _content_step(book, kept, record_data(done.after, want.path), *ids)
+        last = content_step(book, kept, record_data(done.after, want.path), *ids)
         steps.append(last and replace(last, bookkeeping=True))
     elif kept.kind != "absent":
         steps.append(Step(book.path, "unlink", kept, bookkeeping=True))
     return [step for step in steps if step]
-
-
-def _by_hand(path: str, error: Exception, ours: str, secret: bool) -> str:
-    """Somebody else's file that cannot be edited safely, and what to put in."""
-    words = "(it holds a secret and is not shown here)" if secret else ours.rstrip("\n")
-    return (
-        f"{path} belongs to somebody else and cannot be edited safely: {error}. Mend it, or put "
-        f"this in by hand and no longer ask for it here:\n{words}\n"
-    )
-
-
-def _nothing_left(want: Want, have: Have, data: bytes) -> bool:
-    """Where a block has to fit, a file that held nothing else goes: not every program reads an
-    empty one. Files of shells may be empty, and stay."""
-    picky = any(edit.fits for edit in want.edits)
-    return picky and want.state == "absent" and bool(have.data.strip()) and not data.strip()
-
-
-def _file_mode(want: Want, have: Have) -> int:
-    if have.kind == "file" and want.kind in ("edits", "merge"):
-        # the mode is its owner's choice, as long as others cannot read a secret of ours in it
-        return have.mode & ~0o077 if want.secret and want.state == "present" else have.mode
-    if want.mode is not None:
-        return want.mode
-    if want.secret:
-        return SECRET_MODE
-    return have.mode if have.kind == "file" else DEFAULT_MODE[want.kind]
-
-
-def _attributes_differ(step: Step, have: Have) -> bool:
-    return (
-        (step.mode is not None and step.mode != have.mode)
-        or (step.uid is not None and step.uid != have.uid)
-        or (step.gid is not None and step.gid != have.gid)
-    )

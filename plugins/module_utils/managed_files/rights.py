@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import Account
+from ansible_collections.closet.inference.plugins.module_utils.accounts import Account
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.edits import edited
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.merge import alone
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
@@ -16,8 +16,8 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.mod
     Plan,
     Scene,
     Step,
+    Want,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import Want
 
 
 def left_alone(want: Want, have: Have, scene: Scene) -> str:

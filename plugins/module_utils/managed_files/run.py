@@ -12,9 +12,9 @@ from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.acting import (
     ActingError,
-    Crew,
+    Processes,
     Rights,
-    crew,
+    account_processes,
 )
 from ansible_collections.closet.inference.plugins.module_utils.filediff import (
     Diff,
@@ -29,14 +29,14 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.hos
     try_validators,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
+    FilesRefusedError,
     Have,
     Plan,
     Step,
+    digest,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.plan import plan
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
-    FilesRefusedError,
-    digest,
     parse_wants,
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
@@ -53,14 +53,14 @@ def execute(
     """
     wants = parse_wants(params["files"], params.get("secret_contents") or ())
     asked = confirm.parse(params.get("confirm"))
-    with crew() as hands:
-        rights = rights_of(wants, hands)
+    with account_processes() as processes:
+        rights = rights_of(wants, processes)
         try:
             made = plan(wants, observe(wants, check_mode, rights))
             _refuse(made)
             warnings = made.warnings
             warnings += try_validators(made.steps, runner, folder, check_mode, rights)
-            of_record = _for_record(asked, hands)
+            of_record = _for_record(asked, processes)
             is_open = asked and (made.steps or confirm.is_open(asked, wants, of_record))
         except ActingError as error:
             raise FilesRefusedError(f"{error}. Nothing was written.") from error
@@ -69,7 +69,7 @@ def execute(
         if not check_mode:
             apply(made.steps, rights)
         if asked and is_open and not check_mode:
-            confirm.confirm(asked, wants, hands, runner)
+            confirm.confirm(asked, wants, processes, runner)
     touched = {step.path for step in made.steps}
     result = {
         "changed": bool(made.steps),
@@ -83,9 +83,9 @@ def execute(
     return result, warnings
 
 
-def _for_record(asked: confirm.Question | None, hands: Crew) -> Rights:
+def _for_record(asked: confirm.Question | None, processes: Processes) -> Rights:
     try:
-        return hands.for_path(asked.record) if asked else Rights()
+        return processes.for_path(asked.record) if asked else Rights()
     except UntrustedPathError as error:
         raise FilesRefusedError(
             f"{error.filename}: {error.strerror}. Nothing was written."

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.entries import (
@@ -17,56 +16,15 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.ent
     shown,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.merge import Entry
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
+    Edit,
+    FilesRefusedError,
+    Want,
+)
 
 KINDS = ("content", "block", "line", "link", "merge")
 TEXTS = ("content", "block", "line")
 MARKER = re.compile(r"^# (BEGIN|END) closet\.inference ", re.MULTILINE)
-
-
-class FilesRefusedError(ValueError):
-    """The task asks for something that cannot be meant; nothing was touched."""
-
-
-@dataclass(frozen=True)
-class Edit:
-    """One block or line inside a file; `text` None removes what `name` or `match` says."""
-
-    kind: str  # block | line
-    present: bool
-    text: str | None
-    name: str = ""  # of a block
-    match: str | None = None  # of a line
-    fits: str = ""  # what has to be true of the text around a block
-    secret: bool = False
-
-
-@dataclass(frozen=True)
-class Want:
-    """One path and everything that shall be true of it; None is "as it is"."""
-
-    path: str
-    kind: str  # file | edits | merge | link | directory | absent
-    data: bytes = b""
-    edits: tuple[Edit, ...] = ()
-    entries: tuple[Entry, ...] = ()  # of a merge
-    record: str = ""  # of a merge: the path of the file that says which entries are ours
-    only: tuple[str, ...] | None = None  # of a directory: the names that may be in it
-    target: str = ""
-    owner: str | None = None
-    group: str | None = None
-    mode: int | None = None
-    validate: tuple[str, ...] = ()
-    secret: bool = False
-    program: bool = False  # of a file: root's where only root can change the folder
-
-    @property
-    def state(self) -> str:
-        """The word for results."""
-        if self.kind == "edits":
-            return "present" if any(edit.present for edit in self.edits) else "absent"
-        if self.kind == "merge":
-            return "present" if self.entries else "absent"
-        return self.kind if self.kind in ("absent", "directory") else "present"
 
 
 def parse_wants(
@@ -86,22 +44,6 @@ def parse_wants(
         if record in wants or records.count(record) > 1:
             raise FilesRefusedError(f"{record} is a record, and something else is to be there too")
     return tuple(wants.values())
-
-
-def digest(wants: Sequence[Want]) -> str:
-    """Changes when, and only when, the wanted contents change; modes and owners are not in it."""
-    told = [
-        [
-            want.path,
-            want.kind,
-            hashlib.sha256(want.data).hexdigest(),
-            [[edit.kind, edit.present, edit.name, edit.match, edit.text] for edit in want.edits],
-            want.target,
-            *[[list(entry.place), entry.value] for entry in want.entries],
-        ]
-        for want in wants
-    ]
-    return hashlib.sha256(json.dumps(sorted(told), sort_keys=True).encode()).hexdigest()
 
 
 def _revealed(entry: Mapping[str, Any], secret_contents: Sequence[str]) -> dict[str, Any]:

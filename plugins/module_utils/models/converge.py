@@ -9,7 +9,6 @@ import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ansible_collections.closet.inference.plugins.module_utils.models.bring import bring_in
 from ansible_collections.closet.inference.plugins.module_utils.models.links import (
     LinkPlan,
     Served,
@@ -19,10 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.links impo
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
     read_manifest,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
-    FOREGROUND_WAIT_S,
-    HubBusyError,
-)
+from ansible_collections.closet.inference.plugins.module_utils.models.orphans import remove_files
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
     in_gb,
 )
@@ -32,13 +28,17 @@ from ansible_collections.closet.inference.plugins.module_utils.models.planner im
     raise_flaws,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
-from ansible_collections.closet.inference.plugins.module_utils.models.remains import remove_files
+from ansible_collections.closet.inference.plugins.module_utils.models.pull import pull_models
 from ansible_collections.closet.inference.plugins.module_utils.models.removal import apply_removal
 from ansible_collections.closet.inference.plugins.module_utils.models.request import (
     HostPlan,
     Outcome,
     Request,
     Tools,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
+    FOREGROUND_WAIT_S,
+    HubBusyError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     check_way,
@@ -67,15 +67,15 @@ def _converge_patiently(request: Request, tools: Tools) -> Outcome:
     """A long wait for the hub is shown; where nothing can be shown, it is left to the pull."""
     progress = Progress(_progress_path(request), tools.wall, tools.clock)
 
-    def heard(seconds: float, what: str) -> None:
+    def on_wait(seconds: float, what: str) -> None:
         with contextlib.suppress(OSError):  # of a first run: the record lies in the store
             request.store.mkdir(parents=True, exist_ok=True)
         progress.waits(seconds, what)
 
     if request.fetch:
-        tools.patience.heard = heard
+        tools.wait_policy.on_wait = on_wait
         return _converge_locked(request, tools, progress)
-    tools.patience.longest_s = FOREGROUND_WAIT_S
+    tools.wait_policy.longest_s = FOREGROUND_WAIT_S
     try:
         return _converge_locked(request, tools, progress)
     except HubBusyError:
@@ -137,15 +137,15 @@ def _apply(request: Request, plan: HostPlan, tools: Tools) -> Applied:
     path = _progress_path(request)
     works = any(model.incomplete for model in plan.models)
     progress = Progress(path if works else None, tools.wall, tools.clock)
-    tools.patience.heard = progress.waits
+    tools.wait_policy.on_wait = progress.waits
     progress.begin(plan.models)
     apply_removal(plan.removal, request.store, request.serve_dir)
-    remove_files(Path("/"), [name for name, _size in plan.remains])
+    remove_files(Path("/"), [name for name, _size in plan.orphans])
     for model in plan.models:
         folder = request.store / model.want.repo
         remove_files(folder, [name for name, _size in model.leftovers])
     try:
-        found = bring_in(request, plan.models, tools, progress)
+        found = pull_models(request, plan.models, tools, progress)
         links = links_without(plan.links, found.flaws)
         apply_links(links, request.serve_dir, request.store)
         raise_flaws({**plan.flaws, **found.flaws}, len(plan.models) > len(found.flaws))

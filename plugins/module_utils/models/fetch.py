@@ -13,51 +13,41 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from ansible_collections.closet.inference.plugins.module_utils.models.crew import (
-    Crew,
-    StoppedError,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.durable import Keeper
-from ansible_collections.closet.inference.plugins.module_utils.models.hub import Body, Hub
+from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
+from ansible_collections.closet.inference.plugins.module_utils.models.hub_answers import Body
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
     PIECE_BYTES,
     Span,
     split,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.manifest import FileEntry
 from ansible_collections.closet.inference.plugins.module_utils.models.part import (
     Part,
     SupersededError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
-    Backoff,
-    HubTroubleError,
+from ansible_collections.closet.inference.plugins.module_utils.models.peers import (
+    FileJob,
+    Peers,
+    Sources,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peer, Peers
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     FlawError,
     ModelError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
+    Backoff,
+    HubTroubleError,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.threads import (
+    StoppedError,
+    Syncer,
+    WorkerPool,
+)
 
 MOST_WRONG_HASHES = 2
 MOST_IGNORED_RANGES = 5
 PAUSE_STEP_S = 1.0
-
-
-@dataclass(frozen=True)
-class FileJob:
-    """One file to fetch. `claimed`: bytes that its journal says are here already."""
-
-    model: str
-    repo: str
-    revision: str
-    entry: FileEntry
-    final: Path
-    claimed: int = 0
 
 
 class Fetcher:
@@ -71,48 +61,18 @@ class Fetcher:
 
     def fetch(self, jobs: Sequence[FileJob]) -> None:
         """Every file is staged (`<final>.part`, verified) afterwards, or ModelError or OSError."""
-        crew = Crew(min(self._connections, max(1, len(jobs) * 4)))
-        pulls = [self._pull(job, crew) for job in jobs]
-        crew.add([pull.begin for pull in pulls])
+        pool = WorkerPool(min(self._connections, max(1, len(jobs) * 4)))
+        pulls = [self._pull(job, pool) for job in jobs]
+        pool.add([pull.begin for pull in pulls])
         try:
-            with Keeper([pull.part for pull in pulls], crew.fail):
-                crew.run()
+            with Syncer([pull.part for pull in pulls], pool.fail):
+                pool.run()
         finally:
             for pull in pulls:
                 pull.part.close()
 
-    def _pull(self, job: FileJob, crew: Crew) -> FilePull:
-        return FilePull(job, Sources(self._hub, self._peers, job), crew, self._progress)
-
-
-class Sources:
-    """Where the bytes of one file come from: a peer that has it, else the hub."""
-
-    def __init__(self, hub: Hub, peers: Peers, job: FileJob) -> None:
-        self.hub = hub
-        self._peers = peers
-        self._job = job
-        self._hub_only = False
-
-    def open(self, start: int, end: int) -> tuple[Body, Peer | None]:
-        job = self._job
-        while not self._hub_only:
-            peer = self._peers.holder(job.repo, job.entry)
-            if peer is None:
-                break
-            try:
-                return peer.open(job.repo, job.entry, start, end), peer
-            except HubTroubleError:
-                peer.blame()
-        return self.hub.open(job.repo, job.revision, job.entry, start, end), None
-
-    def count(self, peer: Peer | None, size: int) -> None:
-        if peer is not None:
-            self._peers.count(size)
-
-    def distrust(self) -> None:
-        """The content was wrong: nobody but the hub itself is believed now."""
-        self._hub_only = True
+    def _pull(self, job: FileJob, pool: WorkerPool) -> FilePull:
+        return FilePull(job, Sources(self._hub, self._peers, job), pool, self._progress)
 
 
 class FilePull:
@@ -122,11 +82,13 @@ class FilePull:
     hashes the bytes while it has them in hand; threads that find no other file help.
     """
 
-    def __init__(self, job: FileJob, sources: Sources, crew: Crew, progress: Progress) -> None:
+    def __init__(
+        self, job: FileJob, sources: Sources, pool: WorkerPool, progress: Progress
+    ) -> None:
         self.job = job
         self.sources = sources
         self.hub = sources.hub
-        self.crew = crew
+        self.pool = pool
         self.part = Part(job.final, job.entry)
         self._progress = progress
         self._spans: deque[tuple[Span, int]] = deque()  # with the generation they are of
@@ -175,12 +137,12 @@ class FilePull:
     def _cut(self) -> None:
         """What is missing, in segments; and a place in the queue for everybody who may help."""
         generation = self.part.generation
-        spans = split(self.part.missing(), self.crew.size)
+        spans = split(self.part.missing(), self.pool.size)
         if not spans:
             self.finish()
             return
         self._spans.extend((span, generation) for span in spans)
-        self.crew.add([self.work] * (min(len(spans), self.crew.size) - 1))
+        self.pool.add([self.work] * (min(len(spans), self.pool.size) - 1))
 
     def finish(self) -> None:
         """Called at the end of each segment; the last one finds nothing missing."""
@@ -305,7 +267,7 @@ class Segment:
             seconds -= PAUSE_STEP_S
 
     def _leave_if_stopped(self) -> None:
-        if self._pull.crew.stopped:
+        if self._pull.pool.stopped:
             raise StoppedError
         if self._generation != self._pull.part.generation:
             raise SupersededError

@@ -11,72 +11,57 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from ansible_collections.closet.inference.plugins.module_utils.models.addresses import (
+    API,
+    api_question,
+    is_of_the_hub,
+    next_target,
+    origin,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.hub_answers import (
+    BUSY,
+    CONTENT_RANGE,
+    Body,
+    Refused,
+    busy,
+    fits,
+    is_file,
+    named_content,
+    refused_elsewhere,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
     GIT_BLOB,
     SHA256,
     FileEntry,
     entry_problem,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.origins import (
-    API,
-    api_question,
-    is_of_the_hub,
-    origin,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
-    MOST_TRIES,
-    Backoff,
-    HubTroubleError,
-    HubUnreachableError,
-    Patience,
-    Sleep,
-    read_wait,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.refused import Refused
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     FlawError,
     ModelError,
     check_tree_path,
     is_commit,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
+    MOST_TRIES,
+    Backoff,
+    HubTroubleError,
+    HubUnreachableError,
+    Sleep,
+    WaitPolicy,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
-    Reply,
+    Response,
     Transport,
     TransportError,
     read_all,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.web_link import (
-    next_target,
-)
 
-BUSY = frozenset({408, 425, 429})
 MOST_PAGES = 1000
 QUESTION_TRIES = 5  # nothing is at stake yet: say soon that a hub cannot be reached
-SHA256_HEX = re.compile(r"[0-9a-f]{64}")
-CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-
-
-class Body:
-    """Bytes of a file, from `start` to `end` (exclusive) as far as the hub promised."""
-
-    def __init__(self, reply: Reply, start: int, end: int) -> None:
-        self._reply = reply
-        self.start = start
-        self.end = end
-
-    def chunks(self) -> Iterator[bytes]:
-        try:
-            yield from self._reply.chunks()
-        except TransportError as error:
-            raise HubTroubleError(f"the connection was cut: {error}.") from error
-
-    def close(self) -> None:
-        self._reply.close()
 
 
 class Hub:
@@ -87,7 +72,7 @@ class Hub:
         transport: Transport,
         sleep: Sleep,
         tries: int = MOST_TRIES,
-        patience: Patience | None = None,
+        wait_policy: WaitPolicy | None = None,
     ) -> None:
         parts = urlsplit(endpoint)
         bare = parts.netloc and "@" not in parts.netloc and not parts.query and not parts.fragment
@@ -101,7 +86,7 @@ class Hub:
         self._transport = transport
         self.sleep = sleep
         self._tries = tries
-        self._patience = patience
+        self._wait_policy = wait_policy
         self._commits: dict[tuple[str, str], str] = {}
         self._trees: dict[tuple[str, str], tuple[FileEntry, ...]] = {}
 
@@ -109,7 +94,7 @@ class Hub:
         self._transport.close()
 
     def backoff(self, sleep: Sleep | None = None) -> Backoff:
-        return Backoff(sleep or self.sleep, self._tries, self._patience)
+        return Backoff(sleep or self.sleep, self._tries, self._wait_policy)
 
     def resolve(self, repo: str, revision: str) -> str:
         """The commit that a branch, tag or commit stands for; asked once in a run."""
@@ -149,7 +134,7 @@ class Hub:
             answer, reply = self._json(url, what)
             if not isinstance(answer, list):
                 raise self._not_a_hub(url, "the answer is no list of files")
-            files = [item for item in answer if _is_file(item)]
+            files = [item for item in answer if is_file(item)]
             entries.update((self._read_entry(url, repo, item), None) for item in files)
             url = self._next_page(url, reply.headers.get("link", ""))
         return tuple(entries)
@@ -170,13 +155,15 @@ class Hub:
             reply.close()
             raise
 
-    def _read_body(self, reply: Reply, what: str, entry: FileEntry, start: int, end: int) -> Body:
+    def _read_body(
+        self, reply: Response, what: str, entry: FileEntry, start: int, end: int
+    ) -> Body:
         self._check_status(reply, what, entry.path)
         if reply.headers.get("content-encoding", "identity") != "identity":
             raise HubTroubleError(
                 f"{entry.path} of {what} came compressed, which nobody asked {self.endpoint} for."
             )
-        named = _named_content(reply, entry)
+        named = named_content(reply, entry)
         if named is not None and named != entry.digest:
             raise HubTroubleError(
                 f"{entry.path} of {what}: {self.endpoint} offers other content than it lists "
@@ -193,7 +180,7 @@ class Hub:
         return Body(reply, 0, entry.size)
 
     def _read_partial(
-        self, reply: Reply, what: str, entry: FileEntry, start: int, end: int
+        self, reply: Response, what: str, entry: FileEntry, start: int, end: int
     ) -> Body:
         sent = reply.headers.get("content-range", "")
         match = CONTENT_RANGE.fullmatch(sent.strip())
@@ -205,15 +192,15 @@ class Hub:
             )
         return Body(reply, start, min(int(match[2]) + 1, end))
 
-    def _json(self, url: str, what: str) -> tuple[Any, Reply]:
-        backoff = Backoff(self.sleep, min(self._tries, QUESTION_TRIES), self._patience)
+    def _json(self, url: str, what: str) -> tuple[Any, Response]:
+        backoff = Backoff(self.sleep, min(self._tries, QUESTION_TRIES), self._wait_policy)
         while True:
             try:
                 return self._json_once(url, what)
             except HubTroubleError as trouble:
                 backoff.wait(trouble)
 
-    def _json_once(self, url: str, what: str) -> tuple[Any, Reply]:
+    def _json_once(self, url: str, what: str) -> tuple[Any, Response]:
         reply = self._get(url, {"Accept": "application/json", "Accept-Encoding": "identity"})
         try:
             self._check_status(reply, what, None)
@@ -228,7 +215,7 @@ class Hub:
             kind = reply.headers.get("content-type", "something unnamed")
             raise self._not_a_hub(url, f"the answer is {kind}, not JSON") from None
 
-    def _get(self, url: str, headers: dict[str, str]) -> Reply:
+    def _get(self, url: str, headers: dict[str, str]) -> Response:
         if self._token and origin(url) == origin(self.endpoint):
             headers["Authorization"] = f"Bearer {self._token}"
         try:
@@ -239,45 +226,21 @@ class Hub:
                 raise HubUnreachableError(sentence) from error
             raise HubTroubleError(sentence, no_route=True) from error
 
-    def _check_status(self, reply: Reply, what: str, path: str | None) -> None:
+    def _check_status(self, reply: Response, what: str, path: str | None) -> None:
         if reply.status in {200, 206}:
             return
+        with_token = bool(self._token)
         if not is_of_the_hub(self.endpoint, reply.url, reply.headers):
-            raise self._refused_elsewhere(reply, path or what)
+            raise refused_elsewhere(self.endpoint, reply, path or what)
         if reply.status in BUSY or reply.status >= 500:
-            raise self._busy(reply, path or what)
+            raise busy(self.endpoint, with_token, reply, path or what)
         repo, _at, revision = what.partition("@")
         code = reply.headers.get("x-error-code", "")
-        with_token = bool(self._token)
         public = reply.status == 401 and with_token and self._is_public(repo)
         refused = Refused(self.endpoint, with_token, repo, revision, path, public)
         lacks_file = path is not None and (reply.status == 404 or code == "EntryNotFound")
         kind = FlawError if lacks_file else ModelError
         raise kind(refused.sentence(reply.status, code))
-
-    def _refused_elsewhere(self, reply: Reply, what: str) -> HubTroubleError:
-        """An address that the hub signed for another origin may expire: the next try has a new one.
-
-        It says nothing of the model's terms, so it must not be read as the hub's own refusal.
-        """
-        place = "://".join(origin(reply.url))
-        sentence = (
-            f"{place}, to which {self.endpoint} redirects, answered {reply.status} for {what}."
-        )
-        if reply.status not in BUSY and reply.status < 500:
-            sentence += " Is this host's clock right, and does a firewall or proxy let it pass?"
-        return HubTroubleError(sentence, read_wait(reply.headers), waits_for=place)
-
-    def _busy(self, reply: Reply, what: str) -> HubTroubleError:
-        sentence = f"{self.endpoint} answered {reply.status} for {what}."
-        waits_for = self.endpoint
-        if reply.status == 429:
-            sentence = f"{self.endpoint} allows no more requests for now (429 for {what})."
-            waits_for = f"the rate limit of {self.endpoint}"
-            if not self._token:
-                sentence += " It allows more to an account: set models_token to an access token."
-                waits_for += " (models_token would raise it)"
-        return HubTroubleError(sentence, read_wait(reply.headers), waits_for=waits_for)
 
     def _is_public(self, repo: str) -> bool:
         """Whether a refused token is the only thing in the way."""
@@ -326,24 +289,3 @@ class Hub:
             f"{self.endpoint} is not a model hub: {reason} (GET {urlsplit(url).path}). Check "
             "endpoint, and whether a proxy or a login page stands before it."
         )
-
-
-def _is_file(item: Any) -> bool:
-    return isinstance(item, dict) and item.get("type") == "file"
-
-
-def _named_content(reply: Reply, entry: FileEntry) -> str | None:
-    """The sha256 by which the hub names a big file where it redirects to it.
-
-    Only that header is the hub's own word. An ETag is whatever a server, cache or mirror makes it,
-    also 40 or 64 hexadecimal digits that are no hash of the content: the bytes themselves decide.
-    """
-    named = reply.first_headers.get("x-linked-etag", "").strip().removeprefix("W/").strip('"')
-    return named if entry.algorithm == SHA256 and SHA256_HEX.fullmatch(named) else None
-
-
-def fits(reply: Reply, sent: re.Match[str], start: int) -> bool:
-    """Whether a Content-Range begins where it should, and agrees with the length of the body."""
-    first, last = int(sent[1]), int(sent[2])
-    length = reply.headers.get("content-length")
-    return first == start and last >= start and length in {None, str(last - first + 1)}

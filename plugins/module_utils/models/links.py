@@ -32,7 +32,7 @@ class Served:
 
     links: Mapping[str, str]
     foreign: tuple[str, ...] = ()
-    remains: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
     foreign_models: tuple[tuple[str, str], ...] = ()
     foreign_links: tuple[Path, ...] = ()
 
@@ -50,7 +50,7 @@ class LinkPlan:
 def observe_links(serve_dir: Path, store: Path) -> Served:
     links: dict[str, str] = {}
     foreign: list[str] = []
-    remains: list[str] = []
+    orphans: list[str] = []
     try:
         entries = sorted(serve_dir.iterdir())
     except FileNotFoundError:
@@ -59,7 +59,7 @@ def observe_links(serve_dir: Path, store: Path) -> Served:
         raise ModelError(f"{serve_dir} is not a folder; models are linked into one.") from None
     for entry in entries:
         if entry.name.startswith(TEMPORARY_PREFIX):
-            remains.append(entry.name)
+            orphans.append(entry.name)
         elif not entry.name.startswith("."):
             repo = linked_repo(entry, store)
             if repo is None:
@@ -69,7 +69,7 @@ def observe_links(serve_dir: Path, store: Path) -> Served:
     return Served(
         links,
         tuple(foreign),
-        tuple(remains),
+        tuple(orphans),
         tuple(found for name in foreign for found in _models_below(serve_dir / name)),
         tuple(serve_dir / name for name in foreign if (serve_dir / name).is_symlink()),
     )
@@ -114,7 +114,7 @@ def plan_links(wants: Sequence[ModelWant], served: Served, serve_dir: str) -> Li
             )
     stale = tuple(name for name in served.links if name not in wanted)
     make = tuple((name, repo) for name, repo in wanted.items() if served.links.get(name) != repo)
-    return LinkPlan(make, (*stale, *served.remains))
+    return LinkPlan(make, (*stale, *served.orphans))
 
 
 def links_without(plan: LinkPlan, names: Container[str]) -> LinkPlan:

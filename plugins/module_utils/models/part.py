@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.files import sync_to_disk
-from ansible_collections.closet.inference.plugins.module_utils.models.crew import StoppedError
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
     Piece,
     Span,
@@ -32,6 +31,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.store impo
     part_path,
     read_journal,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.threads import StoppedError
 
 READ_BACK_BYTES = 256 << 10  # small enough to be still in the processor's cache when hashed
 WRITING = "a download was written"

@@ -10,10 +10,6 @@ from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 
-from ansible_collections.closet.inference.plugins.module_utils.models.folding import (
-    FoldedTree,
-    fold,
-)
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
     FileEntry,
     Manifest,
@@ -23,8 +19,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
     JOURNAL_SUFFIX,
     LONGEST_NAME,
     FlawError,
+    FoldedTree,
     ModelError,
     ModelWant,
+    fold,
     is_commit,
     is_too_long,
 )

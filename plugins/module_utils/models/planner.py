@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from ansible_collections.closet.inference.plugins.module_utils.models.fetch import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.links import (
     LinkPlan,
     Served,
@@ -20,26 +22,21 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     FileEntry,
     Manifest,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
-    HubUnreachableError,
+from ansible_collections.closet.inference.plugins.module_utils.models.orphans import (
+    cache_leftovers,
+    leftovers,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.peers import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
     Have,
     ModelPlan,
     Step,
     check_space,
     choose_files,
+    in_gb,
     needs_no_record,
     next_step,
     stale_files,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.preflight import (
-    check_memory,
-    check_writable,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.remains import (
-    cache_leftovers,
-    leftovers,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.removal import (
     Removal,
@@ -56,13 +53,18 @@ from ansible_collections.closet.inference.plugins.module_utils.models.request im
     Request,
     Tools,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
+    HubUnreachableError,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     check_places,
     check_way,
+    existing_ancestor,
     file_states,
     free_bytes,
     observe_model,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.weights import weight_paths
 
 
 def plan_host(request: Request, tools: Tools) -> HostPlan:
@@ -72,11 +74,11 @@ def plan_host(request: Request, tools: Tools) -> HostPlan:
     free = free_bytes(request.store) + removal.freed
     if request.absent:  # about the models that are named, and nothing else
         return HostPlan((), LinkPlan((), ()), served, free, removal)
-    remains = tuple(cache_leftovers(request.hub_cache, tools.wall()))
+    orphans = tuple(cache_leftovers(request.hub_cache, tools.wall()))
     links = plan_links(request.wants, served, str(request.serve_dir))
     models, flaws = plan_models(request, tools)
     links = links_without(links, flaws)
-    plan = HostPlan(models, links, served, free, removal, remains, flaws)
+    plan = HostPlan(models, links, served, free, removal, orphans, flaws)
     check_memory(models, request.ceiling)
     check_space(models, free, request.reserve, str(request.store))
     if not request.check_mode:
@@ -186,3 +188,39 @@ def _look_up(
     if before is not None and before.revision == revision:
         return revision, before.files
     return revision, choose_files(want, tools.ask().tree(want.repo, revision))
+
+
+IN_MEMORY = 1.05  # omlx's own estimate over the bytes of the weights (model_discovery.py)
+
+
+def check_writable(folders: Iterable[Path]) -> None:
+    """Each folder, or the nearest one above it that exists, takes new files from us."""
+    effective = os.access in os.supports_effective_ids
+    for folder in folders:
+        place = existing_ancestor(folder)
+        if not place.is_dir():
+            raise ModelError(f"{place} is not a folder; {folder} cannot be made there.")
+        if not os.access(place, os.W_OK | os.X_OK, effective_ids=effective):
+            raise ModelError(
+                f"uid {os.geteuid()} may not write into {place}, where the models go. Look "
+                f"at it with: `ls -lde {shlex.quote(str(place))}`"
+            )
+
+
+def check_memory(plans: Sequence[ModelPlan], ceiling: int | None) -> None:
+    """A model that no server on this host could load is not worth its download."""
+    if ceiling is None:
+        return
+    for plan in plans:
+        weights = weight_bytes(plan)
+        if weights * IN_MEMORY > ceiling:
+            raise ModelError(
+                f"{plan.want.title} needs {in_gb(int(weights * IN_MEMORY))} of memory (its weights "
+                f"are {in_gb(weights)}), and the models of this host may use {in_gb(ceiling)}. It "
+                "would be refused at each load: take it out, or a smaller quantization of it."
+            )
+
+
+def weight_bytes(plan: ModelPlan) -> int:
+    sizes = {file.entry.path: file.entry.size for file in plan.files or ()}
+    return sum(sizes[path] for path in weight_paths(sizes))

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.files import sync_folder
 from ansible_collections.closet.inference.plugins.module_utils.models.links import Served
-from ansible_collections.closet.inference.plugins.module_utils.models.loaded import Loaded
-from ansible_collections.closet.inference.plugins.module_utils.models.remains import (
+from ansible_collections.closet.inference.plugins.module_utils.models.orphans import (
     REMOVED_PREFIX,
-    Remains,
+    Orphans,
     size_on_disk,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.models.server import Loaded
 from ansible_collections.closet.inference.plugins.module_utils.models.store import models_in
 
 
@@ -41,11 +41,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Removal:
-    """`halfway`: models whose removal a power cut interrupted; they had been confirmed."""
+    """`interrupted`: models whose removal a power cut interrupted; they had been confirmed."""
 
     candidates: tuple[Candidate, ...] = ()
     confirmed: bool = False
-    halfway: tuple[tuple[str, int], ...] = ()
+    interrupted: tuple[tuple[str, int], ...] = ()
 
     @property
     def going(self) -> tuple[Candidate, ...]:
@@ -57,7 +57,7 @@ class Removal:
 
     @property
     def changes(self) -> bool:
-        return bool(self.halfway) or (self.confirmed and bool(self.going))
+        return bool(self.interrupted) or (self.confirmed and bool(self.going))
 
 
 def plan_removal(
@@ -74,7 +74,7 @@ def plan_removal(
     found = tuple(
         _candidate(store, served, repo) for repo, _folder in models_in(store) if goes(repo)
     )
-    removal = Removal(found, confirmed, tuple(_halfway(store)))
+    removal = Removal(found, confirmed, tuple(_interrupted(store)))
     if not removal.going:
         return removal
     told = loaded()
@@ -119,7 +119,7 @@ def apply_removal(removal: Removal, store: Path, serve_dir: Path) -> None:
         one.folder.rename(hidden)
         sync_folder(one.folder.parent)
         _remove_tree(hidden)
-    for name, _size in removal.halfway:
+    for name, _size in removal.interrupted:
         _remove_tree(store / name)
     for owner in {one.folder.parent for one in removal.going if removal.confirmed}:
         with contextlib.suppress(OSError):  # not empty: other models live there
@@ -158,7 +158,7 @@ def _links_in(store: Path) -> Iterator[Path]:
                 yield from (entry for entry in owner.iterdir() if entry.is_symlink())
 
 
-def _halfway(store: Path) -> Remains:
+def _interrupted(store: Path) -> Orphans:
     found = sorted(store.glob(f"*/{REMOVED_PREFIX}*"))
     return [
         (path.relative_to(store).as_posix(), size_on_disk(path))

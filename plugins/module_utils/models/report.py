@@ -12,16 +12,16 @@ from ansible_collections.closet.inference.plugins.module_utils.models.links impo
     Served,
     observe_links,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.plan import ModelPlan
-from ansible_collections.closet.inference.plugins.module_utils.models.preflight import weight_bytes
-from ansible_collections.closet.inference.plugins.module_utils.models.record import (
-    describe_record,
-    read_record,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.remains import (
+from ansible_collections.closet.inference.plugins.module_utils.models.orphans import (
     cache_leftovers,
     leftovers,
     size_on_disk,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.plan import ModelPlan
+from ansible_collections.closet.inference.plugins.module_utils.models.planner import weight_bytes
+from ansible_collections.closet.inference.plugins.module_utils.models.progress import (
+    describe_record,
+    read_record,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.removal import Removal
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import digest_of
@@ -138,7 +138,7 @@ def _model(request: Request, outcome: Outcome, model: ModelPlan) -> dict[str, An
 def _held(repo: str, folder: Path, served: Served, verify: str) -> dict[str, Any]:
     state = observe_model(folder, repo, verify, connections=4)
     manifest = state.manifest
-    remains = leftovers(folder, (), pending=False)
+    orphans = leftovers(folder, (), pending=False)
     return {
         "repo": repo,
         "names": sorted(name for name, linked in served.links.items() if linked == repo),
@@ -149,8 +149,8 @@ def _held(repo: str, folder: Path, served: Served, verify: str) -> dict[str, Any
         "disk_bytes": size_on_disk(folder),
         "complete": state.complete,
         "broken": list(state.broken),
-        "unfinished_bytes": sum(size for _name, size in remains),
-        "unfinished_files": len(remains),
+        "unfinished_bytes": sum(size for _name, size in orphans),
+        "unfinished_files": len(orphans),
     }
 
 

@@ -12,19 +12,19 @@ from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
 from ansible_collections.closet.inference.plugins.module_utils.models.links import LinkPlan, Served
-from ansible_collections.closet.inference.plugins.module_utils.models.loaded import (
-    Loaded,
-    nobody_to_ask,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
-    Patience,
-    Sleep,
-)
+from ansible_collections.closet.inference.plugins.module_utils.models.orphans import Orphans
 from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peers
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import ModelPlan
-from ansible_collections.closet.inference.plugins.module_utils.models.remains import Remains
 from ansible_collections.closet.inference.plugins.module_utils.models.removal import Removal
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelWant
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
+    Sleep,
+    WaitPolicy,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.server import (
+    Loaded,
+    not_queried,
+)
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,15 @@ class Tools:
     carry: Callable[[], Hub]
     sleep: Sleep
     peers: Peers = field(default_factory=Peers)
-    loaded: Callable[[], Loaded] = nobody_to_ask
+    loaded: Callable[[], Loaded] = not_queried
     wall: Callable[[], float] = time.time
     clock: Callable[[], float] = time.monotonic
-    patience: Patience = field(default_factory=Patience)
+    wait_policy: WaitPolicy = field(default_factory=WaitPolicy)
 
 
 @dataclass(frozen=True)
 class HostPlan:
-    """Everything that one run is going to do. `remains`: orphans in the hub cache.
+    """Everything that one run is going to do. `orphans`: those in the hub cache.
 
     `flaws`: by served name, why a repository cannot be had; `models` are the others.
     """
@@ -80,18 +80,18 @@ class HostPlan:
     served: Served
     free: int
     removal: Removal = field(default_factory=Removal)
-    remains: tuple[tuple[str, int], ...] = ()
+    orphans: tuple[tuple[str, int], ...] = ()
     flaws: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def changes(self) -> bool:
         models = any(model.changes for model in self.models)
-        return models or self.links.changes or self.removal.changes or bool(self.remains)
+        return models or self.links.changes or self.removal.changes or bool(self.orphans)
 
     @property
-    def leftovers(self) -> Remains:
+    def leftovers(self) -> Orphans:
         here = [found for model in self.models for found in model.leftovers]
-        return [*here, *self.remains, *self.removal.halfway]
+        return [*here, *self.orphans, *self.removal.interrupted]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ for `tell`: it looks for its models when it starts.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import BadUrlError
@@ -40,7 +42,7 @@ BUSY = "busy"
 
 
 @dataclass(frozen=True)
-class Told:
+class ReloadResult:
     """What became of it: `state` is down, current, reloaded or busy; `sentence` says it."""
 
     state: str
@@ -64,7 +66,7 @@ class Server:
 
     def tell(
         self, models: Mapping[str, int], changed: bool, idle_wait_s: float = IDLE_WAIT_S
-    ) -> Told:
+    ) -> ReloadResult:
         """Make sure that the server offers these models: served name to bytes of its weights.
 
         A reload unloads everything, so it happens only when files `changed` or a model is not
@@ -74,17 +76,17 @@ class Server:
         try:
             return self._tell(models, changed, idle_wait_s)
         except ServerDownError as down:
-            return Told(DOWN, f"{down}. It will find the models when it starts.")
+            return ReloadResult(DOWN, f"{down}. It will find the models when it starts.")
         except OmlxError as error:
             raise _as_model_error(error) from error
 
-    def _tell(self, models: Mapping[str, int], changed: bool, idle_wait_s: float) -> Told:
+    def _tell(self, models: Mapping[str, int], changed: bool, idle_wait_s: float) -> ReloadResult:
         lacking = missing(models, self._status().models)
         if not changed and not lacking:
-            return Told(CURRENT, f"{self._admin.place} offers all of them.")
+            return ReloadResult(CURRENT, f"{self._admin.place} offers all of them.")
         busy = self._wait_for_rest(idle_wait_s)
         if busy:
-            return Told(
+            return ReloadResult(
                 BUSY,
                 f"{self._admin.place} {busy}, and did not come to rest within {idle_wait_s:g} s; "
                 "it was left alone. Run again to make it read its models anew.",
@@ -97,7 +99,7 @@ class Server:
                 f"{f' (and {len(lacking) - 1} more)' if len(lacking) > 1 else ''}. Look at its "
                 "log, and whether its model_dirs holds the folder of served names."
             )
-        return Told(RELOADED, f"{self._admin.place} read its models anew.")
+        return ReloadResult(RELOADED, f"{self._admin.place} read its models anew.")
 
     def _wait_for_rest(self, idle_wait_s: float) -> str | None:
         """Until it rests in two looks running; otherwise what it is doing."""
@@ -170,3 +172,53 @@ def _business(status: Mapping[str, Any]) -> str | None:
 def _number(record: Mapping[str, Any], key: str) -> int:
     value = record.get(key)
     return int(value) if isinstance(value, (int, float)) else 0
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Ids and folders of what is loaded, or, when `unknown` holds a reason, nothing certain."""
+
+    ids: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
+    unknown: str = ""
+
+    def holds(self, folder: Path, names: tuple[str, ...]) -> bool:
+        """Whether a model is loaded from `folder`, or under one of the served `names`."""
+        real = os.path.realpath(folder)
+        return real in self.folders or any(name in self.ids for name in names)
+
+
+def not_queried() -> Loaded:
+    return Loaded(unknown="no server_url was given to ask at")
+
+
+def nothing_runs() -> Loaded:
+    """The owner says that the server is stopped."""
+    return Loaded()
+
+
+def ask_loaded(url: str, key: str | None) -> Loaded:
+    """Ask `GET /v1/models/status` of omlx, which wants the key of /v1 and nothing more.
+
+    A refused connection is no answer: while pinned models load, omlx does not listen yet.
+    """
+    try:
+        return read_loaded(Admin(url, key).public("/v1/models/status"))
+    except (OmlxError, BadUrlError) as error:
+        return Loaded(unknown=str(error))
+    except (AttributeError, KeyError, TypeError):
+        return Loaded(unknown=f"{url} gave no answer that can be read")
+
+
+def read_loaded(answer: Any) -> Loaded:
+    """What does not say clearly that it is not loaded counts as loaded."""
+    busy = [
+        model
+        for model in answer["models"]
+        if model.get("loaded") is not False or model.get("is_loading")
+    ]
+    paths = [model["model_path"] for model in busy if model.get("model_path")]
+    return Loaded(
+        frozenset(str(model["id"]) for model in busy),
+        frozenset(os.path.realpath(str(path)) for path in paths),
+    )

@@ -25,14 +25,13 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     FileEntry,
     read_manifest,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import Sleep
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
     FileState,
     Have,
     ModelState,
     in_gb,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.record import (
+from ansible_collections.closet.inference.plugins.module_utils.models.progress import (
     describe_record,
     read_record,
 )
@@ -41,6 +40,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
     PART_SUFFIX,
     ModelError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import Sleep
 from ansible_collections.closet.inference.plugins.module_utils.models.steps import (
     StepError,
     step,

@@ -9,21 +9,20 @@ httpx carries the downloads. urllib only answers small questions where httpx is 
 
 from __future__ import annotations
 
-import http.client
 import importlib.util
-import socket
 import ssl
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from ansible_collections.closet.inference.plugins.module_utils.models.authority import trust
 from ansible_collections.closet.inference.plugins.module_utils.models.proxies import (
     Proxies,
     environment_proxies,
+)
+from ansible_collections.closet.inference.plugins.module_utils.network_errors import (
+    chain,
+    describe_os_error,
 )
 
 CONNECT_TIMEOUT_S = 15.0
@@ -52,7 +51,7 @@ class TransportError(Exception):
         self.lasting = lasting
 
 
-class Reply(Protocol):
+class Response(Protocol):
     """An answer whose body has not been read. Header names are lower case.
 
     `headers` are the last answer's; `first_headers` those of the first one, before redirects:
@@ -70,7 +69,7 @@ class Reply(Protocol):
 
 
 class Transport(Protocol):
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def get(self, url: str, headers: Mapping[str, str]) -> Response:
         """Follows redirects; raises TransportError. Authorization stays with its origin."""
 
     def close(self) -> None: ...
@@ -80,21 +79,21 @@ def have_httpx() -> bool:
     return importlib.util.find_spec("httpx") is not None
 
 
-class HttpxReply:
+class HttpxResponse:
     def __init__(self, httpx: Any, response: Any) -> None:
         self._httpx = httpx
         self._response = response
         self.url = str(response.url)
         self.status: int = response.status_code
-        self.headers: Mapping[str, str] = _lower(response.headers)
+        self.headers: Mapping[str, str] = lower_names(response.headers)
         first = response.history[0] if response.history else response
-        self.first_headers: Mapping[str, str] = _lower(first.headers)
+        self.first_headers: Mapping[str, str] = lower_names(first.headers)
 
     def chunks(self) -> Iterator[bytes]:
         try:
             yield from self._response.iter_raw()
         except self._httpx.TransportError as error:
-            raise TransportError(_describe(error)) from error
+            raise TransportError(describe_os_error(error).words) from error
 
     def close(self) -> None:
         self._response.close()
@@ -158,16 +157,16 @@ class HttpxTransport:
             transport=ProxyRoutes(proxies, way),
         )
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def get(self, url: str, headers: Mapping[str, str]) -> Response:
         request = self._client.build_request("GET", url, headers=dict(headers))
         try:
-            return HttpxReply(self._httpx, self._client.send(request, stream=True))
+            return HttpxResponse(self._httpx, self._client.send(request, stream=True))
         except self._httpx.TooManyRedirects as error:
-            raise TransportError(_describe(error), lasting=True) from error
+            raise TransportError(describe_os_error(error).words, lasting=True) from error
         except self._httpx.TransportError as error:
-            raise _trouble(error, str(error.request.url.host)) from error
+            raise transport_error(error, str(error.request.url.host)) from error
         except (self._httpx.InvalidURL, UnicodeError) as error:
-            said = f"the address is not usable ({_describe(error)})"
+            said = f"the address is not usable ({describe_os_error(error).words})"
             raise TransportError(said, lasting=True) from error
 
     def close(self) -> None:
@@ -194,78 +193,7 @@ def _read_large_chunks() -> None:
         httpcore.HTTP11Connection.READ_NUM_BYTES = CHUNK_BYTES
 
 
-class UrllibReply:
-    def __init__(self, response: Any) -> None:
-        self._response = response
-        self.url = str(response.geturl())
-        self.status: int = response.getcode()
-        self.headers: Mapping[str, str] = _lower(response.headers)
-        self.first_headers: Mapping[str, str] = self.headers
-
-    def chunks(self) -> Iterator[bytes]:
-        try:
-            while True:
-                chunk: bytes = self._response.read(65536)
-                if not chunk:
-                    return
-                yield chunk
-        except (OSError, http.client.HTTPException) as error:
-            raise TransportError(_describe(error)) from error
-
-    def close(self) -> None:
-        self._response.close()
-
-
-class UrllibRoutes(urllib.request.ProxyHandler):
-    """urllib's own, with our reading of the exceptions."""
-
-    def __init__(self, proxies: Proxies) -> None:
-        ways = dict(proxies.by_scheme)
-        everything = ways.pop("all", None)
-        more = {"http": everything, "https": everything} if everything else {}
-        super().__init__({**more, **ways})
-        self._routes = proxies
-
-    def proxy_open(self, req: Any, proxy: str, type: str) -> Any:  # noqa: A002 - urllib's name
-        if self._routes.proxy_for(req.full_url) is None:
-            return None
-        return super().proxy_open(req, proxy, type)
-
-
-class UrllibTransport:
-    def __init__(
-        self, proxy: str | None = None, *, near: bool = False, authority: str | None = None
-    ) -> None:
-        context = ssl.create_default_context()
-        if authority:
-            trust(context, authority)
-        proxies = Proxies({"all": proxy} if proxy else {}, ())
-        if not near and not proxy:
-            proxies = environment_proxies()
-        secure = urllib.request.HTTPSHandler(context=context)
-        self._opener = urllib.request.build_opener(UrllibRoutes(proxies), secure)
-
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
-        try:
-            request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
-            for name, value in headers.items():
-                if name == "Authorization":  # urllib would carry it on to another origin
-                    request.add_unredirected_header(name, value)
-                else:
-                    request.add_header(name, value)
-            return UrllibReply(self._opener.open(request, timeout=SILENCE_TIMEOUT_S))
-        except urllib.error.HTTPError as error:
-            return UrllibReply(error)
-        except urllib.error.URLError as error:
-            raise _trouble(error.reason, urlsplit(url).hostname or url) from error
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise TransportError(_describe(error)) from error
-
-    def close(self) -> None:
-        """Nothing is kept open."""
-
-
-def read_all(reply: Reply) -> bytes:
+def read_all(reply: Response) -> bytes:
     """A short answer as a whole."""
     body = bytearray()
     for chunk in reply.chunks():
@@ -275,7 +203,7 @@ def read_all(reply: Reply) -> bytes:
     return bytes(body)
 
 
-def _lower(headers: Any) -> dict[str, str]:
+def lower_names(headers: Any) -> dict[str, str]:
     """By name in lower case; a header that came twice is one list (RFC 9110 section 5.3)."""
     found: dict[str, str] = {}
     for name, value in headers.items():
@@ -284,12 +212,12 @@ def _lower(headers: Any) -> dict[str, str]:
     return found
 
 
-def _trouble(error: object, host: str) -> TransportError:
+def transport_error(error: object, host: str) -> TransportError:
     """What kept us from `host`; a certificate does not get better by waiting."""
-    for candidate in _chain(error):
+    for candidate in chain(error):
         if isinstance(candidate, ssl.SSLCertVerificationError):
             return TransportError(describe_certificate(candidate, host), lasting=True)
-    return TransportError(_describe(error))
+    return TransportError(describe_os_error(error).words)
 
 
 def describe_certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
@@ -302,22 +230,3 @@ def describe_certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
     else:
         advice = "Something else than that host may answer; look at it with a browser"
     return f"the certificate of {host} is not trusted ({reason}). {advice}"
-
-
-def _describe(error: object) -> str:
-    """What went wrong in a few words, from the innermost exception that says it best."""
-    for candidate in _chain(error):
-        if isinstance(candidate, socket.gaierror):
-            return f"the name does not resolve ({candidate.strerror})"
-        if isinstance(candidate, ssl.SSLError):
-            return f"no trusted TLS connection ({candidate})"
-        if isinstance(candidate, ConnectionRefusedError):
-            return "connection refused, nothing listens there"
-    text = str(error).strip() or type(error).__name__
-    return text if len(text) < 200 else f"{text[:200]}…"
-
-
-def _chain(error: object) -> Iterator[object]:
-    while error is not None:
-        yield error
-        error = getattr(error, "__cause__", None) or getattr(error, "__context__", None)

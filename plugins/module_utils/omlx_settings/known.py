@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The keys omlx knows in settings.json and model_settings.json, and what each may hold.
 
+Every key may also be null, which takes it out of the file.
+
 Source: omlx v0.5.0, omlx/settings.py and omlx/model_settings.py; ranges from its own validation.
 What 0.7.0 changed is from who used it (its depth of MTP, of which the old key is ignored) and from
 the admin routes around that release (1 to 8, MAX_LIGHTNING_MTP_DRAFT_TOKENS); 0.7.0 itself was not
@@ -13,98 +15,48 @@ omlx ignores unknown keys and drops them at its next save, so a typo would never
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.schema import (
+    Check,
+    anything,
+    either,
+    list_of,
+    mapping,
+    number,
+    text,
+    truth,
+    word,
+)
 
-@dataclass(frozen=True)
-class Rule:
-    """What one key may hold; every key may also be null, which takes it out of the file."""
+TEXT, WHOLE, NUMBER, FLAG = text, number(), number(whole=False), truth
+TEXTS, MAPPING = list_of(text), mapping
+POSITIVE = number(1)
+SHARE = number(0, 1, whole=False)
+# omlx loads a list too; a comma list only upstream
+TEXT_OR_TEXTS = either(list, TEXTS, TEXT)
 
-    kind: str  # text | whole | number | flag | texts | text or texts | mapping | any
-    choices: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
-
-    def complaint(self, value: Any) -> str | None:
-        """What is wrong with `value`; None when nothing is."""
-        if value is None:
-            return None
-        if not _is_kind(self.kind, value):
-            hint = ", without quotes" if isinstance(value, str) else ""
-            return f"is {value!r}, and {KIND_WORDS[self.kind]} is needed{hint}"
-        if self.choices and value not in self.choices:
-            return f"is '{value}'; it can be {', '.join(self.choices)}"
-        if (self.low is not None and value < self.low) or (
-            self.high is not None and value > self.high
-        ):
-            return f"is {value}; it can be {_span(self.low, self.high)}"
-        return None
-
-
-KIND_WORDS = {
-    "text": "text",
-    "whole": "a whole number",
-    "number": "a number",
-    "flag": "true or false",
-    "texts": "a list of texts",
-    "text or texts": "text or a list of texts",
-    "mapping": "a dictionary",
-    "any": "anything",
+KINDS: Mapping[str, Check] = {
+    "text": TEXT,
+    "whole": WHOLE,
+    "number": NUMBER,
+    "flag": FLAG,
+    "texts": TEXTS,
+    "text or texts": TEXT_OR_TEXTS,
+    "mapping": MAPPING,
+    "any": anything,
 }
+"""In the words of roles/omlx/files/closet_omlx_ask.py."""
 
-
-def _span(low: float | None, high: float | None) -> str:
-    if high is None:
-        return f"{low} or more"
-    return f"{low} to {high}"
-
-
-def _is_kind(kind: str, value: Any) -> bool:
-    if kind == "any":
-        return True
-    if kind == "text":
-        return isinstance(value, str)
-    if kind == "flag":
-        return isinstance(value, bool)
-    if kind == "whole":
-        return isinstance(value, int) and not isinstance(value, bool)
-    if kind == "number":
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind == "texts":
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if kind == "text or texts":
-        return _is_kind("text", value) or _is_kind("texts", value)
-    return isinstance(value, dict)
-
-
-TEXT, WHOLE, NUMBER, FLAG = Rule("text"), Rule("whole"), Rule("number"), Rule("flag")
-TEXTS, MAPPING = Rule("texts"), Rule("mapping")
-POSITIVE = Rule("whole", low=1)
-SHARE = Rule("number", low=0, high=1)
-
-
-def one_of(*choices: str) -> Rule:
-    """A text that is one of a few words."""
-    return Rule("text", choices)
-
-
-def between(low: float, high: float, kind: str = "whole") -> Rule:
-    """A number within limits, both included."""
-    return Rule(kind, low=low, high=high)
-
-
-SETTINGS: Mapping[str, Mapping[str, Rule]] = {
+SETTINGS: Mapping[str, Mapping[str, Check]] = {
     "server": {
-        # omlx loads a list too; a comma list only upstream
-        "host": Rule("text or texts"),
-        "port": between(1, 65535),
-        "log_level": one_of("trace", "debug", "info", "warning", "error", "critical"),
+        "host": TEXT_OR_TEXTS,
+        "port": number(1, 65535),
+        "log_level": word("trace", "debug", "info", "warning", "error", "critical"),
         "cors_origins": TEXTS,
         "server_aliases": TEXTS,
-        "sse_keepalive_mode": one_of("chunk", "comment", "off"),
+        "sse_keepalive_mode": word("chunk", "comment", "off"),
         "auto_start_on_launch": FLAG,
-        "burst_decode_mode": one_of("off", "light", "balanced", "aggressive"),
+        "burst_decode_mode": word("off", "light", "balanced", "aggressive"),
         "preserve_mid_system_cache": FLAG,
     },
     "model": {
@@ -115,12 +67,12 @@ SETTINGS: Mapping[str, Mapping[str, Rule]] = {
     },
     "memory": {
         "prefill_memory_guard": FLAG,
-        "memory_guard_tier": one_of("safe", "balanced", "aggressive", "custom"),
-        "memory_guard_custom_ceiling_gb": Rule("number", low=0),
+        "memory_guard_tier": word("safe", "balanced", "aggressive", "custom"),
+        "memory_guard_custom_ceiling_gb": number(0, whole=False),
         "soft_threshold": SHARE,
         "hard_threshold": SHARE,
-        "prefill_safe_zone_ratio": between(0.5, 0.99, "number"),
-        "prefill_min_chunk_tokens": between(1, 1024),
+        "prefill_safe_zone_ratio": number(0.5, 0.99, whole=False),
+        "prefill_min_chunk_tokens": number(1, 1024),
     },
     "scheduler": {
         "max_concurrent_requests": POSITIVE,
@@ -144,16 +96,16 @@ SETTINGS: Mapping[str, Mapping[str, Rule]] = {
         "max_context_window": POSITIVE,
         "max_context_window_policy": POSITIVE,
         "max_tokens": POSITIVE,
-        "temperature": between(0, 2, "number"),
+        "temperature": number(0, 2, whole=False),
         "top_p": SHARE,
-        "top_k": Rule("whole", low=0),
+        "top_k": number(0),
         "repetition_penalty": NUMBER,
     },
     "logging": {"log_dir": TEXT, "retention_days": POSITIVE},
     "claude_code": {
         "context_scaling_enabled": FLAG,
         "target_context_size": POSITIVE,
-        "mode": one_of("cloud", "local"),
+        "mode": word("cloud", "local"),
         "opus_model": TEXT,
         "sonnet_model": TEXT,
         "haiku_model": TEXT,
@@ -171,22 +123,22 @@ SETTINGS: Mapping[str, Mapping[str, Rule]] = {
         "markitdown_pdf_processing_engine": TEXT,
     },
     "ui": {"language": TEXT},
-    "idle_timeout": {"idle_timeout_seconds": Rule("whole", low=60)},
+    "idle_timeout": {"idle_timeout_seconds": number(60)},
 }
 
-MODEL: Mapping[str, Rule] = {
+MODEL: Mapping[str, Check] = {
     **dict.fromkeys(("is_pinned", "is_default", "is_hidden", "is_favorite"), FLAG),
     **dict.fromkeys(("model_alias", "display_name", "description", "active_profile_name"), TEXT),
     "ttl_seconds": POSITIVE,
-    "model_type_override": one_of(
+    "model_type_override": word(
         "llm", "vlm", "embedding", "reranker", "audio_stt", "audio_tts", "audio_sts"
     ),
     "trust_remote_code": FLAG,
     "max_context_window": POSITIVE,
     "max_tokens": POSITIVE,
-    "temperature": between(0, 2, "number"),
+    "temperature": number(0, 2, whole=False),
     "top_p": SHARE,
-    "top_k": Rule("whole", low=0),
+    "top_k": number(0),
     "min_p": SHARE,
     "repetition_penalty": NUMBER,
     "presence_penalty": NUMBER,
@@ -222,11 +174,11 @@ MODEL: Mapping[str, Rule] = {
     "dflash_ssd_cache": FLAG,
     "dflash_ssd_cache_max_bytes": POSITIVE,
     "dflash_draft_window_size": POSITIVE,
-    "dflash_draft_sink_size": Rule("whole", low=0),
-    "dflash_verify_mode": one_of("dflash", "adaptive", "ddtree", "off"),
+    "dflash_draft_sink_size": number(0),
+    "dflash_verify_mode": word("dflash", "adaptive", "ddtree", "off"),
     "mtp_enabled": FLAG,
-    "mtp_fixed_depth": between(1, 8),
-    "mtp_adaptive_max_depth": between(1, 8),
+    "mtp_fixed_depth": number(1, 8),
+    "mtp_adaptive_max_depth": number(1, 8),
     "vlm_mtp_enabled": FLAG,
     "vlm_mtp_draft_model": TEXT,
     "vlm_mtp_draft_block_size": POSITIVE,

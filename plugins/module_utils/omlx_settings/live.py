@@ -38,7 +38,7 @@ class NotToldError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Seen:
+class ServerState:
     """What the running server has: `keys` and its models' settings, or nothing when none runs.
 
     `deaf`: one runs, and none of our main keys opens it.
@@ -50,7 +50,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Told:
+class LiveResult:
     """What was changed in the running server, and whether only a restart can do the rest.
 
     `ignored` names what this omlx did not take, of the settings of its models. `outdated` says in
@@ -76,7 +76,7 @@ def settle(
     want: Want,
     differs: bool,
     check_mode: bool,
-) -> Told:
+) -> LiveResult:
     """Bring the server that was started with `document` to `want`, if one runs.
 
     Keys are proved by asking: each wanted one opens, each old one is refused. A server that none
@@ -87,25 +87,25 @@ def settle(
     `differs` says whether the files are not as wanted, so that silence is an error.
     """
     if want.api_key is None and want.client_keys is None and not want.models:
-        return Told()
+        return LiveResult()
     in_file = keys.from_auth((document or {}).get("auth")).main
     seen = look(server, [in_file, want.api_key or ""], bool(want.models), differs)
     if seen.deaf:
-        return Told(restart=True)
+        return LiveResult(restart=True)
     outdated = _outdated(seen.models, document, want, check_mode)
     if seen.keys is None:
-        return Told(restart=bool(outdated), outdated=outdated)
+        return LiveResult(restart=bool(outdated), outdated=outdated)
     goal = wanted(want.api_key, want.client_keys, seen.keys)
     steps = keys.plan(goal, seen.keys)
     if any(step.verb == "main" and not step.key for step in steps):
-        return Told(restart=True)
+        return LiveResult(restart=True)
     # one that is restarted reads the settings of its models from the file
     changes = () if outdated else models.plan(want.models, _settings(seen.models or {}))
     if check_mode:
-        return Told(tuple(steps), changes, (), bool(outdated), outdated)
+        return LiveResult(tuple(steps), changes, (), bool(outdated), outdated)
     _tell_keys(server, steps, goal, keys.closed(steps, seen.keys, goal))
     ignored = _tell_models(server, changes, want, goal.main)
-    return Told(tuple(steps), changes, ignored, bool(outdated), outdated)
+    return LiveResult(tuple(steps), changes, ignored, bool(outdated), outdated)
 
 
 def wanted(api_key: str | None, client_keys: Mapping[str, str] | None, now: Keys) -> Keys:
@@ -118,7 +118,7 @@ def wanted(api_key: str | None, client_keys: Mapping[str, str] | None, now: Keys
     return Keys(main=now.main if api_key is None else api_key, subs=subs)
 
 
-def look(server: Running, candidates: list[str], with_models: bool, differs: bool) -> Seen:
+def look(server: Running, candidates: list[str], with_models: bool, differs: bool) -> ServerState:
     """What the server has now.
 
     Args:
@@ -129,15 +129,17 @@ def look(server: Running, candidates: list[str], with_models: bool, differs: boo
     try:
         for key in dict.fromkeys(filter(None, candidates)):
             if server.login(key):
-                return Seen(server.keys(), server.models() if with_models else None)
+                return ServerState(server.keys(), server.models() if with_models else None)
         # without a key, as wanted, it takes nothing live and lacks nothing
         deaf = any(candidates) or not server.is_open()
-        return Seen(None, None if deaf or not with_models else server.models_without_key(), deaf)
+        return ServerState(
+            None, None if deaf or not with_models else server.models_without_key(), deaf
+        )
     except OmlxError as error:
         refused = isinstance(error, ServerDownError) and error.refused
         if differs and not refused and not isinstance(error, ForeignError):
             raise NotToldError(_sentence("keys and settings", str(error))) from error
-        return Seen()
+        return ServerState()
 
 
 def _settings(have: Mapping[str, Listed]) -> dict[str, Mapping[str, Any]]:

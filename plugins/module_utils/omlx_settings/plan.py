@@ -162,10 +162,10 @@ def _check_setting(want: Want, section: str, key: str, value: Any) -> None:
     rule = want.schema.settings.get(section, {}).get(key)
     if rule is None and not want.unchecked:
         raise SettingsRefusedError(want.schema.no_key(section, key))
-    complaint = rule.complaint(value) if rule else None
-    if complaint:
-        shown = "is not of the right kind" if (section, key) in SECRETS else complaint
-        raise SettingsRefusedError(f"{section}.{key} {shown}")
+    where = f"{section}.{key}"
+    for error in rule(where, value) if rule and value is not None else ():
+        secret = (section, key) in SECRETS
+        raise SettingsRefusedError(f"{where} is not of the right kind" if secret else error)
     if section == "network" and "@" in str(value):
         raise SettingsRefusedError(
             f"network.{key} holds a name and a password, which would be seen in output; give omlx "
@@ -189,9 +189,8 @@ def _check_model(want: Want, model: str, keys: Any) -> None:
         goes = value is None and key in SUCCESSORS
         if rule is None and not want.unchecked and not goes:
             raise SettingsRefusedError(want.schema.no_model_key(model, key))
-        complaint = rule.complaint(value) if rule else None
-        if complaint:
-            raise SettingsRefusedError(f"{key} of model {model} {complaint}")
+        for error in rule(f"{key} of model {model}", value) if rule and value is not None else ():
+            raise SettingsRefusedError(error)
 
 
 def _merged_settings(want: Want, have: Document | None, changed: list[str]) -> Document | None:

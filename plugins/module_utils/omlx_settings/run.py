@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils import consent
-from ansible_collections.closet.inference.plugins.module_utils.acting import ActingError, crew
+from ansible_collections.closet.inference.plugins.module_utils.acting import (
+    ActingError,
+    account_processes,
+)
 from ansible_collections.closet.inference.plugins.module_utils.files import (
     make_folder,
     read_file,
@@ -44,7 +47,7 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.fou
 )
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.keys import by_name
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import (
-    Told,
+    LiveResult,
     settle,
 )
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
@@ -76,36 +79,36 @@ def execute(
     warnings: list[str] = []
     owner = _owner(params, check_mode, warnings)  # before any fork: it looks up accounts
     base_path = str(params["base_path"])
-    with crew() as hands:
+    with account_processes() as processes:
         try:
-            outside = hands.for_path(base_path)
+            outside = processes.for_path(base_path)
             place = outside.call(_place, base_path, check_mode)
             warnings += place.warnings
             folder_differs = attributes_differ(place.now, FOLDER_MODE, owner)
-            inside = hands.for_path(f"{place.path}/{SETTINGS}", owner.uid)
+            inside = processes.for_path(f"{place.path}/{SETTINGS}", owner.uid)
             made = inside.call(_decide, dict(params), place.path, owner, check_mode)
             if not check_mode:
                 if folder_differs:
                     outside.call(_place_folder, place.path, owner)
-                inside = hands.for_path(f"{place.path}/{SETTINGS}", owner.uid)
-                inside.call(_write_what_differs, place.path, made, owner)
+                inside = processes.for_path(f"{place.path}/{SETTINGS}", owner.uid)
+                inside.call(_write_what_differs, dict(params), place.path, owner)
         except UntrustedPathError as error:
             raise SettingsRefusedError(f"{error.filename}: {error.strerror}") from error
         except ActingError as error:
             raise SettingsNotWrittenError(str(error)) from error
     warnings += made.warnings
-    planned, told = made.planned, made.told
-    names = [*planned.changed_keys, *told.changed_keys]
+    planned, live = made.planned, made.live
+    names = [*planned.changed_keys, *live.changed_keys]
     shown = diffs(
         Path(place.path), place.now, folder_differs, made.steps, made.have, planned, owner
     )
     result = {
-        "changed": bool(made.steps) or folder_differs or bool(told.changed_keys),
+        "changed": bool(made.steps) or folder_differs or bool(live.changed_keys),
         "changed_keys": list(dict.fromkeys(names)),
-        "digest": made.want.digest(planned.settings),
-        "restart_needed": told.restart,
-        "outdated": list(told.outdated),
-        "diff": shown + live_diffs(told.changes),
+        "digest": made.digest,
+        "restart_needed": live.restart,
+        "outdated": list(live.outdated),
+        "diff": shown + live_diffs(live.changes),
     }
     return result, warnings
 
@@ -121,13 +124,13 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Decision:
-    """What is to be written, and what the running server was told."""
+    """What is to be written, and what the running server was live."""
 
-    want: Want
+    digest: str
     planned: Planned
     have: Mapping[str, Found]
     steps: list[str]
-    told: Told
+    live: LiveResult
     warnings: list[str]
 
 
@@ -139,15 +142,15 @@ def _decide(params: Mapping[str, Any], folder: str, owner: Owner, check_mode: bo
     steps = [name for name, document in wanted.items() if differs(have[name], document, owner)]
     # a server that runs is told first: it writes the files too, from what it has in memory
     document = have[SETTINGS].document
-    told = settle(
+    live = settle(
         Running(*local_end(document)), document, want, _is_told(planned.changed_keys), check_mode
     )
-    warnings = [f"this omlx did not take {name}; it goes on without" for name in told.ignored]
+    warnings = [f"this omlx did not take {name}; it goes on without" for name in live.ignored]
     warnings += want.schema.ignored(planned.models)
     for name in steps:
         if have[name].broken:
             warnings.append(_keep_aside(Path(folder, name), have[name], owner, check_mode))
-    return _Decision(want, planned, have, steps, told, warnings)
+    return _Decision(want.digest(planned.settings), planned, have, steps, live, warnings)
 
 
 def _is_told(changed_keys: Iterable[str]) -> bool:
@@ -177,11 +180,12 @@ def _wanted(want: Want, planned: Planned) -> dict[str, Document | None]:
     }
 
 
-def _write_what_differs(folder: str, made: _Decision, owner: Owner) -> None:
+def _write_what_differs(params: Mapping[str, Any], folder: str, owner: Owner) -> None:
     """Look once more: omlx may have written settings.json since, when it was told its keys."""
     have = {name: found(Path(folder, name)) for name in (SETTINGS, MODELS)}
-    planned = plan(made.want, have[SETTINGS].document, have[MODELS].document)
-    for name, document in _wanted(made.want, planned).items():
+    want = _want(params)
+    planned = plan(want, have[SETTINGS].document, have[MODELS].document)
+    for name, document in _wanted(want, planned).items():
         if differs(have[name], document, owner):
             data = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
             _write(Path(folder, name), data, have[name], owner)

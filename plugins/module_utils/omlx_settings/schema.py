@@ -9,22 +9,25 @@ question was asked once, when its environment was built, so it costs a run no mo
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils import environment_answer
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.known import (
-    KIND_WORDS,
+    KINDS,
     MODEL,
     PINNED,
     SETTINGS,
     SUCCESSORS,
-    Rule,
+)
+from ansible_collections.closet.inference.plugins.module_utils.schema import (
+    Check,
+    nearest,
+    number,
 )
 
-Rules = Mapping[str, Rule]
+Rules = Mapping[str, Check]
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Schema:
         ]
 
 
-RETIRED: Rules = {"mtp_num_draft_tokens": Rule("whole", low=1)}
+RETIRED: Rules = {"mtp_num_draft_tokens": number(1)}
 """Rules for the keys that the table's omlx has no more."""
 
 TABLE = Schema(PINNED, SETTINGS, MODEL)
@@ -97,15 +100,14 @@ def from_answer(answer: Mapping[str, Any]) -> Schema:
     )
 
 
-def _rules(kinds: Mapping[str, Any], known: Rules) -> dict[str, Rule]:
+def _rules(kinds: Mapping[str, Any], known: Rules) -> dict[str, Check]:
     return {
-        key: known.get(key) or Rule(kind if kind in KIND_WORDS else "any")
-        for key, kind in kinds.items()
+        key: known.get(key) or KINDS.get(str(kind), KINDS["any"]) for key, kind in kinds.items()
     }
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    if near:
-        return f"; did you mean '{near[0]}'?"
+    meant = nearest(name, known)
+    if meant:
+        return f"; did you mean '{meant}'?"
     return "; if it reads it all the same, say unchecked: true"

@@ -9,7 +9,11 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ansible_collections.closet.inference.plugins.module_utils.filediff import Diff, words_diff
+from ansible_collections.closet.inference.plugins.module_utils.filediff import (
+    Diff,
+    text_diff,
+    words_diff,
+)
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.found import (
     FILE_MODE,
     FOLDER_MODE,
@@ -51,9 +55,7 @@ def diffs(
             )
         if before != after:
             header = path if old.data is not None else f"{path} (absent)"
-            told.append(
-                {"before": before, "after": after, "before_header": header, "after_header": path}
-            )
+            told.append({**text_diff(path, before, after), "before_header": header})
         if old.data is not None and attributes_differ(old, FILE_MODE, owner):
             told.append(_attribute_diff(path, old, FILE_MODE, owner))
     return told
@@ -62,12 +64,11 @@ def diffs(
 def live_diffs(changes: Iterable[Change]) -> list[Diff]:
     """One diff for each model whose settings change in the running server."""
     return [
-        {
-            "before": json.dumps(change.before, indent=2, sort_keys=True) + "\n",
-            "after": json.dumps(change.keys, indent=2, sort_keys=True) + "\n",
-            "before_header": f"the running omlx, {change.model}",
-            "after_header": f"the running omlx, {change.model}",
-        }
+        text_diff(
+            f"the running omlx, {change.model}",
+            json.dumps(change.before, indent=2, sort_keys=True) + "\n",
+            json.dumps(change.keys, indent=2, sort_keys=True) + "\n",
+        )
         for change in changes
     ]
 

@@ -10,11 +10,16 @@ be followed by a remark in brackets.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from ansible_collections.closet.inference.plugins.module_utils.schema import (
+    Check,
+    absolute_path,
+    number,
+    unknown_key,
+)
 
 SOURCES = {"ac": "AC Power", "battery": "Battery Power", "ups": "UPS Power"}
 FLAGS = {"ac": "-c", "battery": "-b", "ups": "-u"}
@@ -27,26 +32,8 @@ class PowerRefusedError(ValueError):
     """What is asked for is no setting, or not a value it can have; nothing was touched."""
 
 
-@dataclass(frozen=True)
-class Rule:
-    """What one setting can be: a whole number up to `high`, or the path of a file."""
-
-    high: int | None = 1
-    is_path: bool = False
-
-    def complaint(self, value: str) -> str | None:
-        """What is wrong with a value; None when nothing is."""
-        if self.is_path:
-            return None if value.startswith("/") else "the absolute path of a file is needed"
-        if not value.isdigit():
-            return "a whole number is needed"
-        if self.high is not None and int(value) > self.high:
-            return f"it can be 0 to {self.high}"
-        return None
-
-
-MINUTES, SECONDS, SWITCH = Rule(None), Rule(None), Rule(1)
-KEYS: Mapping[str, Rule] = {
+MINUTES, SECONDS, SWITCH = number(0), number(0), number(0, 1)
+KEYS: Mapping[str, Check] = {
     **dict.fromkeys(("displaysleep", "disksleep", "sleep"), MINUTES),
     **dict.fromkeys(
         ("standbydelay", "standbydelayhigh", "standbydelaylow", "autopoweroffdelay"), SECONDS
@@ -60,11 +47,11 @@ KEYS: Mapping[str, Rule] = {
         ),
         SWITCH,
     ),
-    "highstandbythreshold": Rule(100),
-    "powermode": Rule(2),
-    "gpuswitch": Rule(2),
-    "hibernatemode": Rule(25),
-    "hibernatefile": Rule(is_path=True),
+    "highstandbythreshold": number(0, 100),
+    "powermode": number(0, 2),
+    "gpuswitch": number(0, 2),
+    "hibernatemode": number(0, 25),
+    "hibernatefile": absolute_path(),
 }
 # Settings of pmset(1) that `pmset -g custom` does not show, and who has them in hand.
 UNMANAGED: Mapping[str, str] = {
@@ -121,24 +108,19 @@ def checked(
     found, problems = {}, []
     for key, given in wanted.items():
         value = str(int(given)) if isinstance(given, bool) else str(given)
-        rule = KEYS.get(key) or _rule_of_a_newer_macos(key, there or {})
+        check = KEYS.get(key) or _check_of_a_newer_macos(key, there or {})
         if key in UNMANAGED:
             problems.append(f"{source}: {key} is not managed as a setting: {UNMANAGED[key]}")
-            continue
-        if rule is None:
-            near = difflib.get_close_matches(key, KEYS, 1)
-            hint = f", do you mean {near[0]}?" if near else f". pmset knows {', '.join(KEYS)}"
-            problems.append(f"{source}: there is no setting '{key}'{hint}")
-            continue
-        complaint = rule.complaint(value)
-        if complaint:
-            problems.append(f"{source}: {key} is '{given}'; {complaint}")
-        found[key] = value
+        elif check is None:
+            problems.append(unknown_key(key, KEYS, source, f"pmset knows {', '.join(KEYS)}"))
+        else:
+            problems += check(f"{source}.{key}", int(value) if value.isdigit() else given)
+            found[key] = value
     if problems:
         raise PowerRefusedError("; ".join(problems))
     return found
 
 
-def _rule_of_a_newer_macos(key: str, there: Mapping[str, str]) -> Rule | None:
+def _check_of_a_newer_macos(key: str, there: Mapping[str, str]) -> Check | None:
     """What a setting can be that the Mac shows with a number; pmset takes no name with a blank."""
-    return Rule(None) if re.fullmatch(r"[a-z]+", key) and there.get(key, "").isdigit() else None
+    return number(0) if re.fullmatch(r"[a-z]+", key) and there.get(key, "").isdigit() else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.filediff import text_diff
 from ansible_collections.closet.inference.plugins.module_utils.power.plan import (
     Have,
     Plan,
@@ -52,12 +53,7 @@ def execute(
         "written": {source: dict(keys) for source, keys in todo.writes.items()},
         "unsupported": list(todo.unsupported),
         "sources": [source for source in SOURCES if source in have.settings],
-        "diff": {
-            "before": table(have, todo, after=False),
-            "after": table(have, todo, after=True),
-            "before_header": "pmset",
-            "after_header": "pmset",
-        },
+        "diff": text_diff("pmset", table(have, todo, after=False), table(have, todo, after=True)),
     }
     return result, warnings
 

@@ -19,19 +19,20 @@ from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils import (
     build_lock,
-    environment_shelf,
+    installed_releases,
 )
-from ansible_collections.closet.inference.plugins.module_utils.acting import (
+from ansible_collections.closet.inference.plugins.module_utils.accounts import (
     NoAccountError,
     account_named,
 )
-from ansible_collections.closet.inference.plugins.module_utils.environment_shelf import (
-    COMPLETE,
-    OURS,
-)
+from ansible_collections.closet.inference.plugins.module_utils.filediff import text_diff
 from ansible_collections.closet.inference.plugins.module_utils.files import (
     sync_folder,
     write_atomic,
+)
+from ansible_collections.closet.inference.plugins.module_utils.installed_releases import (
+    COMPLETE,
+    OURS,
 )
 from ansible_collections.closet.inference.plugins.module_utils.python_environment import (
     Have,
@@ -58,7 +59,7 @@ TAIL_LINES = 20
 def execute(params: Mapping[str, Any], runner: Runner, check_mode: bool = False) -> dict[str, Any]:
     """The result; raises ReleaseRefusedError, ReleaseFailedError or LockedError."""
     if params.get("state", "present") != "present":
-        return _tidy(params, runner, check_mode)
+        return _remove(params, runner, check_mode)
     want = parse_want(params)
     have = observe(want.path)
     steps = plan(want, have)
@@ -71,12 +72,7 @@ def execute(params: Mapping[str, Any], runner: Runner, check_mode: bool = False)
         "changed": bool(steps),
         "steps": list(steps),
         "path": want.path,
-        "diff": {
-            "before": f"{have.state}\n" if steps else after,
-            "after": after,
-            "before_header": want.path,
-            "after_header": want.path,
-        },
+        "diff": text_diff(want.path, f"{have.state}\n" if steps else after, after),
     }
 
 
@@ -203,12 +199,12 @@ def _tail(done: Completed) -> str:
     return "\n".join(lines[-TAIL_LINES:]) or "(nothing)"
 
 
-def _tidy(params: Mapping[str, Any], runner: Runner, check_mode: bool) -> dict[str, Any]:
+def _remove(params: Mapping[str, Any], runner: Runner, check_mode: bool) -> dict[str, Any]:
     """Remove the release, or the old ones beside it."""
     path = checked_path(str(params["path"]))
     if params["state"] == "absent" and observe(path).state == "foreign":
         raise ReleaseRefusedError(f"{path} was not put there by this module, so it is not removed")
     try:
-        return environment_shelf.tidy({**params, "path": path}, runner, check_mode)
+        return installed_releases.remove_releases({**params, "path": path}, runner, check_mode)
     except OSError as error:
         raise ReleaseFailedError(f"{error.filename} stays: {error.strerror}") from error

@@ -16,14 +16,14 @@ from ansible_collections.closet.inference.plugins.module_utils.runner import Com
 from ansible_collections.closet.inference.plugins.module_utils.tailscale.model import NodeError
 
 CURL = "/usr/bin/curl"
-PATIENCE_S = 10
+TIMEOUT_S = 10
 PATH = "/key?v=1"  # where every control server has its public key
 LOOK = "Look at it from this host: `curl -v '{server}" + PATH + "'`"
 WHERE = "is that the right name in tailscale_login_server?"
 REASONS: Mapping[int, str] = {
     6: "has no address here: " + WHERE,
     7: "does not answer: is it up, and " + WHERE,
-    28: f"has not answered within {PATIENCE_S} s: is it up, and reachable from here?",
+    28: f"has not answered within {TIMEOUT_S} s: is it up, and reachable from here?",
     35: "does not speak TLS as it should: " + WHERE,
     51: "has a certificate for another name: " + WHERE,
     52: "answers with nothing: " + WHERE,
@@ -38,8 +38,8 @@ REASONS: Mapping[int, str] = {
 def refuse_an_unfit_server(runner: Runner, server: str) -> None:
     """Raise NodeError where nobody could log in; what curl cannot tell, the login may."""
     url = server.rstrip("/") + PATH
-    words = [CURL, "-sS", "-o", "/dev/null", "-m", str(PATIENCE_S), url]
-    done = runner.run(words, timeout_s=PATIENCE_S + 5)
+    words = [CURL, "-sS", "-o", "/dev/null", "-m", str(TIMEOUT_S), url]
+    done = runner.run(words, timeout_s=TIMEOUT_S + 5)
     reason = REASONS.get(done.rc)
     if reason is None:
         return

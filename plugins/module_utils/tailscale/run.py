@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.filediff import text_diff
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 from ansible_collections.closet.inference.plugins.module_utils.tailscale import (
     explain,
@@ -152,12 +153,11 @@ def _result(want: Want, before: Have, after: Have, todo: Plan, check_mode: bool)
         "serve_others": others(want, foreseen),
         "steps": [step.says for step in todo.steps],
         "person": todo.person,
-        "diff": {
-            "before": table(want, before, todo, after=False),
-            "after": table(want, before, todo, after=True),
-            "before_header": "tailscale",
-            "after_header": "tailscale",
-        },
+        "diff": text_diff(
+            "tailscale",
+            table(want, before, todo, after=False),
+            table(want, before, todo, after=True),
+        ),
     }
 
 

@@ -14,20 +14,22 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.closet.inference.plugins.module_utils.accounts import account_of
 from ansible_collections.closet.inference.plugins.module_utils.acting import (
     ActingError,
     Rights,
-    account_of,
-    crew,
+    account_processes,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files import apply as hands
+from ansible_collections.closet.inference.plugins.module_utils.managed_files import (
+    apply as apply_module,
+)
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.apply import (
     FilesNotWrittenError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     FilesRefusedError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.models import store
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings import found
@@ -101,10 +103,10 @@ def test_a_folder_above_a_file_of_root_s_gets_an_owner_that_is_there(
     (folder / "deep").mkdir(parents=True)
     put(folder)
     told: list[str] = []
-    with crew() as hands:
+    with account_processes() as processes:
         while len(told) < 4:
             try:
-                rights = hands.for_path(f"{folder}/deep/file")
+                rights = processes.for_path(f"{folder}/deep/file")
                 break
             except UntrustedPathError as error:
                 told.append(str(error.strerror))
@@ -174,7 +176,7 @@ def test_what_is_full_is_shown(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     (place / "a b").mkdir()
-    monkeypatch.setitem(hands.DO, "write", full)
+    monkeypatch.setitem(apply_module.DO, "write", full)
     with pytest.raises(FilesNotWrittenError) as raised:
         run(place / "a b/file")
     [command] = commands(str(raised.value))

@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.endpoint.ladder import Ladder, Want
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.checks import Checks
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.model import Want
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.resolver import (
     WrongNameError,
     networks,
@@ -68,9 +69,9 @@ def test_a_name_that_does_not(
         proven("attic.home.ts.net", allowed)  # type: ignore[arg-type]
 
 
-def test_the_ladder_fails_at_the_name_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checks_fail_at_the_name_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolver("10.9.0.1"))
     base = parse_base("http://attic.home.ts.net:8000/v1")
-    report = Ladder(Want(base, resolves_to=TAILNET, timeout_s=0.1), Runner()).climb()
+    report = Checks(Want(base, resolves_to=TAILNET, timeout_s=0.1), Runner()).run()
     assert [(step.step, step.ok) for step in report.steps] == [("name", False)]
     assert "step 'name' failed" in (report.failure or "")

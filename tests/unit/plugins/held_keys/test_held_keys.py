@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils import held_keys
-from ansible_collections.closet.inference.plugins.module_utils.held_keys import Done, run
+from ansible_collections.closet.inference.plugins.module_utils.held_keys import RemovalResult, run
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 SETTINGS: dict[str, Any] = {
@@ -64,7 +64,7 @@ def test_the_keys_go_and_everything_else_stays(omlx: Path) -> None:
     assert left["auth"] == {"skip_api_key_verification": False}
     # without a key it must not be on the LAN when somebody starts it
     assert left["server"] == {"host": ["127.0.0.1"], "port": 8000}
-    assert run("omlx", omlx, check_mode=False) == Done()
+    assert run("omlx", omlx, check_mode=False) == RemovalResult()
 
 
 def test_of_the_gateway_nothing_stays(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_of_the_gateway_nothing_stays(tmp_path: Path) -> None:
         (gate / name).write_text(KEY)
     assert run("gateway", gate, check_mode=False).left == ()
     assert not gate.exists()
-    assert run("gateway", gate, check_mode=False) == Done()
+    assert run("gateway", gate, check_mode=False) == RemovalResult()
 
 
 def test_what_is_not_ours_keeps_the_folder(tmp_path: Path) -> None:
@@ -143,4 +143,4 @@ def test_settings_that_cannot_be_read_keep_nothing_else_back(
 def test_a_folder_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("")
     assert run("omlx", tmp_path / "x", check_mode=False).left == (f"{tmp_path}/x: Not a directory",)
-    assert run("omlx", tmp_path / "nowhere", check_mode=False) == Done()
+    assert run("omlx", tmp_path / "nowhere", check_mode=False) == RemovalResult()

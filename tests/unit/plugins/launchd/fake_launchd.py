@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import Account
+from ansible_collections.closet.inference.plugins.module_utils.accounts import Account
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed, Runner
 
 

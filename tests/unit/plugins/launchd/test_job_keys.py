@@ -22,7 +22,7 @@ SERVER: dict[str, Any] = {"ProgramArguments": ["/opt/closet/omlx", "serve"]}
         ({"EnviromentVariables": {}}, "did you mean 'EnvironmentVariables'?"),
         ({"KeepAlive": {"SuccesfulExit": False}}, "did you mean 'SuccessfulExit'?"),
         ({"SoftResourceLimits": {"NumberOfFile": 1}}, "did you mean 'NumberOfFiles'?"),
-        ({"zork": 1}, "'zork' is not a key that launchd knows"),
+        ({"zork": 1}, "unknown key 'zork'; launchd would ignore it"),
         ({"ThrottleInterval": "30"}, "ThrottleInterval must be a whole number"),
         ({"ThrottleInterval": True}, "ThrottleInterval must be a whole number"),
         ({"ThrottleInterval": 1.5}, "ThrottleInterval must be a whole number"),

@@ -40,10 +40,11 @@ def ask(mac: Mac, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 
 def test_one_job(ask: Any, mac: Mac) -> None:
     wanted = {"label": LABEL, "path": str(mac.path), "plist": mac.server()}
-    first = ask(**wanted)
+    first = ask(**wanted, _ansible_diff=True)
     assert (first["changed"], first["state_after"]) == (True, "running")
     assert first["diff"][0]["before_header"] == str(mac.path)
     again = ask(**wanted)
+    assert "diff" not in again
     assert (again["changed"], again["drift"], again["pid"]) == (False, [], first["pid"])
 
 

@@ -17,18 +17,20 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import Account
-from ansible_collections.closet.inference.plugins.module_utils.managed_files import apply as hands
+from ansible_collections.closet.inference.plugins.module_utils.accounts import Account
+from ansible_collections.closet.inference.plugins.module_utils.managed_files import (
+    apply as apply_module,
+)
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.apply import (
     FilesNotWrittenError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.confirm import (
     NotConfirmedError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     FilesRefusedError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed, Runner
 
 ROLE = yaml.safe_load(
@@ -158,15 +160,15 @@ def test_a_cut_between_writing_and_asking_is_made_up_for(
     host: Host, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     host.play()
-    write = hands.DO["write"]
+    write = apply_module.DO["write"]
 
     def cut(step: Any) -> None:
         if moment == "after":
             write(step)
         raise SystemExit
 
-    monkeypatch.setitem(hands.DO, "write", cut)
-    monkeypatch.setattr(hands, "_take_back", lambda *_words: [])
+    monkeypatch.setitem(apply_module.DO, "write", cut)
+    monkeypatch.setattr(apply_module, "_take_back", lambda *_words: [])
     with pytest.raises(SystemExit):
         host.play("two")
     monkeypatch.undo()
@@ -191,7 +193,7 @@ def test_what_could_not_be_written_is_not_asked_about(
     def full(_step: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setitem(hands.DO, "write", full)
+    monkeypatch.setitem(apply_module.DO, "write", full)
     with pytest.raises(FilesNotWrittenError):
         host.play()
     assert host.program.asked == []

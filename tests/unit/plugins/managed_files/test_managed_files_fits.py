@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     FilesRefusedError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 ZED = '{\n  // mine\n  "theme": "Ayu",\n}\n'

@@ -13,12 +13,16 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.managed_files import apply as hands
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import Step
+from ansible_collections.closet.inference.plugins.module_utils.managed_files import (
+    apply as apply_module,
+)
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
+    FilesRefusedError,
+    Step,
+    digest,
+)
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
-    FilesRefusedError,
-    digest,
     parse_wants,
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
@@ -150,7 +154,7 @@ def cut_after(
         for number, step in enumerate(todo):
             if number == steps:
                 raise PowerCutError
-            hands.DO[step.action](step)
+            apply_module.DO[step.action](step)
 
     with monkeypatch.context() as patched:
         patched.setattr(

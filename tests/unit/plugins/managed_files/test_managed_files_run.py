@@ -15,18 +15,20 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.managed_files import apply as hands
+from ansible_collections.closet.inference.plugins.module_utils.managed_files import (
+    apply as apply_module,
+)
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.apply import (
     FilesNotWrittenError,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
+    FilesRefusedError,
     Have,
     Scene,
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.plan import plan
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
-    FilesRefusedError,
     parse_wants,
 )
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed, Runner
@@ -154,14 +156,14 @@ def test_a_run_cut_short_leaves_everything_as_it_was(
     error: BaseException,
 ) -> None:
     before = snapshot(root)
-    for action, do in list(hands.DO.items()):
+    for action, do in list(apply_module.DO.items()):
 
         def half(step: Any, do: Any = do) -> None:
             do(step)  # the worst moment: done, but not known to be
             if step.path.endswith(f"/{failing}"):
                 raise error
 
-        monkeypatch.setitem(hands.DO, action, half)
+        monkeypatch.setitem(apply_module.DO, action, half)
     with pytest.raises((FilesNotWrittenError, KeyboardInterrupt)) as raised:
         run(everything(root), tmp_path)
     assert snapshot(root) == before
@@ -176,8 +178,8 @@ def test_what_cannot_be_put_back_is_named(
     def broken(step: Any) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setitem(hands.DO, "unlink", broken)
-    monkeypatch.setattr(hands, "_put_back", broken)
+    monkeypatch.setitem(apply_module.DO, "unlink", broken)
+    monkeypatch.setattr(apply_module, "_put_back", broken)
     with pytest.raises(
         FilesNotWrittenError, match=r"could not be put back either: .*made"
     ) as raised:

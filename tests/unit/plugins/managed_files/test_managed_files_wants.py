@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     FilesRefusedError,
     digest,
+)
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
     parse_wants,
 )
 

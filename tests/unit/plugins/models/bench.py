@@ -13,8 +13,7 @@ from typing import Any
 from ansible_collections.closet.inference.plugins.module_utils.models.arguments import ARGUMENTS
 from ansible_collections.closet.inference.plugins.module_utils.models.converge import converge
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import Patience
-from ansible_collections.closet.inference.plugins.module_utils.models.record import (
+from ansible_collections.closet.inference.plugins.module_utils.models.progress import (
     describe_record,
     read_record,
 )
@@ -24,6 +23,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.request im
     Request,
     Tools,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import WaitPolicy
 from ansible_collections.closet.inference.plugins.module_utils.models.store import progress_file
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,
@@ -71,7 +71,7 @@ class Bench:
         self.slept: list[float] = []
         self.said: list[str] = []
         self.warnings: tuple[str, ...] = ()
-        self.patience = Patience()
+        self.wait_policy = WaitPolicy()
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -98,16 +98,16 @@ class Bench:
             "progress_path": None,
             **options,
         }
-        self.patience = Patience()
+        self.wait_policy = WaitPolicy()
         entries = wants or ({"repo": REPO, "name": "tiny"},)
         request = Request(read_wants(entries), self.store, self.serve_dir, **values)
 
         @cache
         def hub() -> Hub:
             transport = HttpxTransport(request.connections)
-            return Hub(self.hub.endpoint, token, transport, self._sleep, tries, self.patience)
+            return Hub(self.hub.endpoint, token, transport, self._sleep, tries, self.wait_policy)
 
-        tools = Tools(hub, carry or hub, self._sleep, **reach, patience=self.patience)
+        tools = Tools(hub, carry or hub, self._sleep, **reach, wait_policy=self.wait_policy)
         outcome = converge(request, tools)
         self.warnings = outcome.warnings
         return describe(request, outcome)

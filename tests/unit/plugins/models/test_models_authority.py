@@ -15,16 +15,18 @@ import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils.models import authority
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
     HubUnreachableError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.run import run
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,
     Transport,
-    UrllibTransport,
     describe_certificate,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.urllib_transport import (
+    UrllibTransport,
 )
 from tests.unit.plugins.models.bench import REPO, arguments, tiny_model
 from tests.unit.plugins.models.hub_double import HubDouble, running_hub
@@ -102,7 +104,7 @@ def test_a_whole_pull_with_the_option(hub: HubDouble, keys: Path, tmp_path: Path
         serve_dir=str(tmp_path / "models"),
         ca_certificates=(keys / "ca.pem").read_text(),
     )
-    assert run(given, check_mode=False).result["models"][0]["state"] == "pulled"
+    assert run(given, check_mode=False)["models"][0]["state"] == "pulled"
 
 
 def test_what_names_no_authority_is_refused_by_the_module(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.models import commit as commit_module
+from ansible_collections.closet.inference.plugins.module_utils.models import pull as pull_module
 from tests.unit.plugins.models.bench import REPO, Bench, served_files, tiny_model
 
 
@@ -28,7 +28,7 @@ def test_an_update_cut_off_in_its_commit_is_finished_by_the_next_run(
     bench.run()
     new = tiny_model(1)
     bench.hub.publish(REPO, new)
-    real = getattr(commit_module, step)
+    real = getattr(pull_module, step)
 
     def cut(*args: object) -> None:
         if after:
@@ -36,7 +36,7 @@ def test_an_update_cut_off_in_its_commit_is_finished_by_the_next_run(
         raise Cut
 
     with monkeypatch.context() as patch:
-        patch.setattr(commit_module, step, cut)
+        patch.setattr(pull_module, step, cut)
         with pytest.raises(Cut):
             bench.run(follow=True)
     bench.forget_requests()
@@ -57,7 +57,7 @@ def test_an_update_cut_off_in_its_commit_never_passes_for_the_old_one(
         raise Cut
 
     with monkeypatch.context() as patch:
-        patch.setattr(commit_module, "write_manifest", cut)
+        patch.setattr(pull_module, "write_manifest", cut)
         with pytest.raises(Cut):
             bench.run(follow=True)
     bench.run()

@@ -17,7 +17,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models import fet
 from ansible_collections.closet.inference.plugins.module_utils.models import (
     journal as journal_module,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher, FileJob
+from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
     parse_journal,
@@ -26,12 +26,13 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     SHA256,
     FileEntry,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.peers import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     journal_path,
     part_path,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.transport import Reply
+from ansible_collections.closet.inference.plugins.module_utils.models.transport import Response
 
 PIECE = 256
 SEGMENT = 4 * PIECE
@@ -74,7 +75,7 @@ class InStep:
         self._chunk = chunk
         self.asked: list[tuple[str, int]] = []
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def get(self, url: str, headers: Mapping[str, str]) -> Response:
         start, last = (int(edge) for edge in headers["Range"][6:].split("-"))
         self._all.wait(30)
         self.asked.append((url.rpartition("/")[2], start))

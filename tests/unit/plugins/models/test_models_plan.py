@@ -423,7 +423,7 @@ def test_an_index_in_a_folder_names_its_neighbours() -> None:
         (Served({"tiny": "acme/tiny", "old": "acme/old"}), LinkPlan((), ("old",))),
         (Served({"tiny": "acme/tiny"}, foreign=("vendor",)), LinkPlan((), ())),
         (
-            Served({"tiny": "acme/tiny"}, remains=(".closet-link.x",)),
+            Served({"tiny": "acme/tiny"}, orphans=(".closet-link.x",)),
             LinkPlan((), (".closet-link.x",)),
         ),
     ],

@@ -20,14 +20,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.closet.inference.plugins.module_utils import files
-from ansible_collections.closet.inference.plugins.module_utils.models import durable
 from ansible_collections.closet.inference.plugins.module_utils.models import part as part_module
-from ansible_collections.closet.inference.plugins.module_utils.models.crew import Crew
+from ansible_collections.closet.inference.plugins.module_utils.models import (
+    threads as threads_module,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.part import Part
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     journal_path,
     part_path,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.threads import WorkerPool
 from tests.unit.plugins.models.test_models_resume import (
     CONTENT,
     ENTRY,
@@ -183,22 +185,22 @@ class Slow:
             self.twice.set()
 
 
-def test_the_keeper_syncs_again_and_again_and_ends_at_once() -> None:
+def test_the_syncer_syncs_again_and_again_and_ends_at_once() -> None:
     slow = Slow()
-    with durable.Keeper([slow], lambda _: None):
+    with threads_module.Syncer([slow], lambda _: None):
         assert slow.twice.wait(20)
     count = slow.count
-    threading.Event().wait(3 * durable.SMALLEST_REST_S)
+    threading.Event().wait(3 * threads_module.SMALLEST_REST_S)
     assert slow.count == count
 
 
-def test_the_keeper_rests_longer_when_the_disk_is_slow() -> None:
+def test_the_syncer_rests_longer_when_the_disk_is_slow() -> None:
     rests: list[float] = []
     times = iter([0.0, 2.0, 10.0, 10.001])
-    keeper = durable.Keeper([Slow()], lambda _: None, lambda: next(times))
-    keeper._end = _Rests(rests, 3)  # type: ignore[assignment]
-    keeper._work()
-    assert rests == [durable.SMALLEST_REST_S, 2.0, durable.SMALLEST_REST_S]
+    syncer = threads_module.Syncer([Slow()], lambda _: None, lambda: next(times))
+    syncer._end = _Rests(rests, 3)  # type: ignore[assignment]
+    syncer._work()
+    assert rests == [threads_module.SMALLEST_REST_S, 2.0, threads_module.SMALLEST_REST_S]
 
 
 class _Rests:
@@ -211,17 +213,17 @@ class _Rests:
 
 
 def test_a_disk_that_fails_stops_the_pull() -> None:
-    crew = Crew(1)
+    pool = WorkerPool(1)
     failing = Slow(OSError(28, "No space left on device"))
     stopped = threading.Event()
 
     def work() -> None:
-        while not crew.stopped:
+        while not pool.stopped:
             stopped.wait(0.01)
 
-    crew.add([work])
-    with pytest.raises(OSError, match="No space left"), durable.Keeper([failing], crew.fail):
-        crew.run()
+    pool.add([work])
+    with pytest.raises(OSError, match="No space left"), threads_module.Syncer([failing], pool.fail):
+        pool.run()
 
 
 def test_the_drive_itself_is_asked_where_the_system_can(monkeypatch: pytest.MonkeyPatch) -> None:

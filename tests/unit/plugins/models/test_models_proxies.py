@@ -23,6 +23,8 @@ from ansible_collections.closet.inference.plugins.module_utils.models.run import
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,
     Transport,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.urllib_transport import (
     UrllibTransport,
 )
 from tests.unit.plugins.models.bench import REPO, arguments, tiny_model
@@ -169,4 +171,4 @@ def test_a_run_says_which_entries_it_left_out(
         arguments(models=[want], endpoint=hub.endpoint, reserve_gb=0.0, **places),
         check_mode=False,
     )
-    assert any("<local>" in warning for warning in done.warnings)
+    assert any("<local>" in warning for warning in done["warnings"])

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.models.loaded import (
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.models.server import (
     Loaded,
     ask_loaded,
     nothing_runs,
-    read_status,
+    read_loaded,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from tests.unit.plugins.models.bench import REPO, Bench, tiny_model
 from tests.unit.plugins.omlx_double import running_omlx
 
@@ -225,7 +225,7 @@ STATUS = {
 
 
 def test_what_does_not_say_that_it_is_idle_counts_as_loaded() -> None:
-    told = read_status(STATUS)
+    told = read_loaded(STATUS)
     assert told.ids == {"busy", "coming", "silent"}
     assert told.holds(Path("/m/busy"), ())
     assert told.holds(Path("/elsewhere"), ("coming",))

@@ -18,18 +18,20 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     SHA256,
     FileEntry,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.patience import (
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
     HubTroubleError,
     read_rate_limit,
     read_retry_after,
     read_wait,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
-from ansible_collections.closet.inference.plugins.module_utils.models.tools import make_tools
+from ansible_collections.closet.inference.plugins.module_utils.models.run import make_tools
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,
-    Reply,
+    Response,
     Transport,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.urllib_transport import (
     UrllibTransport,
 )
 from tests.unit.plugins.models.bench import REPO, SHARDS, Bench, arguments, tiny_model
@@ -99,9 +101,9 @@ def test_urllib_keeps_the_token_at_its_origin(hub: HubDouble) -> None:
 def test_no_httpx_stops_only_where_bytes_have_to_move(
     hub: HubDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ansible_collections.closet.inference.plugins.module_utils.models import tools
+    from ansible_collections.closet.inference.plugins.module_utils.models import run as run_module
 
-    monkeypatch.setattr(tools, "have_httpx", lambda: False)
+    monkeypatch.setattr(run_module, "have_httpx", lambda: False)
     commit = hub.publish(REPO, tiny_model())
     made = make_tools(arguments(endpoint=hub.endpoint), check_mode=True)
     assert made.ask().resolve(REPO, "main") == commit
@@ -188,7 +190,7 @@ class OneReply:
         self.first_headers = headers
         self.closed = False
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def get(self, url: str, headers: Mapping[str, str]) -> Response:
         return self
 
     def chunks(self) -> Iterator[bytes]:

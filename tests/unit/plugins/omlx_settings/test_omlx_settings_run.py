@@ -20,7 +20,7 @@ from ansible_collections.closet.inference.plugins.module_utils.omlx_settings imp
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.found import (
     SettingsNotWrittenError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import Told
+from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.live import LiveResult
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.plan import (
     SettingsRefusedError,
 )
@@ -35,7 +35,7 @@ OLD_KEY = "sk-older-secret-987654321"
 def confirmed_and_not_running(monkeypatch: pytest.MonkeyPatch) -> None:
     """The LAN was confirmed, and no omlx runs: what this machine has is none of the tests'."""
     monkeypatch.setattr(consent, "on_this_host", lambda: None)
-    monkeypatch.setattr(run, "settle", lambda *_: Told())
+    monkeypatch.setattr(run, "settle", lambda *_: LiveResult())
 
 
 @pytest.fixture

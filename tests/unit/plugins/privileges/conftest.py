@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import Rights, account_of
+from ansible_collections.closet.inference.plugins.module_utils.accounts import account_of
+from ansible_collections.closet.inference.plugins.module_utils.acting import Rights
 
 
 @pytest.fixture(autouse=True)

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils import acting
+from ansible_collections.closet.inference.plugins.module_utils.accounts import account_of
 from ansible_collections.closet.inference.plugins.module_utils.acting import (
     ActingError,
-    Crew,
+    Processes,
     Rights,
-    account_of,
-    crew,
+    account_processes,
 )
 from ansible_collections.closet.inference.plugins.module_utils.files import read_file
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
@@ -106,20 +106,20 @@ def test_only_plain_values_are_taken_from_it(attacker: Rights) -> None:
 def test_each_path_has_its_own_rights(place: Path, home: Path, nobody: int) -> None:
     (place / "shared").mkdir()
     (place / "shared").chmod(0o777)
-    with crew() as hands:
-        assert hands.for_path(f"{place}/root.txt").uid == 0
-        assert hands.for_path(f"{home}/a/b").uid == nobody
-        assert hands.for_path(f"{home}/a/b") is hands.for_path(f"{home}/c")
-        assert hands.for_path(f"{place}/shared/a", owner=nobody).uid == nobody
+    with account_processes() as processes:
+        assert processes.for_path(f"{place}/root.txt").uid == 0
+        assert processes.for_path(f"{home}/a/b").uid == nobody
+        assert processes.for_path(f"{home}/a/b") is processes.for_path(f"{home}/c")
+        assert processes.for_path(f"{place}/shared/a", owner=nobody).uid == nobody
         with pytest.raises(UntrustedPathError, match="every account can change"):
-            hands.for_path(f"{place}/shared/a")
+            processes.for_path(f"{place}/shared/a")
 
 
 def test_a_folder_of_an_account_that_is_gone(place: Path) -> None:
     (place / "old").mkdir()
     os.chown(place / "old", 54321, -1)
     with pytest.raises(UntrustedPathError, match="no account of this host has that number"):
-        Crew().for_path(f"{place}/old/file")
+        Processes().for_path(f"{place}/old/file")
 
 
 # --- what root runs ------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import Account, Crew
+from ansible_collections.closet.inference.plugins.module_utils.accounts import Account
+from ansible_collections.closet.inference.plugins.module_utils.acting import Processes
 from ansible_collections.closet.inference.plugins.module_utils.launchd.apply import Apply
 from ansible_collections.closet.inference.plugins.module_utils.launchd.launchctl import Launchctl
 from ansible_collections.closet.inference.plugins.module_utils.launchd.model import (
@@ -133,7 +134,7 @@ def test_before_stop_runs_as_the_job_s_own_user(
     want = Want("a", Domain("system"), "/a.plist", plist=plist, before_stop=("/drain",))
     job = Printout("system/a", {"state": "running", "pid": "7", **shown})
     have = Have(Presence.LOADED, job)
-    apply = Apply(Launchctl(runner), want, have, Crew())
+    apply = Apply(Launchctl(runner), want, have, Processes())
     apply._before_stop()
     assert runner.ran == [(who, "/drain")]
 
@@ -143,7 +144,7 @@ def test_the_log_is_made_for_the_account(place: Path, nobody: int) -> None:
     plist = {"UserName": "nobody", "StandardOutPath": log}
     want = Want("a", Domain("system"), "/a.plist", plist=plist)
     have = Have(Presence.ABSENT, missing_logs=(log,))
-    apply = Apply(Launchctl(Asked()), want, have, Crew())
+    apply = Apply(Launchctl(Asked()), want, have, Processes())
     apply.act([Step.MAKE_LOG])
     status = Path(log).stat()
     assert (status.st_uid, stat.S_IMODE(status.st_mode), status.st_size) == (nobody, 0o600, 0)

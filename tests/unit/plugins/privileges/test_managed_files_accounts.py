@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.acting import account_of
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
-from ansible_collections.closet.inference.plugins.module_utils.managed_files.wants import (
+from ansible_collections.closet.inference.plugins.module_utils.accounts import account_of
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.model import (
     FilesRefusedError,
 )
+from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 SECRET = "root's own words"

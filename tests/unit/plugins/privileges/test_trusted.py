@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.closet.inference.plugins.module_utils import files, trusted
-from ansible_collections.closet.inference.plugins.module_utils.acting import Rights, account_of
+from ansible_collections.closet.inference.plugins.module_utils.accounts import account_of
+from ansible_collections.closet.inference.plugins.module_utils.acting import Rights
 from ansible_collections.closet.inference.plugins.module_utils.environment_build import (
     safe_folders,
 )

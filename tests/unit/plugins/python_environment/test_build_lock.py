@@ -182,14 +182,14 @@ def test_two_builds_of_one_environment_end_with_one_that_is_complete(tmp_path: P
 
 def test_an_environment_that_is_being_built_is_not_pruned(tmp_path: Path) -> None:
     for name in ("it", "kept"):
-        (tmp_path / "shelf" / name).mkdir(parents=True)
-        (tmp_path / "shelf" / name / ".closet.inference").touch()
-    prune = {"path": f"{tmp_path}/shelf/kept", "state": "pruned", "keep": 0}
-    with build_lock.held(f"{tmp_path}/shelf/it", "build it", Runner()):
+        (tmp_path / "releases" / name).mkdir(parents=True)
+        (tmp_path / "releases" / name / ".closet.inference").touch()
+    prune = {"path": f"{tmp_path}/releases/kept", "state": "pruned", "keep": 0}
+    with build_lock.held(f"{tmp_path}/releases/it", "build it", Runner()):
         told = execute(prune, Runner())
     assert told["changed"] is False
     assert "is being built by process" in told["warnings"][0]
-    assert (tmp_path / "shelf/it").exists()
+    assert (tmp_path / "releases/it").exists()
     assert execute(prune, Runner())["steps"] == ["remove it"]
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils import environment_answer
-from ansible_collections.closet.inference.plugins.module_utils.acting import Account
+from ansible_collections.closet.inference.plugins.module_utils.accounts import Account
 from ansible_collections.closet.inference.plugins.module_utils.environment_answer import (
     NoAnswerError,
     ask,

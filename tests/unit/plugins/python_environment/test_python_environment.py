@@ -320,7 +320,7 @@ def test_a_pin_that_is_not_there_is_found_out_before_anything_is_made(
     assert len(runner.commands) == 1
 
 
-def shelf(params: dict[str, Any], *names: str) -> Path:
+def installed(params: dict[str, Any], *names: str) -> Path:
     """Complete environments beside each other, made one hour after the other."""
     folder = Path(params["path"]).parent
     for hour, name in enumerate(names):
@@ -329,43 +329,43 @@ def shelf(params: dict[str, Any], *names: str) -> Path:
     return folder
 
 
-def tidy(params: dict[str, Any], name: str, check_mode: bool = False, **words: Any) -> Any:
+def remove(params: dict[str, Any], name: str, check_mode: bool = False, **words: Any) -> Any:
     path = str(Path(params["path"]).parent / name)
     return execute({"path": path, **words}, Pretender(), check_mode)
 
 
 def test_old_ones_go_but_for_the_newest_and_what_is_not_ours(params: dict[str, Any]) -> None:
-    folder = shelf(params, "a", "b", "c", "d")
+    folder = installed(params, "a", "b", "c", "d")
     (folder / "half").mkdir()
     (folder / "half/.closet.inference").touch()
     (folder / "theirs").mkdir()
-    told = tidy(params, "b", True, state="pruned", keep=1)
+    told = remove(params, "b", True, state="pruned", keep=1)
     assert told["steps"] == ["remove a", "remove c", "remove half"]
-    assert tidy(params, "b", state="pruned", keep=1) == told
+    assert remove(params, "b", state="pruned", keep=1) == told
     assert {entry.name for entry in folder.iterdir()} == {"b", "d", "theirs"}
-    assert tidy(params, "b", state="pruned", keep=1)["changed"] is False
-    assert tidy(params, "b", state="pruned", keep=0)["steps"] == ["remove d"]
+    assert remove(params, "b", state="pruned", keep=1)["changed"] is False
+    assert remove(params, "b", state="pruned", keep=0)["steps"] == ["remove d"]
 
 
 def test_the_one_that_served_until_now_is_kept_before_a_newer_one(params: dict[str, Any]) -> None:
-    folder = shelf(params, "a", "b", "c")
-    told = tidy(params, "c", state="pruned", keep=1, keep_first=str(folder / "a"))
+    folder = installed(params, "a", "b", "c")
+    told = remove(params, "c", state="pruned", keep=1, keep_first=str(folder / "a"))
     assert told["steps"] == ["remove b"]
 
 
 def test_one_can_be_taken_away(params: dict[str, Any]) -> None:
-    folder = shelf(params, "a", "b")
-    assert tidy(params, "a", state="absent")["steps"] == ["remove a"]
-    assert tidy(params, "a", state="absent")["changed"] is False
+    folder = installed(params, "a", "b")
+    assert remove(params, "a", state="absent")["steps"] == ["remove a"]
+    assert remove(params, "a", state="absent")["changed"] is False
     assert [entry.name for entry in folder.iterdir()] == ["b"]
 
 
 def test_what_was_not_built_here_is_not_taken_away(params: dict[str, Any]) -> None:
-    folder = shelf(params, "a")
+    folder = installed(params, "a")
     (folder / "theirs").mkdir()
     (folder / "theirs/precious").touch()
     with pytest.raises(EnvironmentRefusedError, match="was not built here"):
-        tidy(params, "theirs", state="absent")
+        remove(params, "theirs", state="absent")
     assert (folder / "theirs/precious").exists()
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
-from ansible_collections.closet.inference.plugins.module_utils.models.record import (
+from ansible_collections.closet.inference.plugins.module_utils.models.progress import (
+    Progress,
     describe_record,
     in_time,
     in_units,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trouble that may pass, and how long to be patient with it."""
+"""Failures that may pass: how long to wait, and how often to try again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PARAMETER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)\s*=\s*(\d{1,15})\s*", re.IGNOR
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 Sleep = Callable[[float], None]
-Heard = Optional[Callable[[float, str], None]]
+WaitCallback = Optional[Callable[[float, str], None]]
 """Is told how many seconds are left of a wait, and what is waited for; 0 when it is over."""
 
 
@@ -60,12 +60,12 @@ class HubBusyError(ModelError):
     """The hub asks for a wait that is too long for where we are."""
 
 
-class Patience:
+class WaitPolicy:
     """How long a run may wait, and who hears of it. One for all hubs of the run."""
 
     def __init__(self) -> None:
         self.longest_s = math.inf
-        self.heard: Heard = None
+        self.on_wait: WaitCallback = None
 
     def wait(self, sleep: Sleep, trouble: HubTroubleError, seconds: float) -> None:
         """Sleep; long waits in steps, so that it can be seen how much is left."""
@@ -82,19 +82,19 @@ class Patience:
         self._tell(0.0, "")
 
     def _tell(self, seconds: float, what: str) -> None:
-        if self.heard is not None:
-            self.heard(seconds, what)
+        if self.on_wait is not None:
+            self.on_wait(seconds, what)
 
 
 class Backoff:
     """Counts failures in a row; sleeps between them; gives up with the last one's sentence."""
 
     def __init__(
-        self, sleep: Sleep, tries: int = MOST_TRIES, patience: Patience | None = None
+        self, sleep: Sleep, tries: int = MOST_TRIES, wait_policy: WaitPolicy | None = None
     ) -> None:
         self._sleep = sleep
         self._tries = tries
-        self._patience = patience or Patience()
+        self._wait_policy = wait_policy or WaitPolicy()
         self._failures = 0
 
     def progressed(self) -> None:
@@ -110,7 +110,7 @@ class Backoff:
         seconds = DELAYS_S[min(self._failures, len(DELAYS_S)) - 1]
         if trouble.wait_s is not None:
             seconds = trouble.wait_s if trouble.wait_s <= LONGEST_WAIT_S else ASK_AGAIN_S
-        self._patience.wait(self._sleep, trouble, seconds)
+        self._wait_policy.wait(self._sleep, trouble, seconds)
 
 
 def read_wait(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:

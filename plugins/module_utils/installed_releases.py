@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The environments that stand side by side in one folder: which of them may go.
+"""Complete releases side by side in one folder: which of them may go.
 
 One that is removed loses its mark of completeness first, so that a run that is cut off in between
 leaves one that is known to be incomplete.
@@ -18,34 +18,48 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils import build_lock
+from ansible_collections.closet.inference.plugins.module_utils.filediff import text_diff
 from ansible_collections.closet.inference.plugins.module_utils.files import remove_file
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 OURS = ".closet.inference"
 COMPLETE = ".complete"
+OPTIONS = {
+    "path": {"type": "str", "required": True},
+    "state": {
+        "type": "str",
+        "choices": ["present", "pruned", "absent"],
+        "default": "present",
+    },
+    "keep": {"type": "int", "default": 1},
+    "keep_first": {"type": "str"},
+}
+"""Of the modules that keep releases; doc_fragments/releases.py documents them."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """One environment on the shelf; `completed` is when, None while it is not."""
+class Installed:
+    """One release; `completed` is when, None while it is not."""
 
     path: str
     completed: float | None
 
 
-def look(path: str) -> list[Standing]:
-    """The environments beside `path` that were built here, and `path` itself."""
+def installed_beside(path: str) -> list[Installed]:
+    """The releases beside `path` that were installed here, and `path` itself."""
     found = []
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for entry in sorted(Path(path).parent.iterdir()):
             if entry.is_dir() and not entry.is_symlink() and (entry / OURS).exists():
-                found.append(Standing(str(entry), _completed(entry)))
+                found.append(Installed(str(entry), _completed(entry)))
     return found
 
 
-def plan_prune(path: str, shelf: Sequence[Standing], keep: int, first: str = "") -> tuple[str, ...]:
+def plan_prune(
+    path: str, releases: Sequence[Installed], keep: int, first: str = ""
+) -> tuple[str, ...]:
     """What may go: all but `path` and `keep` others, `first` before those completed last."""
-    others = [one for one in shelf if one.path != path]
+    others = [one for one in releases if one.path != path]
     complete = sorted(
         (one for one in others if one.completed is not None),
         key=lambda one: (one.path == first, one.completed or 0.0, one.path),
@@ -55,27 +69,27 @@ def plan_prune(path: str, shelf: Sequence[Standing], keep: int, first: str = "")
     return tuple(one.path for one in others if one.path not in kept)
 
 
-def plan_absent(path: str, shelf: Sequence[Standing]) -> tuple[str, ...]:
+def plan_absent(path: str, releases: Sequence[Installed]) -> tuple[str, ...]:
     """What has to go so that there is nothing at `path`."""
-    return tuple(one.path for one in shelf if one.path == path)
+    return tuple(one.path for one in releases if one.path == path)
 
 
-def tidy(params: Mapping[str, Any], runner: Runner, check_mode: bool) -> dict[str, Any]:
+def remove_releases(params: Mapping[str, Any], runner: Runner, check_mode: bool) -> dict[str, Any]:
     """Remove what `state` (absent, pruned) and `keep` leave no room for; what a task says of it."""
     path = str(params["path"])
 
     def plan() -> tuple[str, ...]:
         if params["state"] == "absent":
-            return plan_absent(path, look(path))
+            return plan_absent(path, installed_beside(path))
         first = params.get("keep_first") or ""
-        return plan_prune(path, look(path), int(params["keep"]), first)
+        return plan_prune(path, installed_beside(path), int(params["keep"]), first)
 
     planned = plan()
     if check_mode:
         return result(path, planned)
     gone: list[str] = []
     warnings: list[str] = []
-    # the old ones of a shelf are not waited for: who builds one has a use for it
+    # old releases are not waited for: whoever builds one has a use for it
     wait_s = build_lock.WAIT_S if params["state"] == "absent" else 0.0
     for one in planned:
         try:
@@ -99,16 +113,10 @@ def _remove(path: str) -> None:
 
 def result(path: str, gone: Sequence[str]) -> dict[str, Any]:
     """What a task says about it."""
-    before = "".join(f"{one}\n" for one in gone)
     return {
         "changed": bool(gone),
         "steps": [f"remove {os.path.basename(one)}" for one in gone],  # noqa: PTH119
-        "diff": {
-            "before": before,
-            "after": "",
-            "before_header": str(Path(path).parent),
-            "after_header": str(Path(path).parent),
-        },
+        "diff": text_diff(str(Path(path).parent), "".join(f"{one}\n" for one in gone), ""),
     }
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The health ladder against a /v1 that can be told to misbehave."""
+"""The health checks against a /v1 that can be told to misbehave."""
 
 from __future__ import annotations
 
@@ -16,11 +16,8 @@ from typing import Any, cast
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.endpoint.ladder import (
-    Ladder,
-    Report,
-    Want,
-)
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.checks import Checks
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.model import Report, Want
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import (
     BadUrlError,
     Reply,
@@ -161,9 +158,9 @@ def url(server: Server) -> str:
     return f"http://127.0.0.1:{server.server_address[1]}/v1"
 
 
-def climb(server: Server, clock: Runner | None = None, **wanted: Any) -> Report:
+def run_checks(server: Server, clock: Runner | None = None, **wanted: Any) -> Report:
     want = Want(base=parse_base(url(server)), **{"timeout_s": 20, **wanted})
-    return Ladder(want, clock or Clock()).climb()
+    return Checks(want, clock or Clock()).run()
 
 
 def free_port() -> int:
@@ -172,11 +169,11 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def test_the_whole_ladder(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_checks(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     server.manners.key = KEY
-    report = climb(server, api_key=KEY, models=("coder",), answer="coder", measure=True)
+    report = run_checks(server, api_key=KEY, models=("coder",), answer="coder", measure=True)
     assert report.failure is None
     assert [(step.step, step.ok) for step in report.steps] == [
         ("connect", True),
@@ -203,20 +200,20 @@ def test_the_speed_is_that_of_the_tokens_after_the_first(
     usage = {"choices": [], "usage": {"completion_tokens": 9, "prompt_tokens": 50}}
     events = [(1.0, empty), (2.0, said), (2.1, said), (2.5, said), (9.0, usage)]
     monkeypatch.setattr(Wire, "stream", lambda *_words: (None, iter(events)))
-    report = climb(server, answer="coder", measure=True)
+    report = run_checks(server, answer="coder", measure=True)
     assert report.decode_tps == 16.0
 
 
 def test_without_usage_chunks_are_counted_and_it_says_so(server: Server) -> None:
     server.manners.usage = False
-    report = climb(server, answer="coder", measure=True)
+    report = run_checks(server, answer="coder", measure=True)
     assert report.failure is None
     assert report.steps[-1].detail.startswith("5 tokens")
     assert "chunks counted" in report.steps[-1].detail
 
 
 def test_only_what_is_asked_for_is_tried(server: Server) -> None:
-    report = climb(server)
+    report = run_checks(server)
     assert [step.step for step in report.steps] == ["connect", "models"]
     assert [path for path, _ in server.manners.asked] == ["/v1/models"]
 
@@ -283,7 +280,7 @@ def test_failures_that_waiting_does_not_mend(
     for name, value in manners.items():
         setattr(server.manners, name, value)
     clock = Clock()
-    report = climb(server, clock, **wanted)
+    report = run_checks(server, clock, **wanted)
     assert report.failure is not None
     assert report.failure.startswith(f"{url(server)}: step '{step}' failed: ")
     assert words in report.failure
@@ -296,7 +293,7 @@ def test_a_busy_server_is_waited_for(server: Server) -> None:
     server.manners.list_first = [(503, "starting")]
     server.manners.fail_first = [(409, '{"error": {"message": "loading"}}'), (503, "queue full")]
     clock = Clock()
-    report = climb(server, clock, answer="coder")
+    report = run_checks(server, clock, answer="coder")
     assert report.failure is None
     assert clock.slept == [0.25, 0.5, 1.0]
     assert [step.step for step in report.steps] == ["connect", "models", "answer"]
@@ -305,7 +302,7 @@ def test_a_busy_server_is_waited_for(server: Server) -> None:
 def test_a_server_that_never_gets_ready_is_given_up(server: Server) -> None:
     server.manners.list_first = [(503, "starting")] * 50
     clock = Clock()
-    report = climb(server, clock, timeout_s=10)
+    report = run_checks(server, clock, timeout_s=10)
     assert report.failure is not None
     assert "step 'models' failed after 10 s: 503 starting" in report.failure
     assert 9 < sum(clock.slept) < 10
@@ -314,7 +311,7 @@ def test_a_server_that_never_gets_ready_is_given_up(server: Server) -> None:
 
 def test_the_try_before_the_last_is_told_when_it_says_more(server: Server) -> None:
     server.manners.list_first = [(503, "starting"), (503, "out of memory")]
-    report = climb(server, timeout_s=0.7)
+    report = run_checks(server, timeout_s=0.7)
     assert report.failure is not None
     assert "503 out of memory (the try before ended at 'models': 503 starting)" in report.failure
 
@@ -333,7 +330,7 @@ def test_a_server_that_starts_late_is_waited_for() -> None:
                 started.append(made)
 
     base = parse_base(f"http://127.0.0.1:{port}/v1")
-    report = Ladder(Want(base=base), StartsServer()).climb()
+    report = Checks(Want(base=base), StartsServer()).run()
     started[0].shutdown()
     started[0].server_close()
     assert report.failure is None
@@ -341,19 +338,19 @@ def test_a_server_that_starts_late_is_waited_for() -> None:
 
 def test_a_closed_port() -> None:
     base = parse_base(f"http://127.0.0.1:{free_port()}/v1")
-    report = Ladder(Want(base=base, timeout_s=4), Clock()).climb()
+    report = Checks(Want(base=base, timeout_s=4), Clock()).run()
     assert report.failure is not None
     assert "step 'connect' failed after 4 s" in report.failure
     assert "nothing listens there" in report.failure
     clock = Clock()
-    expected = Ladder(Want(base=base, expect="refused"), clock).climb()
+    expected = Checks(Want(base=base, expect="refused"), clock).run()
     assert expected.failure is None
     assert expected.steps[0].ok is True
     assert clock.slept == []
 
 
 def test_an_open_port_that_shall_be_closed(server: Server) -> None:
-    report = climb(server, expect="refused", timeout_s=2)
+    report = run_checks(server, expect="refused", timeout_s=2)
     assert report.failure is not None
     assert "something listens there, and nothing should" in report.failure
     assert server.manners.asked == []
@@ -365,15 +362,15 @@ def test_a_name_nobody_knows_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     want = Want(base=parse_base("http://attic.local:8000/v1"), expect="refused", timeout_s=1)
-    report = Ladder(want, Clock()).climb()
+    report = Checks(want, Clock()).run()
     assert report.failure is not None
-    assert "the name attic.local is not known" in report.failure
+    assert "attic.local port 8000: the name does not resolve" in report.failure
 
 
 @pytest.mark.parametrize("key", [None, "sk-wrong"])
 def test_unauthorized_as_expected(server: Server, key: str | None) -> None:
     server.manners.key = KEY
-    report = climb(server, api_key=key, expect="unauthorized")
+    report = run_checks(server, api_key=key, expect="unauthorized")
     assert report.failure is None
     assert report.steps[-1].detail == "401 Invalid API key"
 
@@ -382,7 +379,7 @@ def test_a_server_that_hangs_is_given_up_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         base = parse_base(f"http://127.0.0.1:{mute.getsockname()[1]}/v1")
         begun = time.monotonic()
-        report = Ladder(Want(base=base, timeout_s=0.3), Clock()).climb()
+        report = Checks(Want(base=base, timeout_s=0.3), Clock()).run()
     assert time.monotonic() - begun < 2
     assert report.failure is not None
     assert "step 'models' failed: no answer came in time" in report.failure
@@ -398,7 +395,7 @@ def test_a_server_that_hangs_up() -> None:
         thread = threading.Thread(target=hang_up, daemon=True)
         thread.start()
         base = parse_base(f"http://127.0.0.1:{port}/v1")
-        report = Ladder(Want(base=base, timeout_s=0.2), Clock()).climb()
+        report = Checks(Want(base=base, timeout_s=0.2), Clock()).run()
         thread.join(2)
     assert report.failure is not None
     assert "step 'models' failed" in report.failure

@@ -26,11 +26,11 @@ REMOVED_PREFIX = ".closet-removed."
 ORPHAN = re.compile(r"\.[0-9a-f]{8}\.incomplete$")
 QUIET_S = 3600.0  # a part that nobody wrote to for so long belongs to no running download
 
-Remains = list[tuple[str, int]]
+Orphans = list[tuple[str, int]]
 
 
-def leftovers(folder: Path, states: Iterable[FileState], pending: bool) -> Remains:
-    """Remains of downloads that nothing will continue: (path in the folder, bytes on the disk)."""
+def leftovers(folder: Path, states: Iterable[FileState], pending: bool) -> Orphans:
+    """Orphans of downloads that nothing will continue: (path in the folder, bytes on the disk)."""
     alive: set[str] = set()
     for state in states:
         if state.have in {Have.STAGED, Have.PARTIAL}:
@@ -40,12 +40,12 @@ def leftovers(folder: Path, states: Iterable[FileState], pending: bool) -> Remai
     found = []
     for path in _walk(folder):
         name = path.relative_to(folder).as_posix()
-        if name not in alive and _is_remains(name):
+        if name not in alive and _is_orphan(name):
             found.append((name, _on_disk(path)))
     return sorted(found)
 
 
-def cache_leftovers(cache: Path | None, now: float) -> Remains:
+def cache_leftovers(cache: Path | None, now: float) -> Orphans:
     """Orphaned parts in a hub cache that other tools fill: (absolute path, bytes on the disk).
 
     Only those that carry a process's own mark: older tools do go on from `<etag>.incomplete`.
@@ -73,7 +73,7 @@ def remove_files(folder: Path, names: Iterable[str]) -> None:
             parent = parent.parent
 
 
-def _is_remains(name: str) -> bool:
+def _is_orphan(name: str) -> bool:
     unfinished = name.endswith((PART_SUFFIX, JOURNAL_SUFFIX, INCOMPLETE_SUFFIX))
     return unfinished or name.startswith((f".{MANIFEST_NAME}.", *FOREIGN_FOLDERS))
 

@@ -1,23 +1,27 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The health ladder of a /v1: does it connect, list its models, answer, and how fast."""
+"""The health checks of a /v1: does it connect, list its models, answer, and how fast."""
 
 from __future__ import annotations
 
 import http.client
 import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.model import (
+    CheckError,
+    Report,
+    Step,
+    Want,
+)
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.resolver import (
-    Network,
     WrongNameError,
     proven,
 )
+from ansible_collections.closet.inference.plugins.module_utils.endpoint.stream import watched
 from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire import (
-    Base,
     BrokenReplyError,
     NoConnectionError,
     Reply,
@@ -37,55 +41,8 @@ CLOSED = ("refused", "silent", "unreachable")
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa")
 
 
-@dataclass(frozen=True)
-class Want:
-    """What shall be true of an endpoint."""
-
-    base: Base
-    api_key: str | None = None
-    refused_keys: tuple[str, ...] = ()
-    resolves_to: tuple[Network, ...] = ()
-    models: tuple[str, ...] = ()
-    exact: bool = False
-    answer: str | None = None
-    measure: bool = False
-    prompt_words: int = 40
-    expect: str = "ok"  # ok | refused | unauthorized
-    timeout_s: float = 60
-
-
-@dataclass(frozen=True)
-class Step:
-    """One rung: what was tried, whether it held, how long it took."""
-
-    step: str  # name | connect | models | keys | answer | stream
-    ok: bool
-    ms: int
-    detail: str
-
-
-@dataclass
-class Report:
-    """What was seen on the way up; `failure` is a sentence, or None at the top."""
-
-    steps: list[Step] = field(default_factory=list)
-    models: list[str] = field(default_factory=list)
-    ttft_s: float | None = None
-    decode_tps: float | None = None
-    failure: str | None = None
-
-
-class RungError(Exception):
-    """A rung did not hold; `again` says whether waiting may help."""
-
-    def __init__(self, step: str, words: str, again: bool) -> None:
-        super().__init__(words)
-        self.step = step
-        self.again = again
-
-
-class Ladder:
-    """Climbs once per call of `climb`, starting again from the ground after each pause."""
+class Checks:
+    """All checks in order; `run` starts again with the first one after each pause."""
 
     def __init__(self, want: Want, runner: Runner) -> None:
         self._want = want
@@ -93,8 +50,8 @@ class Ladder:
         self._deadline = runner.now() + want.timeout_s
         self._begun = runner.now()
 
-    def climb(self) -> Report:
-        """Try until it holds, until waiting cannot help, or until the time is up."""
+    def run(self) -> Report:
+        """Try until all pass, until waiting cannot help, or until the time is up."""
         pause = FIRST_PAUSE_S
         before = None
         while True:
@@ -102,7 +59,7 @@ class Ladder:
             try:
                 self._once(report)
                 return report
-            except RungError as error:
+            except CheckError as error:
                 report.steps.append(Step(error.step, False, self._ms(), str(error)))
                 left = self._deadline - self._runner.now()
                 if not error.again or left <= SHORTEST_TRY_S:
@@ -112,7 +69,7 @@ class Ladder:
                 self._runner.sleep(min(pause, left - SHORTEST_TRY_S))
                 pause = min(pause * 2, LONGEST_PAUSE_S)
 
-    def _sentence(self, error: RungError, before: RungError | None) -> str:
+    def _sentence(self, error: CheckError, before: CheckError | None) -> str:
         waited = self._runner.now() - self._begun
         after = f" after {waited:.0f} s" if error.again and waited >= 1 else ""
         words = f"{self._want.base.url}: step '{error.step}' failed{after}: {error}"
@@ -128,7 +85,7 @@ class Ladder:
             self._name(report)
             self._connect(wire, report)
             if want.expect == "refused":
-                raise RungError("connect", "something listens there, and nothing should", True)
+                raise CheckError("connect", "something listens there, and nothing should", True)
             self._models(wire, report)
             if want.expect == "ok" and want.refused_keys:
                 self._keys(report)
@@ -137,10 +94,10 @@ class Ladder:
             if want.expect == "ok" and want.answer and want.measure:
                 self._stream(wire, want.answer, report)
         except _ClosedAsExpected as closed:
-            self._held(report, "connect", str(closed))
+            self._passed(report, "connect", str(closed))
         except (BrokenReplyError, NoConnectionError) as error:
             step = _next_step(want, report.steps)
-            raise RungError(step, str(error), True) from error
+            raise CheckError(step, str(error), True) from error
         finally:
             wire.close()
 
@@ -151,17 +108,17 @@ class Ladder:
         try:
             found = proven(self._want.base.host, self._want.resolves_to)
         except WrongNameError as error:
-            raise RungError("name", str(error), True) from error
-        self._held(report, "name", found)
+            raise CheckError("name", str(error), True) from error
+        self._passed(report, "name", found)
 
     def _connect(self, wire: Wire, report: Report) -> None:
         try:
             wire.connect()
         except NoConnectionError as error:
-            if self._want.expect == "refused" and error.kind in CLOSED:
+            if self._want.expect == "refused" and error.cause.kind in CLOSED:
                 raise _ClosedAsExpected(str(error)) from error
-            raise RungError("connect", str(error), True) from error
-        self._held(report, "connect", "connected")
+            raise CheckError("connect", str(error), True) from error
+        self._passed(report, "connect", "connected")
 
     def _models(self, wire: Wire, report: Report) -> None:
         reply = wire.get("/models")
@@ -175,20 +132,20 @@ class Ladder:
         if missing:
             there = ", ".join(report.models) or "no model at all"
             words = f"{', '.join(missing)} is not listed; the server has {there}"
-            raise RungError("models", words, False)
+            raise CheckError("models", words, False)
         if self._want.exact and extra:
-            raise RungError("models", f"{', '.join(extra)} is listed and should not be", False)
-        self._held(report, "models", f"{len(report.models)} listed")
+            raise CheckError("models", f"{', '.join(extra)} is listed and should not be", False)
+        self._passed(report, "models", f"{len(report.models)} listed")
 
     def _refusal(self, reply: Reply, report: Report) -> None:
         if reply.status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
-            self._held(report, "models", f"{reply.status} {reply.complaint()}")
+            self._passed(report, "models", f"{reply.status} {reply.complaint()}")
             return
         if reply.status in BUSY:
             _raise_unless_ok("models", reply)
         key = "this key" if self._want.api_key else "no key"
         words = f"the server should refuse {key}, and answered {reply.status}"
-        raise RungError("models", words, False)
+        raise CheckError("models", words, False)
 
     def _keys(self, report: Report) -> None:
         """Each of these keys has to be refused, on a connection of its own."""
@@ -202,8 +159,8 @@ class Ladder:
                 _raise_unless_ok("keys", reply)
             if reply.status not in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
                 words = f"a key that was taken away is answered with {reply.status}"
-                raise RungError("keys", words, False)
-        self._held(report, "keys", f"{len(self._want.refused_keys)} refused")
+                raise CheckError("keys", words, False)
+        self._passed(report, "keys", f"{len(self._want.refused_keys)} refused")
 
     def _answer(self, wire: Wire, model: str, report: Report) -> None:
         body = {
@@ -219,17 +176,17 @@ class Ladder:
         choices = document.get("choices") if isinstance(document, dict) else None
         if not isinstance(choices, list) or not choices:
             words = f"{model} gave 200 without an answer: {reply.complaint()}"
-            raise RungError("answer", words, False)
-        self._held(report, "answer", f"{model} answered")
+            raise CheckError("answer", words, False)
+        self._passed(report, "answer", f"{model} answered")
 
     def _stream(self, wire: Wire, model: str, report: Report) -> None:
         begun = self._runner.now()
         refusal, events = wire.stream("/chat/completions", self._measured_request(model))
         if refusal is not None:
             _raise_unless_ok("stream", refusal)
-        seen = _watched(events)
+        seen = watched(events)
         if seen.first is None or seen.last is None:
-            raise RungError("stream", f"{model} streamed nothing", False)
+            raise CheckError("stream", f"{model} streamed nothing", False)
         report.ttft_s = round(seen.first - begun, 3)
         tokens = seen.tokens or seen.chunks
         if tokens > 1 and seen.last > seen.first:
@@ -238,7 +195,7 @@ class Ladder:
         detail = f"{tokens} tokens after {seen.prompt_tokens} of prompt{counted}"
         if seen.cached_tokens:
             detail += f", {seen.cached_tokens} of them from a cache"
-        self._held(report, "stream", detail)
+        self._passed(report, "stream", detail)
 
     def _measured_request(self, model: str) -> dict[str, Any]:
         """A nonce comes first: a cached prefix would make a repeat look faster than it is."""
@@ -254,11 +211,11 @@ class Ladder:
             "stream_options": {"include_usage": True},
         }
 
-    def _held(self, report: Report, step: str, detail: str) -> None:
+    def _passed(self, report: Report, step: str, detail: str) -> None:
         report.steps.append(Step(step, True, self._ms(), detail))
 
     def _ms(self) -> int:
-        """Milliseconds since the last rung."""
+        """Milliseconds since the last check."""
         now = self._runner.now()
         passed, self._began = now - self._began, now
         return round(passed * 1000)
@@ -268,56 +225,12 @@ class _ClosedAsExpected(Exception):  # noqa: N818 - not an error
     """The port is closed, and that is what was asked for."""
 
 
-@dataclass
-class _Seen:
-    first: float | None = None
-    last: float | None = None
-    chunks: int = 0
-    tokens: int = 0
-    prompt_tokens: int | None = None
-    cached_tokens: int = 0
-
-
-def _watched(events: Iterator[tuple[float, Any]]) -> _Seen:
-    seen = _Seen()
-    for now, event in events:
-        if not isinstance(event, dict):
-            continue
-        if event.get("error"):
-            error = event["error"]
-            words = error.get("message") if isinstance(error, dict) else error
-            raise RungError("stream", f"the stream broke off with: {words}", False)
-        _note_usage(seen, event.get("usage"))
-        if any(_says_something(choice) for choice in event.get("choices") or []):
-            seen.first = now if seen.first is None else seen.first
-            seen.last = now
-            seen.chunks += 1
-    return seen
-
-
-def _note_usage(seen: _Seen, usage: Any) -> None:
-    if not isinstance(usage, dict):
-        return
-    seen.tokens = int(usage.get("completion_tokens") or 0)
-    seen.prompt_tokens = usage.get("prompt_tokens")
-    details = usage.get("prompt_tokens_details")
-    seen.cached_tokens = int((details or {}).get("cached_tokens") or 0)
-
-
-def _says_something(choice: Any) -> bool:
-    """The first chunk usually is a role with empty content, and keep-alive chunks have no delta."""
-    delta = (choice or {}).get("delta") or {}
-    return any(
-        delta.get(key) for key in ("content", "reasoning_content", "reasoning", "tool_calls")
-    )
-
-
 def _listed(reply: Reply) -> list[str]:
     document = reply.document()
     data = document.get("data") if isinstance(document, dict) else None
     if not isinstance(data, list):
         words = f"the answer is not a list of models: {reply.complaint()}"
-        raise RungError("models", words, False)
+        raise CheckError("models", words, False)
     return [str(entry["id"]) for entry in data if isinstance(entry, dict) and entry.get("id")]
 
 
@@ -328,7 +241,7 @@ def _raise_unless_ok(step: str, reply: Reply) -> None:
     if reply.status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
         words += " (the key is missing, wrong, or was revoked)"
     latched = any(word in reply.complaint().lower() for word in LATCHED)
-    raise RungError(step, words, reply.status in BUSY and not (reply.status == 409 and latched))
+    raise CheckError(step, words, reply.status in BUSY and not (reply.status == 409 and latched))
 
 
 def _next_step(want: Want, steps: Sequence[Step]) -> str:
