@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
+
 from lab.paths import cache
 from tests.lab.conftest import ENVIRONMENT, ROOT, Done, on, run
 from tests.lab.pulling import wait_until
@@ -68,6 +70,13 @@ def pids(backend: str) -> dict[str, str]:
 
 def installed(program: str) -> set[str]:
     return set(on("attic", f"ls /opt/closet/{program}").output.split())
+
+
+def wants(home: Path, **variables: object) -> None:
+    """Edit an inventory as its owner does: all that it says of attic in a file of its own."""
+    file = home / "host_vars/attic.yml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(yaml.safe_dump(variables))
 
 
 def mlx_lm_pins(folder: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.lab.advice import command, commands, paste
 from tests.lab.backends import (
     BODY,
     JOBS,
@@ -27,8 +28,9 @@ from tests.lab.backends import (
     pids,
     status,
     upgrade,
+    wants,
 )
-from tests.lab.conftest import ENVIRONMENT, ROOT, Done, lab, on, provisioned, run
+from tests.lab.conftest import ENVIRONMENT, ROOT, Done, as_root, lab, on, provisioned, run
 from tests.lab.pulling import served_folder, wait_until
 
 pytestmark = pytest.mark.usefixtures("fresh_lab")
@@ -222,6 +224,24 @@ def test_a_backend_that_never_answers_is_taken_back(home: Path) -> None:
     assert done.changed()["air"] == 0
     serves("omlx")
 
+    # mended: without the limit that it waited for
+    again = provisioned(paste(command(done.output, "profile=coding-mlx-lm")))
+    assert again.changed()["air"] == 0
+    serves("mlx_lm")
+
+
+def test_an_inventory_edit_that_was_taken_back_is_mended_and_run_as_advised(home: Path) -> None:
+    wants(home, closet_profile="coding-omlx", omlx_start_timeout_s=1)
+    done = play(home, "site.yml")
+    assert done.code != 0
+    assert "the switch to profile coding-omlx was taken back" in done.output
+    serves("mlx_lm")
+
+    wants(home, closet_profile="coding-omlx")
+    again = provisioned(paste(command(done.output, "site.yml")))
+    assert again.changed()["air"] == 0
+    serves("omlx")
+
 
 def test_and_back_to_where_it_began(home: Path) -> None:
     takes_over(home, "ollama")
@@ -252,11 +272,28 @@ def test_an_ollama_that_dies_is_taken_back_and_one_that_serves_stays(
     assert provisioned(upgrade(*where, *newer)).changed()["attic"] == 0
 
 
-def test_what_upgrade_could_not_take_back_is_refused(home: Path) -> None:
-    done = play(home, "playbooks/upgrade.yml", "-e", "closet_profile=lean")
+def test_an_upgrade_without_a_way_back_leads_to_the_log_and_to_the_old_pin(
+    home: Path, tmp_path: Path
+) -> None:
+    old = {"closet_profile": "coding-omlx", "ollama_version": "0.34.5"}
+    program = "/opt/closet/ollama/0.34.5/ollama"
+    dies = "#!/bin/sh\necho the program is damaged\nexit 1\n"
+    # what runs goes on; what would be started again is another file
+    as_root("attic", f"mv {program} {program}.kept; printf '{dies}' >{program}")
+    as_root("attic", f"chmod 755 {program}")
+    with ollama_that_dies(tmp_path, "0.34.9") as named:
+        wants(home, **{**old, **dict(word.split("=", 1) for word in named[1::2])})
+        done = upgrade("-i", str(home), "--limit", "attic,localhost", limit_s=300)
     assert done.code != 0
-    assert "It serves profile ollama with ollama" in " ".join(done.output.split())
-    assert done.changed()["attic"] == 0
+    assert "the upgrade failed, and the way back too" in " ".join(done.output.split())
+    assert ask("/models")[0] != "200"
+    tail = next(one for one in commands(done.output) if one.startswith("sudo tail "))
+    assert "the program is damaged" in on("attic", tail).output
+
+    as_root("attic", f"mv {program}.kept {program}")
+    wants(home, **old)
+    provisioned(paste(command(done.output, "site.yml")))
+    serves("ollama")
 
 
 def test_stop_and_start_are_for_whichever_serves(home: Path) -> None:
@@ -268,3 +305,24 @@ def test_stop_and_start_are_for_whichever_serves(home: Path) -> None:
     wait = f"for i in $(seq 60); do curl -sf -m 5 {KEY} {URL}/models && exit 0; sleep 1; done"
     assert on("air", wait, limit_s=150).code == 0
     serves("ollama")
+
+
+def test_what_upgrade_could_not_take_back_is_refused_and_comes_in_two_steps_as_advised(
+    home: Path, tmp_path: Path
+) -> None:
+    pin = {"mlx_lm_requirements": mlx_lm_pins(tmp_path)["works"]}
+    profile_too = {"closet_profile": PROFILES["mlx_lm"]}
+    wants(home, **profile_too, **pin)
+    done = play(home, "playbooks/upgrade.yml")
+    assert done.code != 0
+    assert "It serves profile ollama with ollama" in " ".join(done.output.split())
+    assert done.changed()["attic"] == 0
+
+    wants(home, **profile_too)
+    provisioned(paste(command(done.output, "site.yml")))
+    serves("mlx_lm")
+    before = pids("mlx_lm")
+    wants(home, **profile_too, **pin)
+    provisioned(play(home, "playbooks/upgrade.yml"))
+    serves("mlx_lm")
+    assert pids("mlx_lm") != before

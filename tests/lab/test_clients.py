@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.lab.conftest import ROOT, Done, as_root, on, provisioned, site
+from tests.lab.advice import command, paste
+from tests.lab.conftest import ROOT, Done, as_root, on, provisioned, run, site
 
 pytestmark = pytest.mark.usefixtures("provisioned_lab")
 
@@ -436,3 +437,19 @@ def test_closet_is_roots_and_shows_nobody_elses_key() -> None:
     done = on("air", "sudo env HOME=/Users/admin /usr/local/bin/closet models")
     assert done.code == 1
     assert "does not belong to root" in done.output
+
+
+def test_a_laptop_that_gets_no_answer_leads_to_what_launchd_says_on_the_closet() -> None:
+    closet = ("--limit", "attic,localhost")
+    provisioned(run("ansible-playbook", "playbooks/stop.yml", *closet))
+    done = site("--limit", "air")
+    looked = paste(command(done.output, "launchd_job_info"))
+    provisioned(run("ansible-playbook", "playbooks/start.yml", *closet))
+    assert done.code != 0
+    assert done.changed()["air"] == 0
+    assert looked.code == 0
+    jobs = yaml.safe_load(looked.output.partition("=>")[2])["jobs"]
+    states = {job["label"]: job["state"] for job in jobs}
+    assert states["inference.closet.omlx"] != "running"
+    assert states["inference.closet.wired-memory"] != "absent", "only omlx was stopped"
+    assert on("air", "closet health").code == 0

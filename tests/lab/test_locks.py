@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -13,11 +14,13 @@ from typing import IO
 
 import pytest
 
+from tests.lab.advice import command, paste
 from tests.lab.conftest import (
     ENDS_WITHIN_S,
     ENVIRONMENT,
     ROOT,
     Done,
+    as_root,
     cut_the_power_at,
     lab,
     on,
@@ -190,3 +193,18 @@ def test_a_run_that_does_not_end_is_named_with_what_to_do() -> None:
     assert f"or end it on {os.uname().nodename} (`kill {first.process.pid}`)" in words
     assert lab("status").code == 0
     provisioned(first.end())
+
+
+def test_a_lock_that_others_may_write_is_not_taken_and_its_rights_are_shown() -> None:
+    as_root("attic", "chmod 777 /opt/closet/lock")
+    done = site("--limit", "attic,localhost")
+    looked = paste(command(done.output, "/opt/closet/lock"))
+    as_root("attic", "chmod 755 /opt/closet/lock")
+    assert done.code != 0
+    assert "attic: this run could not hold the closet" in " ".join(done.output.split())
+    assert done.changed()["attic"] == 0
+    assert looked.code == 0
+    assert re.search(r"(?m)^drwxrwxrwx .* root .* \.$", looked.output), looked.output
+    # it is running already
+    started = run("ansible-playbook", "playbooks/start.yml", "--limit", "attic,localhost")
+    assert provisioned(started).changed()["attic"] == 0

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils.omlx_admin import Admin, Request
-from tests.lab.conftest import as_root, on, provisioned, site
+from tests.lab.advice import command, paste
+from tests.lab.conftest import Done, as_root, on, provisioned, run
 from tests.lab.pulling import (
     HOME,
     JOB,
@@ -49,9 +50,16 @@ TELLS = {"server_url": "http://127.0.0.1:8000"}
 
 
 @pytest.fixture(scope="module")
-def closet(fresh_lab: None) -> Puller:
+def too_early(fresh_lab: None) -> tuple[Done, Done]:
+    """models.yml on a closet that was never provisioned, and the run that its refusal suggests."""
+    refused = run("ansible-playbook", "playbooks/models.yml", "--limit", "attic,localhost")
+    return refused, paste(command(refused.output, "site.yml"))
+
+
+@pytest.fixture(scope="module")
+def closet(too_early: tuple[Done, Done]) -> Puller:
     """attic with omlx, once for all tests of this file."""
-    provisioned(site("--limit", "attic,localhost"))
+    provisioned(too_early[1])
     python = on("attic", "echo /opt/closet/omlx/*/bin/python").output.strip()
     return Puller(python, served_folder())
 
@@ -72,6 +80,20 @@ def size_of(result: dict[str, object]) -> int:
 
 
 # --- a pull, and the server that hears of it ---------------------------------------------------
+
+
+def test_a_closet_that_has_no_program_to_pull_with_gets_one_as_advised(
+    too_early: tuple[Done, Done], closet: Puller
+) -> None:
+    refused, advised = too_early
+    assert refused.code != 0
+    assert "attic has no omlx yet, whose Python does the pulling" in " ".join(
+        refused.output.split()
+    )
+    assert refused.changed()["attic"] == 0
+    assert set(advised.recap()) == {"attic"}
+    again = run("ansible-playbook", "playbooks/models.yml", "--limit", "attic,localhost")
+    assert provisioned(again).changed()["attic"] == 0
 
 
 def test_a_fresh_pull_moves_each_byte_once_and_omlx_serves_it(closet: Puller) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -247,6 +248,25 @@ def test_a_model_that_is_removed_leaves_no_link_and_comes_back() -> None:
     assert provisioned(models()).changed()["attic"] == 1
     assert listed() == SERVED
     assert provisioned(site(*CLOSET_ALONE)).changed()["attic"] == 0
+
+
+def test_what_site_would_remove_goes_with_the_command_that_it_prints(tmp_path: Path) -> None:
+    """With models_exclusive in an inventory site.yml lists, and models.yml removes."""
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "hosts.yml").write_text("all: {vars: {}}\n")
+    (tmp_path / "host_vars/attic.yml").write_text("models_exclusive: true\n")
+    where = ("-i", str(ROOT / "inventories/lab"), "-i", str(tmp_path))
+    left = f"{STORE}/mlx-community/Left-Over-4bit"
+    assert on("attic", f"mkdir {left} && echo '{{}}' >{left}/config.json").code == 0
+    pid, _unloaded = life()
+    asked = provisioned(site(*where, *CLOSET_ALONE))
+    assert "these would be removed: mlx-community/Left-Over-4bit" in " ".join(asked.output.split())
+    assert asked.changed()["attic"] == 0
+    assert on("attic", f"ls {left}").code == 0
+    done = provisioned(paste(command(asked.output, "models_removal_confirmed=true")))
+    assert done.changed()["attic"] == 1
+    assert on("attic", f"ls -d {left}").code != 0
+    assert (life()[0], listed()) == (pid, SERVED)
 
 
 # Each takes models away; the second brings them back by itself, so that nothing is left to pull.

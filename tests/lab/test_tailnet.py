@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.lab.advice import command, paste
 from tests.lab.conftest import (
     ENVIRONMENT,
     ROOT,
@@ -41,6 +42,7 @@ CONTROL_CA = "/var/lib/closet-lab/control/ca.pem"
 URL = f"http://attic.{DOMAIN}:8000/v1"
 SERVED = "qwen3-coder-next"
 TAGS = {"closet": "tag:closet", "clients": "tag:closet-client"}
+OPEN: dict[str, object] = {}
 EXPECTED_TAGS = {"attic": [TAGS["closet"]], **{laptop: [TAGS["clients"]] for laptop in CLIENTS}}
 
 
@@ -163,11 +165,24 @@ def test_without_a_key_nothing_is_changed_and_each_machine_is_named(home: Path) 
     assert {host: disk(host) for host in HOSTS} == before
 
 
-def test_the_first_run_brings_everybody_into_the_tailnet(home: Path) -> None:
+def test_a_policy_that_no_machine_can_test_yet_leads_to_the_first_run_and_has_its_tests_then(
+    home: Path, tmp_path: Path
+) -> None:
     keys = make_keys(home)
-    done = provisioned(site("-i", str(home), "-vvv", "--diff"))
+    key = home / ".secrets/tailnet.apikey"
+    key.touch(mode=0o600)
+    key.write_text(control("apikeys", "create", "--expiration", "1h").strip().splitlines()[-1])
+    early = policy(home)
+    assert early.code == 0, early.output
+    assert f"{CONTROL_HERE} has the policy without its tests" in words(early)
+    done = provisioned(paste(f"{command(early.output, 'site.yml')} -vvv --diff"))
     assert [key for key in keys if key in done.output] == [], "in the output of a verbose run"
     assert given_tags() == EXPECTED_TAGS
+    assert f"{CONTROL_HERE} has the policy with its tests" in words(policy(home))
+
+    # as it was, for what comes without a policy
+    (tmp_path / "open.json").write_text(json.dumps(OPEN))
+    control("policy", "set", "-f", str(tmp_path / "open.json"))
 
 
 def test_the_second_run_needs_no_key_and_no_control_server_and_changes_nothing(home: Path) -> None:
@@ -202,13 +217,11 @@ def test_each_laptop_answers_at_home(laptop: str) -> None:
 
 
 def test_without_a_policy_a_laptop_reaches_more_than_the_port() -> None:
-    assert knock("air", f"attic.{DOMAIN}", 22)
+    in_time(lambda: knock("air", f"attic.{DOMAIN}", 22), True)
 
 
 def test_the_control_server_takes_the_policy_with_its_tests(home: Path) -> None:
     key = home / ".secrets/tailnet.apikey"
-    key.touch(mode=0o600)
-    key.write_text(control("apikeys", "create", "--expiration", "1h").strip().splitlines()[-1])
     done = policy(home, "--check", "--diff")
     assert done.code == 0, done.output
     assert "would accept the policy with its tests" in words(done)
