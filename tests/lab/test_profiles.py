@@ -248,7 +248,7 @@ def test_an_inventory_edit_that_never_answers_is_taken_back(tmp_path: Path) -> N
 # while the models come, while the settings are written, while the server is started, and
 # before the record is written although the new profile answers already
 CUTS = [
-    ("Bring the models", 0.4, "lean"),
+    ("Pull or remove the models", 0.4, "lean"),
     ("Merge our keys", 0.2, "default"),
     ("Run the servers at boot and now", 0.5, "lean"),
     ("Record what serves", 0.0, "default"),

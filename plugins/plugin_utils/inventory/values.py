@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.plugin_utils.daemon import owner
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.formats import ANY
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.option_formats import (
     MAY_BE_EMPTY,
@@ -40,6 +41,10 @@ def errors(name: str, option: Mapping[str, Any], value: Any) -> Iterator[str]:
     elif kind == "dict":
         if not isinstance(value, Mapping):
             yield f"{name} is {_described(name, value)}, and it has to be a mapping"
+        elif name.endswith("_plist"):
+            yield from owner.plist_errors(name, value)
+        elif name.endswith("_env"):
+            yield from owner.environment_errors(name, value)
     else:
         yield from _one_error(name, name, kind, option, value)
 
