@@ -30,8 +30,8 @@ def omlx_pid() -> str:
 # in the middle of the installation, of a pull, of the settings, and of the start of the server
 CUTS = [
     ("Build the virtual environment of omlx", 2.0),
-    ("Bring the models", 0.4),
-    ("Merge our keys", 0.2),
+    ("Pull or remove the models", 0.4),
+    ("Update the settings of omlx", 0.2),
     ("Run the servers at boot and now", 0.5),
 ]
 
