@@ -197,7 +197,9 @@ def test_an_mlx_lm_that_does_not_answer_is_taken_back_and_one_that_does_stays(
     assert done.code != 0
     text = " ".join(done.output.split())
     (old,) = before
-    assert f"the upgrade was taken back. mlx_lm answers again from /opt/closet/mlx_lm/{old}" in text
+    assert (
+        f"the upgrade was rolled back. mlx_lm answers again from /opt/closet/mlx_lm/{old}" in text
+    )
     assert "requires jinja2" in text
     assert installed("mlx_lm") == before
     serves("mlx_lm")
@@ -220,7 +222,7 @@ def test_a_backend_that_never_answers_is_taken_back(home: Path) -> None:
     never = ("-e", "mlx_lm_wired_limit_mb=16000000", "-e", "mlx_lm_start_timeout_s=6")
     done = profile(home, "mlx_lm", *never)
     assert done.code != 0
-    assert "the switch to profile coding-mlx-lm was taken back" in done.output
+    assert "the switch to profile coding-mlx-lm was rolled back" in done.output
     assert done.changed()["air"] == 0
     serves("omlx")
 
@@ -261,7 +263,9 @@ def test_an_ollama_that_dies_is_taken_back_and_one_that_serves_stays(
     assert done.code != 0
     text = " ".join(done.output.split())
     (old,) = before
-    assert f"the upgrade was taken back. ollama answers again from /opt/closet/ollama/{old}" in text
+    assert (
+        f"the upgrade was rolled back. ollama answers again from /opt/closet/ollama/{old}" in text
+    )
     assert installed("ollama") == before
     serves("ollama")
 

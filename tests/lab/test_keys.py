@@ -241,7 +241,7 @@ def test_the_gateway_refuses_everything_without_a_key_and_keeps_nothing_when_it_
         play(home, "-e", "profile=coding-omlx", *TOOLS, book="playbooks/profile.yml")
     )
     said = " ".join(done.output.split())
-    assert f"in {gate} of the account admin, which does not serve from there any more" in said
+    assert f"in {gate} of the account admin, which no longer serves from there" in said
     assert on("attic", f"ls {gate}").code != 0
     assert keys(home) == before, "the same account serves: no key is replaced"
     assert gate not in " ".join(only_the_documented(home)["attic"])
@@ -280,7 +280,7 @@ def test_when_another_account_serves_the_keys_of_the_one_before_are_replaced_and
     assert check.changed()["air"] > 0, "the key of the laptop will be another one"
     assert keys(home) == before
     done = provisioned(play(home, *serves_as("_closet"), *TOOLS))
-    assert "admin served before and knows the keys. These are replaced: main, " in " ".join(
+    assert "the former account admin knows the keys. These were replaced: main, " in " ".join(
         done.output.split()
     )
     assert "removed the keys in settings.json in /Users/admin/.omlx" in " ".join(
@@ -309,12 +309,12 @@ def test_a_hostile_account_before_holds_nothing_up_and_its_links_are_its_own(hom
     as_root("attic", f"chown -h 250:20 {base}/settings.json; mkfifo {base}/mcp.json")
     before = keys(home)
     words = ("-i", str(home), *TOOLS, *serves_as(""))
-    cut_the_power_at("replace_keys | Make other keys", 0.5, "site.yml", *words)
+    cut_the_power_at("replace_keys | Generate new keys", 0.5, "site.yml", *words)
     done = provisioned(play(home, *TOOLS))
     nobody_knows(home, before, done)
     said = " ".join(done.output.split())
     assert f"keys may be left in {base}" in said
-    assert "They open nothing any more. The next run tries again" in said
+    assert "They are no longer valid. The next run tries again" in said
     look = on("attic", "sudo stat -c '%U %a' /etc/of-root; sudo cat /etc/of-root").output.split(
         "\n"
     )
@@ -333,7 +333,7 @@ def test_an_account_that_is_gone_is_told(home: Path) -> None:
     before = keys(home)
     done = provisioned(play(home, *serves_as(""), *TOOLS))
     said = " ".join(done.output.split())
-    assert "the account _closet served before and is gone from this Mac" in said
+    assert "the former account _closet no longer exists on this Mac" in said
     assert "sudo rm -rf /Users/_closet/.omlx" in said
     nobody_knows(home, before, done)
     assert set(provisioned(play(home, *TOOLS)).changed().values()) == {0}

@@ -146,7 +146,7 @@ def test_a_switch_beside_other_runs_is_not_undone() -> None:
     ]
     for one in runs:
         done = provisioned(one.end())
-        assert "was taken back" not in done.output
+        assert "was rolled back" not in done.output
     assert served_profile() == "lean"
     listed = on(
         "air",
@@ -160,7 +160,7 @@ def test_a_switch_beside_other_runs_is_not_undone() -> None:
 
 def test_the_lock_of_a_killed_run_is_gone_within_seconds() -> None:
     first = Playing("site.yml")
-    first.until("TASK [Make the keys]")
+    first.until("TASK [Generate the keys]")
     assert held()["held"] is True
     first.kill()
     wait_until(lambda: held()["held"] is False, 5)
@@ -175,7 +175,7 @@ def test_a_power_cut_ends_the_lock() -> None:
 
 def test_a_check_says_who_holds_it_and_takes_no_lock() -> None:
     first = Playing("playbooks/profile.yml", "-e", "profile=default")
-    first.until("TASK [Make the keys]")
+    first.until("TASK [Generate the keys]")
     before = held()
     check = run("ansible-playbook", "site.yml", "--check", "--limit", "attic,localhost")
     assert WAITS in " ".join(check.output.split())
@@ -185,7 +185,7 @@ def test_a_check_says_who_holds_it_and_takes_no_lock() -> None:
 
 def test_a_run_that_does_not_end_is_named_with_what_to_do() -> None:
     first = Playing("playbooks/profile.yml", "-e", "profile=lean")
-    first.until("TASK [Make the keys]")
+    first.until("TASK [Generate the keys]")
     done = site("-e", "closet_wait_s=1")
     words = " ".join(done.output.split())
     assert done.code != 0

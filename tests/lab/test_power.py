@@ -31,7 +31,7 @@ def omlx_pid() -> str:
 CUTS = [
     ("Build the virtual environment of omlx", 2.0),
     ("Pull or remove the models", 0.4),
-    ("Merge our keys", 0.2),
+    ("Update the settings of omlx", 0.2),
     ("Run the servers at boot and now", 0.5),
 ]
 

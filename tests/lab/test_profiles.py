@@ -203,10 +203,10 @@ def test_a_profile_whose_model_is_corrupt_is_taken_back() -> None:
     as_root("attic", f"cp -p /tmp/kept /Users/admin/.omlx/store/{repo}/model.safetensors")
     assert done.code != 0
     text = words_of(done)
-    assert "attic: the switch to profile lean was taken back. default answers again" in text
+    assert "attic: the switch to profile lean was rolled back. default answers again" in text
     # what switch() runs
     again = "ansible-playbook playbooks/profile.yml -e profile=lean"
-    assert f"Next: mend it, then `{again}`" in text
+    assert f"Next: fix the cause, then `{again}`" in text
     assert "lean did not serve: http://127.0.0.1:8000/v1: step 'answer' failed" in text
     assert served() == DEFAULT
     assert "qwen3-coder-next" in says("qwen3-coder-next")
@@ -239,8 +239,8 @@ def test_an_inventory_edit_that_never_answers_is_taken_back(tmp_path: Path) -> N
     done = site("-i", home, "-e", "omlx_start_timeout_s=30")
     assert done.code != 0
     text = words_of(done)
-    assert "the switch to profile mute was taken back. default answers again" in text
-    assert "set closet_profile back" in text
+    assert "the switch to profile mute was rolled back. default answers again" in text
+    assert "restore the old closet_profile" in text
     assert served() == DEFAULT
     unchanged(provisioned(site()))
 
@@ -249,9 +249,9 @@ def test_an_inventory_edit_that_never_answers_is_taken_back(tmp_path: Path) -> N
 # before the record is written although the new profile answers already
 CUTS = [
     ("Pull or remove the models", 0.4, "lean"),
-    ("Merge our keys", 0.2, "default"),
+    ("Update the settings of omlx", 0.2, "default"),
     ("Run the servers at boot and now", 0.5, "lean"),
-    ("Record what serves", 0.0, "default"),
+    ("Record the serving configuration", 0.0, "default"),
 ]
 
 

@@ -306,7 +306,7 @@ def test_without_exposure_the_closet_stays_on_loopback_and_says_what_is_missed()
 
 #: parts of a run that were never begun
 PARTS = {
-    "in the middle": (["--start-at-task", "Make the keys"], "would begin in the middle"),
+    "in the middle": (["--start-at-task", "Generate the keys"], "would begin in the middle"),
     "without the look": (["--skip-tags", "always"], "would begin in the middle"),
     "a tag of nothing": (["--tags", "pwoer"], "--tags pwoer: no task of site has this tag, do you"),
     "a host of nothing": (["--limit", "atic"], "--limit leaves us with no hosts to target"),

@@ -1,10 +1,10 @@
-# Managed by closet.inference. Lets what the gateway has passed on be answered.
-"""Before a model server behind the gateway is told to end: wait until it owes nobody an answer.
+# Managed by closet.inference. Waits until the requests that the gateway passed on are answered.
+"""Before a model server behind the gateway stops: wait until it has answered all requests.
 
-mlx_lm and ollama do not say what they are doing, but Caddy counts what it has passed on to them. It
-is asked by its socket, which is the account's alone. Who asks without a pause does not keep the
-server from ending: the wait has a limit. The exit code is 0 when nothing was owed in the end, 1
-when something was, or when that could not be seen.
+mlx_lm and ollama do not report their load, but Caddy counts the requests that it has passed on to
+them. Caddy reports the count on its socket, which only the account can open. The wait has a limit,
+so that a client without pauses cannot prevent the stop. The exit code is 0 when no answer was
+pending at the end, and 1 when one was or when the count is unknown.
 """
 
 from __future__ import annotations
@@ -28,32 +28,30 @@ class Admin(http.client.HTTPConnection):
         self.path = path
 
     def connect(self) -> None:
-        """As HTTPConnection does, to a path."""
+        """Connect as HTTPConnection does, to a socket's path."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(ASK_TIMEOUT_S)
         self.sock.connect(self.path)
 
 
 def main() -> int:
-    """Say in one line how it went; the exit code tells launchd_job whether to warn."""
+    """Report the result in one line; the exit code tells launchd_job whether to warn."""
     words = parser().parse_args()
     began = time.monotonic()
     try:
         owed = until_idle(words.socket, began + words.idle)
     except (ConnectionRefusedError, FileNotFoundError):
-        return told(0, "no gateway runs, so nothing has to be finished")
+        return told(0, "no gateway runs, so there is no request to wait for")
     except (OSError, ValueError, LookupError, TypeError, http.client.HTTPException) as error:
-        return told(
-            1, f"the gateway does not say what it is doing ({error}); it was not waited for"
-        )
+        return told(1, f"the gateway does not report its load ({error}); it was not waited for")
     waited = time.monotonic() - began
     if owed:
-        return told(1, f"{owed} answers were owed after {waited:.0f} s; it is ended all the same")
+        return told(1, f"{owed} answers were pending after {waited:.0f} s; it is stopped anyway")
     return told(0, f"idle after {waited:.1f} s")
 
 
 def until_idle(path: str, deadline: float) -> int:
-    """Wait, and return how many answers are still owed."""
+    """Wait, and return the number of pending answers."""
     while True:
         owed = passed_on(path)
         if not owed or time.monotonic() >= deadline:
@@ -62,7 +60,7 @@ def until_idle(path: str, deadline: float) -> int:
 
 
 def passed_on(path: str) -> int:
-    """How many requests Caddy has passed on that were not answered to their end."""
+    """Number of requests that Caddy has passed on and that are not answered completely yet."""
     talk = Admin(path)
     try:
         talk.request("GET", "/reverse_proxy/upstreams")

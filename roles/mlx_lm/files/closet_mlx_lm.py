@@ -1,13 +1,14 @@
 # Managed by closet.inference. Runs mlx_lm.server so that launchd can stop and restart it properly.
 """mlx_lm.server with three changes that launchd needs.
 
-It ends in order only when it is interrupted, and launchd sends SIGTERM: one becomes the other.
+It handles only SIGINT, and launchd sends SIGTERM: this maps one to the other.
 
-After its end the threads of MLX would abort the process, and launchd would count a crash.
+At exit the threads of MLX would abort the process, and launchd would count a crash: this exits
+before they do.
 
-The thread that loads the model and answers ends when the model is missing or incomplete, and the
-rest would answer 503 for ever. Then the process ends too: launchd starts it again, and so it finds
-the model.
+The thread that loads the model ends when the model is missing or incomplete, and the other threads
+would answer 503 for ever. Then this ends the process: launchd starts it again, until the model is
+there.
 """
 
 import os
@@ -18,7 +19,7 @@ from mlx_lm import server
 
 
 class Thread(server.Thread):
-    """A thread of the server; when the one that answers ends too early, the process does."""
+    """A thread of the server; the process ends when the model's thread ends too early."""
 
     def run(self) -> None:
         """Run, and end the process after an unexpected end."""

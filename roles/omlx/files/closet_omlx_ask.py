@@ -1,7 +1,7 @@
-"""What this omlx is: the settings that it reads, with their kinds, and its native kernels.
+"""Describe this omlx: the settings that it reads, with their types, and its native kernels.
 
-Run once, by the Python of a new environment, as the account that will serve from it. Its last line
-is a JSON object, see `ask` of the module python_environment; omlx_settings reads it.
+Run once with the Python of a new environment, as the account that will run omlx from it. Its last
+line is a JSON object, see `ask` of the module python_environment; omlx_settings reads it.
 The dataclasses: omlx/settings.py and omlx/model_settings.py since 0.5.0. The kernels:
 omlx/custom_kernels/__init__.py of later releases; an omlx without that function has no `kernels`.
 """
@@ -21,7 +21,7 @@ KINDS = {bool: "flag", int: "whole", float: "number", str: "text"}
 
 
 def kind(of: Any) -> str:
-    """A type in the words of omlx_settings; "any" for one that has none."""
+    """A type by its name in omlx_settings; "any" for a type without one."""
     if isinstance(of, type) and of in KINDS:
         return KINDS[of]
     origin, inner = typing.get_origin(of), typing.get_args(of)
@@ -40,7 +40,7 @@ def kind(of: Any) -> str:
 
 
 def keys(section: Any) -> dict[str, str]:
-    """The keys of a settings object: its fields, and what it writes under another name."""
+    """The keys of a settings object: its fields, and keys that it writes under another name."""
     try:
         hints = typing.get_type_hints(type(section))
     except (NameError, TypeError):  # a type that is imported for type checkers alone
@@ -63,7 +63,7 @@ def model() -> dict[str, str]:
 
 
 def kernels() -> dict[str, str] | None:
-    """Why each native kernel cannot be used, empty when it can; None when omlx does not tell."""
+    """Why each native kernel is unusable, empty if it is usable; None if omlx has no report."""
     try:
         status = import_module("omlx.custom_kernels").native_kernel_status()
     except (ImportError, AttributeError):
@@ -75,27 +75,27 @@ def kernels() -> dict[str, str] | None:
 
 
 def program() -> str:
-    """The package that brings omlx, and its version; a fork has another name than omlx."""
+    """The package that contains omlx, and its version; a fork has another name than omlx."""
     names = importlib.metadata.packages_distributions().get("omlx") or ["omlx"]
     name = "omlx" if "omlx" in names else names[0]
     return f"{name} {importlib.metadata.version(name)}"
 
 
 def missing(who: str, status: dict[str, str] | None) -> list[str]:
-    """A sentence about the kernels that are not there."""
+    """A sentence about the missing kernels."""
     absent = {name: why for name, why in sorted((status or {}).items()) if why}
     if not absent:
         return []
     reasons = "; ".join(f"{name}: {why}" for name, why in absent.items())
     return [
-        f"{who} has no native kernels for {', '.join(absent)}: models that these are for (such as "
-        "Qwen3.5 and later, GLM-5.2, MiniMax M3) take a much slower path, and nothing else says "
-        f"so. The wheel of omlx's release brings kernels; a build from source has none. {reasons}"
+        f"{who} has no native kernels for {', '.join(absent)}: models that use them (such as "
+        "Qwen3.5 and later, GLM-5.2, MiniMax M3) run much slower, without another message. "
+        f"The wheel of omlx's release contains kernels; a build from source has none. {reasons}"
     ]
 
 
 def answer() -> dict[str, Any]:
-    """All of it."""
+    """The complete answer."""
     who, status = program(), kernels()
     found = {"program": who, "settings": settings(), "model": model(), "kernels": status}
     return {**found, "warnings": missing(who, status)}

@@ -1,10 +1,10 @@
-# Managed by closet.inference. Lets a running omlx finish what it is doing, then unloads its models.
-"""Before omlx is told to end: wait until nobody waits for an answer, then unload what is loaded.
+# Managed by closet.inference. Waits until omlx is idle, then unloads its models.
+"""Before omlx stops: wait until no request is running or queued, then unload the loaded models.
 
-SIGTERM starts launchd's clock (ExitTimeOut), and a kill in the middle of unloading a big model can
-cost its wired memory until the next boot (omlx issue 2184). So the slow parts come before it, and
-within a limit: who asks without a pause does not keep the server from ending. The exit code is 0
-when it was idle in the end, 1 when it was not, or when that could not be seen.
+SIGTERM starts launchd's clock (ExitTimeOut), and a kill while a large model unloads can leak its
+wired memory until the next boot (omlx issue 2184). So the slow parts come before SIGTERM. The wait
+has a limit, so that a client without pauses cannot prevent the stop. The exit code is 0 when omlx
+was idle at the end, and 1 when it was busy or did not report its state.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BUSY = ("active_requests", "waiting_requests", "models_loading")
 
 
 class RefusedError(Exception):
-    """omlx takes none of the keys in its own file: it was changed and not yet read again."""
+    """omlx accepts no key of its own file: the file changed, and omlx has not read it yet."""
 
 
 class Server:
@@ -37,7 +37,7 @@ class Server:
         self.keys = keys
 
     def ask(self, method: str, path: str, timeout_s: float = ASK_TIMEOUT_S) -> Any:
-        """What it answers, with the first key that it takes; raises OSError when it does not."""
+        """The answer, with the first key that omlx accepts; raises OSError without one."""
         while True:
             headers = {"Authorization": f"Bearer {self.keys[0]}"} if self.keys else {}
             talk = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
@@ -55,7 +55,7 @@ class Server:
 
 
 def main() -> int:
-    """Say in one line how it went; the exit code tells launchd_job whether to warn."""
+    """Report the result in one line; the exit code tells launchd_job whether to warn."""
     words = parser().parse_args()
     try:
         server = Server(words.port, list(keys(Path(words.settings))))
@@ -63,21 +63,21 @@ def main() -> int:
         busy = until_idle(server, began + words.idle)
         unloaded = [] if busy and words.only_idle else unload(server, words.keep)
     except (ConnectionRefusedError, FileNotFoundError):
-        return told(0, f"nothing answers on port {words.port}, so nothing has to be finished")
+        return told(0, f"nothing answers on port {words.port}, so there is no request to wait for")
     except RefusedError:
-        return told(1, "omlx does not take the key in its settings; it was not waited for")
+        return told(1, "omlx does not accept the key in its settings; it is stopped without a wait")
     except (OSError, ValueError, http.client.HTTPException) as error:
-        return told(1, f"omlx does not say what it is doing ({error}); it was not waited for")
+        return told(1, f"omlx does not report its state ({error}); it is stopped without a wait")
     waited = time.monotonic() - began
     if busy and words.only_idle:
         return told(0, f"busy ({busy}), left alone")
     if busy:
-        return told(1, f"still busy after {waited:.0f} s ({busy}); it is ended all the same")
+        return told(1, f"still busy after {waited:.0f} s ({busy}); it is stopped anyway")
     return told(0, f"idle after {waited:.1f} s, unloaded: {', '.join(unloaded) or 'nothing'}")
 
 
 def keys(settings: Path) -> Iterator[str]:
-    """The keys in omlx's own file, the main one first; it may not know a changed one yet."""
+    """The keys in omlx's own file, the main one first; omlx may not have read a changed one yet."""
     auth = json.loads(settings.read_text(encoding="utf-8")).get("auth") or {}
     if auth.get("api_key"):
         yield str(auth["api_key"])
@@ -86,7 +86,7 @@ def keys(settings: Path) -> Iterator[str]:
 
 
 def until_idle(server: Server, deadline: float) -> str:
-    """Wait, and return what it is still busy with; empty when it is idle."""
+    """Wait, and return the work that remains; empty when omlx is idle."""
     while True:
         status = server.ask("GET", "/api/status")
         busy = [f"{status[name]} {name}" for name in BUSY if status.get(name)]
@@ -96,7 +96,7 @@ def until_idle(server: Server, deadline: float) -> str:
 
 
 def unload(server: Server, keep: list[str]) -> list[str]:
-    """Unload every model but those to keep, and return their names; the server goes on."""
+    """Unload all models except those to keep, and return their names; omlx continues to run."""
     status = server.ask("GET", "/api/status")
     loaded = [str(name) for name in status.get("loaded_models") or [] if name not in keep]
     for name in loaded:
@@ -111,7 +111,7 @@ def told(code: int, sentence: str) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line; no key is on it."""
+    """The command line, without keys."""
     words = argparse.ArgumentParser(prog="closet-omlx-drain", description=__doc__)
     words.add_argument("--settings", required=True, help="omlx's settings.json")
     words.add_argument("--port", type=int, required=True)

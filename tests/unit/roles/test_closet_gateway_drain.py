@@ -75,7 +75,7 @@ def test_who_asks_without_a_pause_does_not_keep_it(caddy: Caddy, tmp_path: Path)
     caddy.busy = 10_000
     code, said = drain(tmp_path / "admin.sock", idle_s=0.5)
     assert code == 1
-    assert "2 answers were owed after" in said
+    assert "2 answers were pending after" in said
 
 
 def test_without_a_gateway_there_is_nothing_to_wait_for(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_answer_that_says_nothing_is_no_reason_to_wait(
     caddy.text = text
     code, said = drain(tmp_path / "admin.sock")
     assert code == 1
-    assert "does not say what it is doing" in said
+    assert "does not report its load" in said
 
 
 def test_no_upstream_is_nothing_owed(caddy: Caddy, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_keys_that_it_does_not_know_are_said(tmp_path: Path, omlx: Omlx) -> None
     omlx.key = "another"
     done = drain(tmp_path, omlx.server_port)
     assert (done.returncode, omlx.unloaded) == (1, [])
-    assert "does not take the key" in done.stderr
+    assert "does not accept the key" in done.stderr
 
 
 def test_a_server_that_is_not_there_needs_nothing(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_pin_is_built_from_source_in_place_of_that_commit(texts: dict[str, str
 
 @pytest.mark.parametrize("case", ["no pin", "a pin for no repository"])
 def test_what_is_no_pin_is_refused(told: dict[str, list[str]], case: str) -> None:
-    assert "It is a commit of omlx, 40 hexadecimal digits" in told[case][0]
+    assert "It must be a commit of omlx, 40 hexadecimal digits" in told[case][0]
 
 
 @pytest.mark.parametrize("python", WRONG_PYTHONS)

@@ -256,7 +256,7 @@ def test_the_keys_of_an_account_that_is_gone_are_removed(inventory: Path) -> Non
         take_keys_from={"account": "_closet", "path": str(left)},
         __take_keys_account={"rc": 1},
         __take_keys_path=str(left),
-        __take_keys_dead="They open nothing any more.",
+        __take_keys_dead="They are no longer valid.",
     )
     [command] = commands(sentence)
     paste(command)
