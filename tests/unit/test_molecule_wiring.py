@@ -46,9 +46,13 @@ for path in sorted(PLAYBOOKS.rglob("*.yml")):
 def test_a_role_gets_here_what_the_playbooks_give_it(converge: Path) -> None:
     # a role that several backends use is wired once for each of them
     for role, given in imports(converge):
-        assert given in WIRED[role], role
+        # the plays install by the private role that all servers share
+        if role[1] != "install":
+            assert given in WIRED[role], role
 
 
 def test_every_role_has_its_scenario() -> None:
-    roles = {path.parent.parent.name for path in MOLECULE.parent.glob("roles/*/tasks/main.yml")}
+    roles = {
+        path.parent.parent.name for path in MOLECULE.parent.glob("roles/[a-z]*/tasks/main.yml")
+    }
     assert {path.parent.name for path in CONVERGES} == roles

@@ -185,7 +185,8 @@ def shown_values() -> Iterator[tuple[str, str, Any]]:
 
 def options_in(value: Any) -> Iterator[tuple[str, Any]]:
     for name, inner in value.items() if isinstance(value, dict) else ():
-        if name in SPECS and "{{" not in str(inner):
+        # a group of every inventory has the name of a variable of the playbooks
+        if name in SPECS and name != "closet" and "{{" not in str(inner):
             yield name, inner
         yield from options_in(inner)
     for inner in value if isinstance(value, list) else ():

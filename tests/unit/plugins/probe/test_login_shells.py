@@ -90,7 +90,7 @@ def test_the_look_comes_to_its_end(name: str) -> None:
     found = Host(SHELLS[name]).seen()
     assert found["complete"]
     assert found["kernel"] == os.uname().sysname
-    assert not any("login shell" in problem for problem in found["problems"])
+    assert not any("login shell" in problem for problem in found["errors"])
 
 
 @pytest.mark.parametrize("name", SHELLS)
@@ -126,7 +126,7 @@ def test_nothing_of_the_look_is_eaten_by_a_command_that_reads() -> None:
 )
 def test_a_shell_that_ends_first_is_quoted(said: dict[str, Any], words: str) -> None:
     options = {"host": "10.0.0.9", "remote_user": "ada", "port": "2222", "private_key_file": "/k"}
-    [problem] = Host(lambda *_: said, **options).seen()["problems"]
+    [problem] = Host(lambda *_: said, **options).seen()["errors"]
     assert "air: the login shell ended before the probe began" in problem
     assert words in problem
     assert "`ssh -p 2222 -i /k ada@10.0.0.9 true`" in problem
@@ -134,7 +134,7 @@ def test_a_shell_that_ends_first_is_quoted(said: dict[str, Any], words: str) -> 
 
 def test_a_look_that_is_cut_off_is_not_the_shell_s_fault() -> None:
     said = answer(255, "probe=begin\nkernel=Darwin\n")
-    [problem] = Host(lambda *_: said).seen()["problems"]
+    [problem] = Host(lambda *_: said).seen()["errors"]
     assert "air: the probe was cut off (exit code 255, no output)" in problem
     assert problem.endswith("`ssh 10.0.0.9 uptime`")
 
@@ -154,5 +154,5 @@ def test_the_command_goes_the_way_of_the_inventory(way: reach.Way, command: str)
 
 
 def test_a_local_connection_needs_no_ssh() -> None:
-    [problem] = Host(lambda *_: answer(1), transport="local").seen()["problems"]
+    [problem] = Host(lambda *_: answer(1), transport="local").seen()["errors"]
     assert "Try `true`" in problem
