@@ -39,7 +39,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (copy / "lab").symlink_to(ROOT / "lab")
 
     shutil.copytree(EXAMPLE / "plain_mlx", copy / "roles/plain_mlx")
-    row, _line, values = (EXAMPLE / "backends.yml").read_text().partition("---\n")
+    row, _line, values = (EXAMPLE / "backends.txt").read_text().partition("---\n")
     table = copy / "roles/closet/vars/main/backends.yml"
     head, _line, rest = table.read_text().partition("closet_backends:\n")
     table.write_text(f"{head}closet_backends:\n{row}{rest}\n{values}")
