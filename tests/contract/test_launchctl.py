@@ -172,9 +172,15 @@ def test_bootstrap_into_a_gui_domain_that_nobody_has_is_125(launchctl: Launchctl
 
 @pytest.mark.source("1.5", "2+, measured")
 def test_bootout_answers_before_the_process_is_gone(launchctl: Launchctl) -> None:
-    script = "trap 'sleep 0.6; exit 0' TERM; echo; while :; do sleep 0.05; done"
+    # it ends when the test lets it: three commands may take longer than any sleep
+    held = launchctl.folder / "held"
+    held.touch()
+    script = (
+        f"trap 'while [ -e \"{held}\" ]; do sleep 0.05; done; exit 0' TERM; "
+        "echo; while :; do sleep 0.05; done"
+    )
     out = launchctl.folder / "ready"
-    keys = {"StandardOutPath": str(out), "RunAtLoad": True}
+    keys = {"StandardOutPath": str(out), "RunAtLoad": True, "ExitTimeOut": 60}
     target = launchctl.load("slow", "/bin/sh", "-c", script, **keys)
     while not (out.exists() and out.stat().st_size):
         time.sleep(0.02)
@@ -184,6 +190,7 @@ def test_bootout_answers_before_the_process_is_gone(launchctl: Launchctl) -> Non
     os.kill(pid, 0)
     path = str(launchctl.folder / f"{launchctl.label('slow')}.plist")
     assert launchctl("bootstrap", "system", path).returncode in (5, 37)
+    held.unlink()
     launchctl.wait_gone(target)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
