@@ -20,6 +20,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.inventory.hosts i
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.offer import Offer
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.origins import extra_names
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.profiles import Profiles
+from ansible_collections.closet.inference.plugins.plugin_utils.invocation import Invocation
 from ansible_collections.closet.inference.plugins.plugin_utils.mcp import declarations as mcp
 from ansible_collections.closet.inference.plugins.plugin_utils.secrets import (
     keys,
@@ -48,7 +49,7 @@ class ActionModule(ActionBase):
         inventory = Inventory(task_vars or {}, specs.read(), extra_names(self._loader))
         profiles = Profiles(inventory, run, self._task.args)
         beside = private.judged(inventory.folders, inventory.closets, run, check)
-        errors = [*beside.errors, *_own_errors(inventory, profiles)]
+        errors = [*beside.errors, *_own_errors(inventory, profiles, run)]
         offers, more = profiles.offers()
         errors += more
         closet_of, more = profiles.closet_of(offers)
@@ -78,14 +79,14 @@ class ActionModule(ActionBase):
         return result
 
 
-def _own_errors(inventory: Inventory, profiles: Profiles) -> list[str]:
+def _own_errors(inventory: Inventory, profiles: Profiles, run: Invocation) -> list[str]:
     """What is wrong with the run and the inventory as such; first the values, which others use."""
     return [
         *this_run.parts_errors(),
         *inventory.value_errors(),
         *checks.group_errors(inventory),
         *checks.name_errors(inventory),
-        *checks.extra_errors(inventory, this_run.name_of_playbook()),
+        *checks.extra_errors(inventory, this_run.name_of_playbook(), run, profiles.names),
         *profiles.choice_errors(),
     ]
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ansible import constants
 
@@ -16,6 +16,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.inventory import 
 )
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.hosts import Inventory
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.specs import ROLES
+from ansible_collections.closet.inference.plugins.plugin_utils.invocation import Invocation
 
 VARS_SUFFIXES = (".yml", ".yaml", ".json")
 
@@ -88,12 +89,16 @@ def _misspelled(inventory: Inventory, given: Iterable[str]) -> list[str]:
     return names.misspelled(given, inventory.options, prefixes)
 
 
-def extra_errors(inventory: Inventory, playbook: str) -> Iterator[str]:
+def extra_errors(
+    inventory: Inventory, playbook: str, run: Invocation, profile_names: Sequence[str]
+) -> Iterator[str]:
     """What is wrong with the playbooks' own variables, which -e gives.
 
-    `playbook` is the name of this run's playbook, '' for one that is not ours.
+    `playbook` is the name of this run's playbook, '' for one that is not ours. `run` makes the
+    command to use instead, with the first of `profile_names` where a profile is needed.
     """
     known = inventory.specs.extra
+    own = inventory.specs.of_playbooks.get(playbook, {})
     for name in sorted(set(inventory.extra) - set(known) - set(inventory.options)):
         if not _misspelled(inventory, [name]):  # which name_errors has
             hint = names.suggestion(name, known, cutoff=0.8)
@@ -101,8 +106,11 @@ def extra_errors(inventory: Inventory, playbook: str) -> Iterator[str]:
                 yield f"-e: no playbook knows the variable {name}{hint}"
     for name in sorted(set(inventory.extra) & set(known)):
         for error in values.errors(name, known[name], inventory.extra_value(name)):
-            yield f"-e: {error}"
-    for name, spec in inventory.specs.of_playbooks.get(playbook, {}).items():
+            choices = own.get(name, {}).get("choices", [])
+            instead = [run.playbook(playbook, "-e", f"{name}={choice}") for choice in choices[:1]]
+            yield f"-e: {error}" + "".join(f": `{command}`" for command in instead)
+    for name, spec in own.items():
         if spec.get("required") and inventory.extra_value(name) in (None, ""):
-            ways = " or ".join(f"{name}={value}" for value in spec.get("choices", ["NAME"]))
-            yield f"{playbook}.yml needs {name}: run this again with -e {ways}"
+            choices = list(spec.get("choices", profile_names))
+            command = run.playbook(playbook, "-e", f"{name}={choices[0]}")
+            yield f"{playbook}.yml needs {name}, one of {', '.join(choices)}: `{command}`"

@@ -33,6 +33,11 @@ class Profiles:
         self._asked = str(args.get("profile") or "")
         self._asked_closet = str(args.get("closet") or "")
 
+    @property
+    def names(self) -> list[str]:
+        """The profiles of the collection."""
+        return list(self._profiles)
+
     def choice_errors(self) -> Iterator[str]:
         """A profile that was asked for without a closet, and a choice that cannot be read."""
         if self._asked_closet and self._asked_closet not in self._closets:

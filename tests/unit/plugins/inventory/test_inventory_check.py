@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.checks import extra_errors
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.hosts import Inventory
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.specs import read
+from ansible_collections.closet.inference.plugins.plugin_utils.invocation import Invocation
 
 ROOT = Path(__file__).resolve().parents[4]
 PLAY = """\
@@ -235,9 +236,31 @@ def test_a_variable_of_a_playbook_is_checked_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("playbook", "extra", "errors"),
     [
-        ("expose", {}, ["expose.yml needs scope: run this again with -e scope=lan or scope=local"]),
+        (
+            "expose",
+            {},
+            [
+                "expose.yml needs scope, one of lan, local: "
+                "`ansible-playbook playbooks/expose.yml -e scope=lan`"
+            ],
+        ),
+        (
+            "expose",
+            {"scope": "wan"},
+            [
+                "-e: scope is 'wan', and it has to be one of lan, local: "
+                "`ansible-playbook playbooks/expose.yml -e scope=lan`"
+            ],
+        ),
         ("expose", {"scope": "local"}, []),
-        ("profile", {}, ["profile.yml needs profile: run this again with -e profile=NAME"]),
+        (
+            "profile",
+            {},
+            [
+                "profile.yml needs profile, one of lean, default: "
+                "`ansible-playbook playbooks/profile.yml -e profile=lean`"
+            ],
+        ),
         ("site", {}, []),
         ("", {}, []),
     ],
@@ -247,7 +270,8 @@ def test_a_playbook_is_not_run_without_what_it_needs(
 ) -> None:
     groups = {"closet": ["attic"]}
     inventory = Inventory({"groups": groups, "hostvars": _Hosts(attic=extra)}, read(), list(extra))
-    assert list(extra_errors(inventory, playbook)) == errors
+    found = extra_errors(inventory, playbook, Invocation(), ["lean", "default"])
+    assert list(found) == errors
 
 
 class _Hosts(dict[str, Any]):
