@@ -236,7 +236,7 @@ def test_an_inventory_edit_that_was_taken_back_is_mended_and_run_as_advised(home
     wants(home, closet_profile="coding-omlx", omlx_start_timeout_s=1)
     done = play(home, "site.yml")
     assert done.code != 0
-    assert "the switch to profile coding-omlx was taken back" in done.output
+    assert "the switch to profile coding-omlx was rolled back" in done.output
     serves("mlx_lm")
 
     wants(home, closet_profile="coding-omlx")
@@ -289,7 +289,7 @@ def test_an_upgrade_without_a_way_back_leads_to_the_log_and_to_the_old_pin(
         wants(home, **{**old, **dict(word.split("=", 1) for word in named[1::2])})
         done = upgrade("-i", str(home), "--limit", "attic,localhost", limit_s=300)
     assert done.code != 0
-    assert "the upgrade failed, and the way back too" in " ".join(done.output.split())
+    assert "the upgrade failed, and so did the rollback" in " ".join(done.output.split())
     assert ask("/models")[0] != "200"
     tail = next(one for one in commands(done.output) if one.startswith("sudo tail "))
     assert "the program is damaged" in on("attic", tail).output

@@ -380,7 +380,7 @@ def test_a_run_is_not_green_when_opencode_refuses_what_it_reads() -> None:
         assert done.code != 0
         assert "Configuration is invalid at /Users/admin/.opencode/opencode.json" in said
         assert "share" in said
-        assert "That file belongs to admin: mend it there" in said
+        assert "That file belongs to admin: correct it" in said
         assert "sk-of-theirs" not in said
     on("pro", "rm -r ~/.opencode")
     assert provisioned(site("--limit", "pro")).changed()["pro"] == 0

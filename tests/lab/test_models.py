@@ -87,7 +87,7 @@ def test_a_closet_that_has_no_program_to_pull_with_gets_one_as_advised(
 ) -> None:
     refused, advised = too_early
     assert refused.code != 0
-    assert "attic has no omlx yet, whose Python does the pulling" in " ".join(
+    assert "omlx is not installed on attic; its Python performs the pull" in " ".join(
         refused.output.split()
     )
     assert refused.changed()["attic"] == 0

@@ -327,7 +327,7 @@ BAD: dict[str, tuple[dict[str, Any], list[str]]] = {
             "wired_memory_limit_mb is 98304, and that would lower the limit: macOS 26.5.1 gives",
             "closet_url_host is 10.77.31.77, and this Mac has",
             "10.77.31.10",
-            "attic: its sudo rules were already invalid",
+            "attic: its sudoers configuration was already invalid",
             "/etc/sudoers.d/mine",
             "attic: port 8123 is in use by",
             "closet_port",
