@@ -13,6 +13,7 @@ import yaml
 
 from tests.lab.advice import command, paste
 from tests.lab.conftest import ROOT, Done, as_root, on, provisioned, run, site
+from tests.lab.pulling import wait_until
 
 pytestmark = pytest.mark.usefixtures("provisioned_lab")
 
@@ -452,4 +453,5 @@ def test_a_laptop_that_gets_no_answer_leads_to_what_launchd_says_on_the_closet()
     states = {job["label"]: job["state"] for job in jobs}
     assert states["inference.closet.omlx"] != "running"
     assert states["inference.closet.wired-memory"] != "absent", "only omlx was stopped"
-    assert on("air", "closet health").code == 0
+    # start.yml does not wait until the models are loaded
+    wait_until(lambda: on("air", "closet health").code == 0)
