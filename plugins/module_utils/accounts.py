@@ -62,4 +62,4 @@ GROUPS_AT_MOST = 16  # NGROUPS_MAX of macOS
 def _give(folder: str) -> str:
     if not folder:
         return ""
-    return f"; give it to root or to who shall have it: `sudo chown root {shlex.quote(folder)}`"
+    return f"; give it to root or to its user: `sudo chown root {shlex.quote(folder)}`"

@@ -102,7 +102,10 @@ def test_what_it_does_not_serve_is_refused_with_a_sentence(closet: Mac, key: str
     for path in ("/v1/embeddings", "/v1/rerank"):
         status, told = ask(closet, path, key, {"model": MODEL, "input": "x"})
         assert status == 404
-        assert "For embeddings and reranking choose a profile with omlx" in json.loads(told)["error"]["message"]
+        assert (
+            "For embeddings and reranking choose a profile with omlx"
+            in json.loads(told)["error"]["message"]
+        )
 
 
 def test_it_listens_where_it_should_and_the_server_on_loopback_alone(closet: Mac) -> None:
