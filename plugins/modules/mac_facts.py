@@ -15,7 +15,7 @@ description:
     Mac without Command Line Tools is told so instead of failing with a module error.
   - A laptop may also run Debian or Ubuntu. Another Linux is a problem, and so is one that shall
     serve.
-  - Never fails for what it finds. It returns RV(problems), so that a play can report the problems
+  - Never fails for what it finds. It returns RV(errors), so that a play can report the problems
     of all hosts together. Only a host that ssh does not reach is marked unreachable.
 options:
   minimum_macos:
@@ -28,10 +28,10 @@ options:
     default: false
   offer:
     description:
-      - What this host shall serve, from RV(closet.inference.inventory_check#module:offers). A Mac
+      - What this host is to serve, from RV(closet.inference.inventory_check#module:offers). A Mac
         that cannot hold it is a problem, and so are a macOS that its backend does not run on (omlx
         needs 15, mlx_lm and ollama 14), a port that another program uses, an address
-        that is not this Mac's, and sudo rules that were broken before.
+        that is not this Mac's, and a sudoers configuration that was already invalid.
       - What the owner of such a Mac should know is a warning, such as FileVault, or a job of
         another tool that starts by itself and sets the wired limit, the power settings or takes
         the port.
