@@ -17,9 +17,9 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.closet.inference.plugins.plugin_utils import this_run
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import checks, specs
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.hosts import Inventory
-from ansible_collections.closet.inference.plugins.plugin_utils.inventory.offer import Offer
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.origins import extra_names
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.profiles import Profiles
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory.serving import Serving
 from ansible_collections.closet.inference.plugins.plugin_utils.invocation import Invocation
 from ansible_collections.closet.inference.plugins.plugin_utils.mcp import declarations as mcp
 from ansible_collections.closet.inference.plugins.plugin_utils.secrets import (
@@ -43,18 +43,18 @@ class ActionModule(ActionBase):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Return `offers` by closet host and `closet_of` by laptop, or fail with every error."""
+        """Return `servings` by closet host and `closet_of` by laptop, or fail with every error."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         run, check = this_run.invocation(), self._task.check_mode
         inventory = Inventory(task_vars or {}, specs.read(), extra_names(self._loader))
         profiles = Profiles(inventory, run, self._task.args)
         beside = private.judged(inventory.folders, inventory.closets, run, check)
         errors = [*beside.errors, *_own_errors(inventory, profiles, run)]
-        offers, more = profiles.offers()
+        servings, more = profiles.servings()
         errors += more
-        closet_of, more = profiles.closet_of(offers)
+        closet_of, more = profiles.closet_of(servings)
         errors += more
-        net, more = _tailnet(inventory, offers, closet_of)
+        net, more = _tailnet(inventory, servings, closet_of)
         errors += more
         # where files cannot be told from folders, nothing in them can be read
         if not beside.errors:
@@ -69,8 +69,8 @@ class ActionModule(ActionBase):
         result.update(
             changed=bool(beside.repairs),
             warnings=[*beside.warnings, *checks.unread_files(inventory)],
-            offers={host: profiles.described(host, made) for host, made in offers.items()},
-            candidates={host: profiles.candidates(host) for host in offers},
+            servings={host: profiles.described(host, made) for host, made in servings.items()},
+            candidates={host: profiles.candidates(host) for host in servings},
             closet_of=closet_of,
             reach=net.reach,
             tailnet=net.nodes,
@@ -92,7 +92,7 @@ def _own_errors(inventory: Inventory, profiles: Profiles, run: Invocation) -> li
 
 
 def _tailnet(
-    inventory: Inventory, offers: Mapping[str, Offer], closet_of: Mapping[str, str]
+    inventory: Inventory, servings: Mapping[str, Serving], closet_of: Mapping[str, str]
 ) -> tuple[tailnet_plan.Plan, list[str]]:
     """The tailnet of the inventory, if it has one, and how each laptop reaches its closet."""
     groups = {"closet": inventory.closets, "clients": inventory.clients}
@@ -101,7 +101,7 @@ def _tailnet(
         host: {name: inventory.value(host, name, None) for name in options & set(raw)}
         for host, raw in inventory.raw.items()
     }
-    reached = {host: (made.exposure, made.port) for host, made in offers.items()}
+    reached = {host: (made.exposure, made.port) for host, made in servings.items()}
     folder = inventory.folder(inventory.closets[0]) if inventory.closets else Path()
     return tailnet_plan.plan(
         tailnet_plan.Inventory(given, groups, closet_of, reached, folder / SECRETS)

@@ -14,7 +14,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.probe import acco
 
 
 def newsyslog_log(log: Mapping[str, str], facts: Mapping[str, Any]) -> str:
-    """Path and owner of a log; `facts` are those of mac_facts."""
+    """Path and owner of a log; `facts` are those of host_facts."""
     try:
         return accounts.newsyslog_fields(
             str(log["path"]), str(log["owner"]), str(log["group"]), facts
@@ -24,7 +24,7 @@ def newsyslog_log(log: Mapping[str, str], facts: Mapping[str, Any]) -> str:
 
 
 def sudoers_user(name: str, facts: Mapping[str, Any]) -> str:
-    """The user of a sudo rule; `facts` are those of mac_facts."""
+    """The user of a sudo rule; `facts` are those of host_facts."""
     try:
         return accounts.sudoers_user(str(name), facts)
     except accounts.AccountNameError as error:

@@ -37,7 +37,7 @@ def preflight_errors(
     consent: bool = True,
 ) -> list[str]:
     """Why the run must not begin: errors of the hosts of a play that were looked at."""
-    found = {host: _raw(hostvars, host).get("preflight_mac") or {} for host in hosts}
+    found = {host: _raw(hostvars, host).get("preflight_facts") or {} for host in hosts}
     silent = set(hosts) - set(answering)
     return verdict.errors(found, closets, silent, consent)
 

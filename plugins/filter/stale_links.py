@@ -21,7 +21,7 @@ def stale_links(record: Mapping[str, Any], serve_dir: str) -> list[dict[str, str
         return []
     return [
         {"path": f"{record['serve_dir']}/{model['name']}", "state": "absent"}
-        for model in record["offer"]["models"]
+        for model in record["serving"]["models"]
     ]
 
 

@@ -26,7 +26,7 @@ description:
     account owns, and a key that git keeps, is a warning with the command. A folder, a pipe or
     nothing in place of a key, and a link that leads out, are refused. Nothing is mended in check
     mode, or in a run that is refused.
-  - Works out what each closet offers, and how each laptop reaches it, for the plays that follow.
+  - Works out what each closet serves, and how each laptop reaches it, for the plays that follow.
 options:
   models:
     description: The catalogue of models by id, as in the C(preflight) role's C(vars).
@@ -59,7 +59,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-offers:
+servings:
   description: What each closet serves, by host name.
   returned: always
   type: dict
@@ -71,7 +71,7 @@ offers:
       profile: default
       models: []
 candidates:
-  description: Everything that each closet could offer, one entry per profile, by host name.
+  description: Everything that each closet could serve, one entry per profile, by host name.
   returned: always
   type: dict
 closet_of:

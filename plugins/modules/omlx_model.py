@@ -269,7 +269,7 @@ server:
     sentence:
       description: The same in words.
       type: str
-  sample: {state: current, sentence: "http://127.0.0.1:8000 offers all of them."}
+  sample: {state: current, sentence: "http://127.0.0.1:8000 lists all of them."}
 peer_bytes:
   description: Bytes that came from O(peers).
   returned: success

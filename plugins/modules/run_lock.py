@@ -22,7 +22,7 @@ description:
 options:
   seen:
     description: What the look at this host read in the lock file, as
-      RV(closet.inference.mac_facts#module:run) has it.
+      RV(closet.inference.host_facts#module:run) has it.
     type: str
     default: ""
   wait_s:
@@ -42,7 +42,7 @@ attributes:
 EXAMPLES = r"""
 - name: Hold the closet
   closet.inference.run_lock:
-    seen: "{{ preflight_mac.run }}"
+    seen: "{{ preflight_facts.run }}"
   become: true
   register: closet_hold
 

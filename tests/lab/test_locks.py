@@ -94,7 +94,7 @@ def held() -> dict[str, object]:
 
 def served_profile() -> str:
     record = json.loads(on("attic", "cat /opt/closet/state/serving.json").output)
-    return str(record["offer"]["profile"])
+    return str(record["serving"]["profile"])
 
 
 def assert_settled() -> None:

@@ -133,7 +133,7 @@ def test_a_laptops_requests_during_a_switch_are_counted() -> None:
         f"{after[0] - before[-1]:.1f} s between the last answer before and the first after"
     )
     assert served() == LEAN
-    assert "lean" in record()["offer"]["profile"]
+    assert "lean" in record()["serving"]["profile"]
 
 
 def test_the_laptop_followed_in_the_same_run() -> None:
@@ -263,7 +263,7 @@ def test_the_power_fails_in_the_middle_of_a_switch(task: str, after_s: float, pr
     # whatever it came to, the choice was made: the next run of site.yml finishes it
     provisioned(site(*alone))
     assert served() == (LEAN if profile == "lean" else DEFAULT)
-    assert record()["offer"]["profile"] == profile
+    assert record()["serving"]["profile"] == profile
     assert provisioned(site(*alone)).changed()["attic"] == 0
 
 

@@ -133,8 +133,14 @@ BACKENDS = "tests/lab/test_backends.py::"
 # Where each suggestion is run from the state that gave it.
 TRIED = {
     # a closet that was renamed: both commands of the refusal, in both orders
-    ("plugins/action/mac_facts.py", "expose"): f"{EXPOSURE}test_a_closet_that_was_renamed_gets_out",
-    ("plugins/action/mac_facts.py", "choose"): f"{EXPOSURE}test_a_closet_that_was_renamed_gets_out",
+    (
+        "plugins/action/host_facts.py",
+        "expose",
+    ): f"{EXPOSURE}test_a_closet_that_was_renamed_gets_out",
+    (
+        "plugins/action/host_facts.py",
+        "choose",
+    ): f"{EXPOSURE}test_a_closet_that_was_renamed_gets_out",
     ("plugins/action/exposure_consent.py", "expose"): (
         f"{EXPOSURE}test_the_command_that_needs_no_terminal_is_one"
     ),
@@ -159,7 +165,7 @@ TRIED = {
     ("playbooks/models.yml", "models"): (
         f"{SITE}test_a_model_that_is_removed_leaves_no_link_and_comes_back"
     ),
-    ("roles/closet/vars/main/house.yml", "expose"): (
+    ("roles/closet/vars/main/closet.yml", "expose"): (
         f"{EXPOSURE}test_taking_it_back_closes_the_port_for_good"
     ),
     ("playbooks/expose.yml", "expose"): (

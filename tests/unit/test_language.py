@@ -100,7 +100,7 @@ def test_a_text_has_standard_terms(path: Path) -> None:
         ("nobody is asked", 1),
         ("end what\n# serves first", 1),
         ("Look at every Mac", 1),
-        ("closet_offer.backend, look_up(), lookup('file')", 0),
+        ("closet_serving.backend, look_up(), lookup('file')", 0),
         ("the server, the host facts, the catalog", 0),
     ],
 )

@@ -83,7 +83,7 @@ def test_a_mac_that_is_too_old_is_named_and_nothing_changes(macs: list[Mac]) -> 
 def test_it_sees_what_the_macs_say_of_themselves(macs: list[Mac], tmp_path: Path) -> None:
     look = ["ansible", "closet:clients", "--inventory", str(INVENTORY), "--tree", str(tmp_path)]
     subprocess.run(
-        [*look, "--module-name", "closet.inference.mac_facts"],
+        [*look, "--module-name", "closet.inference.host_facts"],
         check=True, capture_output=True, cwd=ROOT, timeout=120,
         env=PLAIN,
     )  # fmt: skip

@@ -67,7 +67,7 @@ class Server:
     def tell(
         self, models: Mapping[str, int], changed: bool, idle_wait_s: float = IDLE_WAIT_S
     ) -> ReloadResult:
-        """Make sure that the server offers these models: served name to bytes of its weights.
+        """Make sure that the server lists these models: served name to bytes of its weights.
 
         A reload unloads everything, so it happens only when files `changed` or a model is not
         listed whole, and only while nobody is being answered: the server gets `idle_wait_s` to
@@ -83,7 +83,7 @@ class Server:
     def _tell(self, models: Mapping[str, int], changed: bool, idle_wait_s: float) -> ReloadResult:
         lacking = missing(models, self._status().models)
         if not changed and not lacking:
-            return ReloadResult(CURRENT, f"{self._admin.place} offers all of them.")
+            return ReloadResult(CURRENT, f"{self._admin.place} lists all of them.")
         busy = self._wait_for_rest(idle_wait_s)
         if busy:
             return ReloadResult(

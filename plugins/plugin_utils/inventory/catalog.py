@@ -72,7 +72,7 @@ UNKNOWN_KV_BYTES_PER_TOKEN = 30 * 8 * 128 * BYTES_PER_HEAD_DIM
 
 
 class OfferError(ValueError):
-    """The inventory asks for something that cannot be offered; the text names it and the fix."""
+    """The inventory asks for something that cannot be served; the text names it and the fix."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.names import suggestion
-from ansible_collections.closet.inference.plugins.plugin_utils.inventory.offer import Offer
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory.serving import Serving
 
 ACTIONS = ("ask", "allow", "deny")
 # What a permission can be about; the second kind takes no patterns.
@@ -42,23 +42,23 @@ MODELS = ("opencode_model", "opencode_plan_model", "opencode_small_model")
 WANTS = (*MODELS, "opencode_permission", "opencode_agents", "opencode_instruction_files")
 
 
-def errors(client: str, wants: Mapping[str, Any], offer: Offer) -> list[str]:
+def errors(client: str, wants: Mapping[str, Any], serving: Serving) -> list[str]:
     """One error for each thing that cannot be meant, in the words of the inventory."""
-    served = [model.name for model in offer.models if model.kind == "chat"]
+    served = [model.name for model in serving.models if model.kind == "chat"]
     found: list[str] = []
     for name in MODELS:
-        found += _model(name, wants.get(name), served, offer)
+        found += _model(name, wants.get(name), served, serving)
     found += _permission("opencode_permission", wants.get("opencode_permission") or {})
-    found += _agents(wants.get("opencode_agents") or {}, served, offer)
+    found += _agents(wants.get("opencode_agents") or {}, served, serving)
     found += _files(wants.get("opencode_instruction_files") or [])
     return [f"{client}: {sentence}" for sentence in found]
 
 
-def _model(name: str, model: Any, served: Sequence[str], offer: Offer) -> Iterator[str]:
+def _model(name: str, model: Any, served: Sequence[str], serving: Serving) -> Iterator[str]:
     if model and str(model) not in served:
         yield (
-            f"{name} is '{model}', but {offer.host} serves {', '.join(served)} in its profile "
-            f"{offer.profile}{suggestion(str(model), served)}"
+            f"{name} is '{model}', but {serving.host} serves {', '.join(served)} in its profile "
+            f"{serving.profile}{suggestion(str(model), served)}"
         )
 
 
@@ -98,7 +98,7 @@ def _action(place: str, action: Any) -> Iterator[str]:
         yield f"{place} is '{action}', and it can be {', '.join(ACTIONS)}{hint}"
 
 
-def _agents(agents: Any, served: Sequence[str], offer: Offer) -> Iterator[str]:
+def _agents(agents: Any, served: Sequence[str], serving: Serving) -> Iterator[str]:
     if not isinstance(agents, Mapping):
         yield "opencode_agents is not a mapping: write it as {plan: {temperature: 0.2}}"
         return
@@ -109,7 +109,7 @@ def _agents(agents: Any, served: Sequence[str], offer: Offer) -> Iterator[str]:
             continue
         for key, value in keys.items():
             yield from _agent_key(place, str(key), value)
-        yield from _model(f"{place}.model", keys.get("model"), served, offer)
+        yield from _model(f"{place}.model", keys.get("model"), served, serving)
 
 
 def _agent_key(place: str, key: str, value: Any) -> Iterator[str]:

@@ -90,10 +90,10 @@ def error(
 ) -> str | None:
     """Why a run must not switch: the closet serves what another checkout chose.
 
-    `record` is what the closet says it serves, `wanted` the offer of this run,
+    `record` is what the closet says it serves, `wanted` the serving configuration of this run,
     `choose` the command that chooses a profile.
     """
-    served = record.get("offer") or {}
+    served = record.get("serving") or {}
     if not served.get("chosen") or wanted["chosen"] or served["profile"] == wanted["profile"]:
         return None
     if served.get("inventory_profile") != wanted["inventory_profile"]:

@@ -12,8 +12,8 @@ from ansible_collections.closet.inference.plugins.plugin_utils.inventory import 
     catalog,
     laptop,
     names,
-    offer,
     profile_choice,
+    serving,
 )
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.hosts import Inventory
 from ansible_collections.closet.inference.plugins.plugin_utils.invocation import Invocation
@@ -70,8 +70,8 @@ class Profiles:
         kept = profile_choice.read(profile_choice.path_of(folder, host)) if folder else None
         return profile_choice.settle(self._of_inventory(host), asked, kept)
 
-    def described(self, host: str, made: offer.Offer) -> dict[str, Any]:
-        """An offer with who wants it."""
+    def described(self, host: str, made: serving.Serving) -> dict[str, Any]:
+        """A serving configuration with who wants it."""
         wanted = self.wanted_profile(host)
         return {
             **made.as_dict(),
@@ -82,22 +82,22 @@ class Profiles:
         }
 
     def candidates(self, host: str) -> list[dict[str, Any]]:
-        """Every profile that can be offered, to name one that fits when the wanted does not."""
+        """Every profile that can be served, to name one that fits when the wanted does not."""
         found = []
         for name in self._profiles_of(host):
             try:
-                found.append(self._offer(host, name).as_dict())
+                found.append(self._serving(host, name).as_dict())
             except catalog.OfferError:
                 continue  # its error is for those who ask for it
         return found
 
-    def offers(self) -> tuple[dict[str, offer.Offer], list[str]]:
+    def servings(self) -> tuple[dict[str, serving.Serving], list[str]]:
         """What each closet serves, by its name, and errors."""
-        made: dict[str, offer.Offer] = {}
+        made: dict[str, serving.Serving] = {}
         errors: list[str] = []
         for host in self._closets:
             try:
-                made[host] = self._offer(host, self.wanted_profile(host).profile)
+                made[host] = self._serving(host, self.wanted_profile(host).profile)
             except catalog.OfferError as err:
                 errors.append(str(err))
         return made, errors
@@ -105,7 +105,7 @@ class Profiles:
     def _of_inventory(self, host: str) -> str:
         return str(self._value(host, "closet_profile", "default"))
 
-    def _offer(self, host: str, profile: str) -> offer.Offer:
+    def _serving(self, host: str, profile: str) -> serving.Serving:
         wanted = {
             "profile": profile,
             "exposure": self._value(host, "closet_exposure", "loopback"),
@@ -114,12 +114,14 @@ class Profiles:
             "revisions": self._value(host, "closet_revisions", {}),
         }
         models = {**self._models, **self._value(host, "closet_models", {})}
-        return offer.plan(host, wanted, models, self._profiles_of(host))
+        return serving.plan(host, wanted, models, self._profiles_of(host))
 
     def _profiles_of(self, host: str) -> dict[str, Any]:
         return {**self._profiles, **self._value(host, "closet_profiles", {})}
 
-    def closet_of(self, offers: Mapping[str, offer.Offer]) -> tuple[dict[str, str], list[str]]:
+    def closet_of(
+        self, servings: Mapping[str, serving.Serving]
+    ) -> tuple[dict[str, str], list[str]]:
         """The closet of each laptop, by its name, and errors."""
         chosen: dict[str, str] = {}
         errors: list[str] = []
@@ -138,7 +140,7 @@ class Profiles:
                 )
                 continue
             chosen[client] = closet
-            if closet in offers:
+            if closet in servings:
                 wants = {name: self._value(client, name, None) for name in laptop.WANTS}
-                errors += laptop.errors(client, wants, offers[closet])
+                errors += laptop.errors(client, wants, servings[closet])
         return chosen, errors

@@ -289,5 +289,5 @@ def _record(text: str) -> Mapping[str, Any]:
         found = json.loads(text)
     except ValueError:
         return {}
-    whole = isinstance(found, dict) and isinstance(found.get("offer"), dict)
+    whole = isinstance(found, dict) and isinstance(found.get("serving"), dict)
     return found if whole and found.get("serve_dir") else {}

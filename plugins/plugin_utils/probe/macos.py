@@ -42,10 +42,10 @@ def errors(name: str, facts: HostFacts, minimum_macos: str, has_sudo_password: b
 
 
 def too_old_to_serve(
-    name: str, facts: HostFacts, offer: Mapping[str, Any], minimum_macos: str
+    name: str, facts: HostFacts, serving: Mapping[str, Any], minimum_macos: str
 ) -> str | None:
-    """Return why this macOS does not run the offer's backend, or None; also where none does."""
-    backend = str(offer.get("backend", ""))
+    """Return why this macOS does not run the backend, or None; also where none does."""
+    backend = str(serving.get("backend", ""))
     needed = backends()[backend].macos if backend in backends() else None
     if needed is None or facts.macos is None or not _older(facts.macos, needed):
         return None
@@ -54,22 +54,22 @@ def too_old_to_serve(
     others = [one.name for one in backends().values() if not _older(facts.macos, one.macos)]
     way = f", or choose a profile of {' or '.join(others)}" if others else ""
     return (
-        f"{name} runs macOS {facts.macos}, and {backend}, which profile {offer.get('profile')} "
+        f"{name} runs macOS {facts.macos}, and {backend}, which profile {serving.get('profile')} "
         f"serves with, needs {needed}: update it in System Settings > General > Software "
         f"Update{way}"
     )
 
 
 def closet_errors(
-    name: str, facts: HostFacts, offer: Mapping[str, Any], url_host: str
+    name: str, facts: HostFacts, serving: Mapping[str, Any], url_host: str
 ) -> list[str]:
-    """Return an error for each reason why this Mac cannot serve an offer, but for its memory."""
+    """Return an error for each reason why this Mac cannot serve, but for its memory."""
     found = []
     if facts.foreign_listeners:
         programs = ", ".join(facts.foreign_listeners)
         found.append(
-            f"{name}: port {offer['port']} is in use by {programs}, which is "
-            f"not ours: end it (`sudo lsof -nP -iTCP:{offer['port']} -sTCP:LISTEN` shows it), or "
+            f"{name}: port {serving['port']} is in use by {programs}, which is "
+            f"not ours: end it (`sudo lsof -nP -iTCP:{serving['port']} -sTCP:LISTEN` shows it), or "
             "set closet_port to another one"
         )
     if _is_elsewhere(url_host, facts.addresses):

@@ -86,23 +86,23 @@ def request_gb(model: Mapping[str, Any]) -> float:
 
 
 def needs(
-    offer: Mapping[str, Any], memory_mb: int, limit_mb: int, sizes_gb: Mapping[str, float]
+    serving: Mapping[str, Any], memory_mb: int, limit_mb: int, sizes_gb: Mapping[str, float]
 ) -> Needs:
-    """Sum up an offer. `sizes_gb` are sizes that the hub told, by repo@revision."""
-    weights = {model["name"]: weight(model, sizes_gb) for model in offer["models"]}
-    dearest = max(offer["models"], key=request_gb)
-    top, because = ceiling(memory_mb, limit_mb, offer["backend"])
+    """Sum up a serving configuration. `sizes_gb` are sizes that the hub told, by repo@revision."""
+    weights = {model["name"]: weight(model, sizes_gb) for model in serving["models"]}
+    dearest = max(serving["models"], key=request_gb)
+    top, because = ceiling(memory_mb, limit_mb, serving["backend"])
     return Needs(
-        profile=offer["profile"],
-        backend=offer["backend"],
+        profile=serving["profile"],
+        backend=serving["backend"],
         weights=weights,
-        pinned_gb=sum(weights[model["name"]] for model in offer["models"] if model["pinned"]),
-        requests=offer["requests"],
+        pinned_gb=sum(weights[model["name"]] for model in serving["models"] if model["pinned"]),
+        requests=serving["requests"],
         request_gb=request_gb(dearest),
         request_model=dearest["name"],
         request_context=dearest["context"],
-        hot_cache_gb=offer["hot_cache_gb"],
-        guard_gb=(1 - OMLX_HARD) * top if offer["backend"] == "omlx" else 0.0,
+        hot_cache_gb=serving["hot_cache_gb"],
+        guard_gb=(1 - OMLX_HARD) * top if serving["backend"] == "omlx" else 0.0,
         ceiling_gb=top,
         ceiling_because=because,
     )

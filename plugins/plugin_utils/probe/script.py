@@ -219,20 +219,20 @@ SHELL = "/bin/sh -s"
 
 
 def text(
-    offer: Mapping[str, Any] | None,
+    serving: Mapping[str, Any] | None,
     endpoint: str = "",
     account: str = "",
     in_tailnet: bool = False,
     of_person: str | None = None,
 ) -> str:
-    """The script for a laptop, or for the closet that is to serve `offer` as `account`.
+    """The script for a laptop, or for the closet that is to serve `serving` as `account`.
 
     `of_person` is whose shell is asked, "" for that of the user; None asks none.
     """
     end = (TAILNET if in_tailnet else "") + END
     if of_person is not None:
         end = "\n" + person.script(of_person) + end
-    if not offer:
+    if not serving:
         return FACTS + end
     closet = (
         CLOSET.replace("RECORD", RECORD)
@@ -240,11 +240,11 @@ def text(
         .replace("HOLDERS", key_holders.PATH)
         .replace("STATE", STATE)
         .replace("PID", PID)
-        .replace("PORT", str(int(offer["port"])))
+        .replace("PORT", str(int(serving["port"])))
     )
     asks = [
         f"ask {shlex.quote(source)} {shlex.quote(url)}"
-        for source, url in questions(offer["models"], endpoint)
+        for source, url in questions(serving["models"], endpoint)
     ]
     hub = HUB.replace("RECORD", RECORD).replace("ASKS", "\n".join(asks)) if asks else ""
     serves_as = f"account={shlex.quote(account)}\n" if account else ""

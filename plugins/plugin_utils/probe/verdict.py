@@ -20,7 +20,7 @@ def errors(
     """One error for each reason.
 
     Args:
-        found: what mac_facts told, by host.
+        found: what host_facts told, by host.
         silent: the hosts that did not answer.
         consent: whether the LAN's consent and the choice of a profile have to be settled too.
     """

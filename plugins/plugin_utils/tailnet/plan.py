@@ -25,14 +25,14 @@ class Inventory:
         said: by host, those of the variables of tailnet.py that are set for it.
         groups: `closet` and `clients`, with their hosts.
         closet_of: the closet of each laptop.
-        offers: `exposure` and `port` of each closet that has a valid offer.
+        servings: `exposure` and `port` of each closet that has a valid serving configuration.
         secrets: the folder of the keys, beside the inventory.
     """
 
     said: Mapping[str, Mapping[str, Any]]
     groups: Mapping[str, Sequence[str]]
     closet_of: Mapping[str, str]
-    offers: Mapping[str, tuple[str, int]]
+    servings: Mapping[str, tuple[str, int]]
     secrets: Path
 
 
@@ -72,8 +72,8 @@ def _ways(
     for laptop, closet in inventory.closet_of.items():
         way, wrong = tailnet.way(laptop, closet, inventory.said[laptop], nodes.get(laptop))
         errors += wrong
-        if way and closet in inventory.offers:
-            errors += tailnet.way_errors(way, nodes, inventory.offers[closet][0])
+        if way and closet in inventory.servings:
+            errors += tailnet.way_errors(way, nodes, inventory.servings[closet][0])
             ways.append(way)
     return ways, errors
 
@@ -109,7 +109,7 @@ def _policy(
         for way in ways
         if way.by_tailnet and way.laptop in nodes and way.closet in nodes
     ]
-    ports = {host: port for host, (_exposure, port) in inventory.offers.items()}
+    ports = {host: port for host, (_exposure, port) in inventory.servings.items()}
     doors = tailnet_policy.doors(pairs, ports)
     more = said.get(tailnet.POLICY) or {}
     whole = tailnet_policy.policy(

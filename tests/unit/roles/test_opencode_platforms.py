@@ -18,7 +18,7 @@ APPLICATION_SUPPORT = "/Library/Application Support/opencode"
 
 def rendered(name: str, facts: dict[str, Any]) -> str:
     template = Environment(undefined=StrictUndefined).from_string(VARIABLES[name])
-    return template.render(preflight_mac=facts)
+    return template.render(preflight_facts=facts)
 
 
 @pytest.mark.parametrize(

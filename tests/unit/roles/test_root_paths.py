@@ -58,7 +58,7 @@ def variables(role: str) -> dict[str, Any]:
 def written(text: str, role: str) -> str:
     """A path with what is known of its variables, `~` for a home and `*` for the rest."""
     for _ in range(DEPTH):
-        text = re.sub(r"{{ preflight_mac\.(account_)?home }}", "~", text)
+        text = re.sub(r"{{ preflight_facts\.(account_)?home }}", "~", text)
         text = re.sub(r"{{ \w+_home\s+~ \(?'.*?' if .*? else\s+'(.*?)'\)? }}", r"~\1", text)
         text = re.sub(r"{{ '([^']+)' if .*? else '[^']+' }}", r"\1", text)
         text = re.sub(r"{{ (\w+) \| default\(.*\) }}", r"{{ \1 }}", text)

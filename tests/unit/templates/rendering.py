@@ -98,7 +98,7 @@ class Role:
             "inventory_dir": "/nonexistent",
             "role_path": self.folders[0],
             "ansible_search_path": self.folders,
-            "preflight_mac": {**FACTS, **(facts or {})},
+            "preflight_facts": {**FACTS, **(facts or {})},
             **REGISTERED,
         }
         for layer in layers:

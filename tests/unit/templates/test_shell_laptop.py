@@ -167,7 +167,7 @@ def test_secrets_reach_the_program_and_nothing_else(
     name = f"MCP_{name}"
     role = Role("mcp", mcp_servers=server, mcp_secrets={name: value}, mcp_clients=["claude"])
     files = role.files()
-    home = str(role.variables["preflight_mac"]["home"])
+    home = str(role.variables["preflight_facts"]["home"])
     secret = files[f"{home}/.config/closet/secrets/{name}"]["content"]
     path = folder / ".config/closet/secrets" / name
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts impor
 from ansible_collections.closet.inference.plugins.plugin_utils.run_lock import messages
 from tests.unit.plugins.advice.pasted import commands, paste
 
-OFFER = {"port": 8000, "models": []}
+SERVING = {"port": 8000, "models": []}
 
 
 def test_what_fills_a_disk_is_shown(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_who_has_the_port_is_shown() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         seen = parse("probe=begin\nlistener=7 1 0 python\nprobe=end\n")
-        [sentence] = macos.closet_errors("attic", seen, {**OFFER, "port": port}, "attic.local")
+        [sentence] = macos.closet_errors("attic", seen, {**SERVING, "port": port}, "attic.local")
         [command] = commands(sentence)
         assert str(os.getpid()) in paste(command)
 
@@ -86,7 +86,7 @@ def test_what_is_no_sysctl_conf_is_shown_and_moved_away(tmp_path: Path, what: st
 
     def told() -> list[str]:
         seen = parse(f"probe=begin\n{paste(f'{asked} || true')}probe=end\n")
-        return macos.closet_errors("attic", seen, OFFER, "attic.local")
+        return macos.closet_errors("attic", seen, SERVING, "attic.local")
 
     [sentence] = told()
     for command in commands(sentence):

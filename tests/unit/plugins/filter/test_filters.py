@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.closet.inference.plugins.filter.stale_links import stale_links
 from ansible_collections.closet.inference.plugins.filter.wired_limits import FilterModule
 
-RECORD = {"serve_dir": "/served/old", "offer": {"models": [{"name": "a"}, {"name": "b"}]}}
+RECORD = {"serve_dir": "/served/old", "serving": {"models": [{"name": "a"}, {"name": "b"}]}}
 
 
 @pytest.mark.parametrize(

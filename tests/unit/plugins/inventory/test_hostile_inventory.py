@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import (
     laptop,
-    offer,
+    serving,
     values,
 )
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.catalog import (
@@ -57,21 +57,21 @@ GOOD_PROFILE = {"models": ["m"], "build": "m", "chat": "m"}
 @given(entries(MODEL_KEYS, GOOD_MODEL), entries(PROFILE_KEYS, GOOD_PROFILE))
 def test_models_and_profiles(model: Any, profile: Any) -> None:
     try:
-        made = offer.plan("attic", WANTED, {"m": model, 5: {}}, {"mine": profile, 7: None})  # type: ignore[dict-item]
+        made = serving.plan("attic", WANTED, {"m": model, 5: {}}, {"mine": profile, 7: None})  # type: ignore[dict-item]
     except OfferError as error:
         assert str(error).startswith("attic: ")
     else:
         assert made.as_dict()["profile"] == "mine"
 
 
-def good_offer() -> offer.Offer:
-    return offer.plan("attic", WANTED, {"m": GOOD_MODEL}, {"mine": GOOD_PROFILE})
+def good_serving() -> serving.Serving:
+    return serving.plan("attic", WANTED, {"m": GOOD_MODEL}, {"mine": GOOD_PROFILE})
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.sampled_from(laptop.WANTS), SHAPES, max_size=4))
 def test_laptops(wants: dict[str, Any]) -> None:
-    for sentence in laptop.errors("air", wants, good_offer()):
+    for sentence in laptop.errors("air", wants, good_serving()):
         assert sentence.startswith("air: ")
 
 
@@ -99,7 +99,7 @@ def test_tailnets(given_words: dict[str, Any]) -> None:
         said={"attic": {"closet_tailnet": "tail1.ts.net", **said}, "air": said},
         groups={"closet": ["attic"], "clients": ["air"]},
         closet_of={"air": "attic"},
-        offers={"attic": ("lan", 8000)},
+        servings={"attic": ("lan", 8000)},
         secrets=Path("/nonexistent"),
     )
     _plan, sentences = tailnet_plan.plan(inventory)
@@ -109,4 +109,4 @@ def test_tailnets(given_words: dict[str, Any]) -> None:
 @pytest.mark.parametrize("profile", [None, [], "x", 5])
 def test_a_profile_of_another_shape_is_named(profile: Any) -> None:
     with pytest.raises(OfferError, match=r"attic: profile mine is .*, and it has to be a mapping"):
-        offer.plan("attic", WANTED, {"m": GOOD_MODEL}, {"mine": profile})
+        serving.plan("attic", WANTED, {"m": GOOD_MODEL}, {"mine": profile})

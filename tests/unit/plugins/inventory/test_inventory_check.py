@@ -31,7 +31,7 @@ PLAY = """\
       run_once: true
       register: house
     - ansible.builtin.copy:
-        content: "{{ house.offers | to_json }}"
+        content: "{{ house.servings | to_json }}"
         dest: "{{ out }}"
       run_once: true
       delegate_to: localhost
@@ -39,7 +39,7 @@ PLAY = """\
 
 
 def check(folder: Path, closets: tuple[str, ...], *words: str) -> tuple[dict[str, Any], str]:
-    """The offers by closet, or nothing, and everything that was printed."""
+    """The serving configurations by closet, or nothing, and everything that was printed."""
     hosts = "".join(f"        {name}: {{closet_profile: default}}\n" for name in closets)
     home = folder / "home"
     home.mkdir(exist_ok=True)
@@ -48,7 +48,7 @@ def check(folder: Path, closets: tuple[str, ...], *words: str) -> tuple[dict[str
         f"{sys.executable}}}\n  children:\n    closet:\n      hosts:\n{hosts}"
     )
     (folder / "play.yml").write_text(PLAY)
-    out = folder / "offers.json"
+    out = folder / "servings.json"
     out.unlink(missing_ok=True)
     lineup = ROOT / "roles/preflight/vars/main.yml"
     done = subprocess.run(
@@ -58,28 +58,28 @@ def check(folder: Path, closets: tuple[str, ...], *words: str) -> tuple[dict[str
         check=False,
         env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
     )  # fmt: skip
-    offers: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
-    return offers, " ".join(done.stdout.split())
+    servings: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
+    return servings, " ".join(done.stdout.split())
 
 
 def test_a_profile_that_is_asked_for_goes_before_the_inventory(tmp_path: Path) -> None:
-    offers, text = check(tmp_path, ("attic",), "-e", "profile=lean")
-    assert offers, text
-    seen = {key: offers["attic"][key] for key in ("profile", "chosen", "remembered")}
+    servings, text = check(tmp_path, ("attic",), "-e", "profile=lean")
+    assert servings, text
+    seen = {key: servings["attic"][key] for key in ("profile", "chosen", "remembered")}
     assert seen == {"profile": "lean", "chosen": True, "remembered": False}
-    assert offers["attic"]["inventory_profile"] == "default"
+    assert servings["attic"]["inventory_profile"] == "default"
 
 
 def test_what_was_chosen_holds_until_the_line_changes(tmp_path: Path) -> None:
     kept = tmp_path / "home/.closet/attic.json"
     kept.parent.mkdir(parents=True)
     kept.write_text(json.dumps({"profile": "mlx-coding", "inventory_profile": "default"}))
-    offers, text = check(tmp_path, ("attic",))
-    assert offers, text
-    assert (offers["attic"]["profile"], offers["attic"]["remembered"]) == ("mlx-coding", True)
+    servings, text = check(tmp_path, ("attic",))
+    assert servings, text
+    assert (servings["attic"]["profile"], servings["attic"]["remembered"]) == ("mlx-coding", True)
     kept.write_text(json.dumps({"profile": "mlx-coding", "inventory_profile": "lean"}))
-    offers, _text = check(tmp_path, ("attic",))
-    assert (offers["attic"]["profile"], offers["attic"]["chosen"]) == ("default", False)
+    servings, _text = check(tmp_path, ("attic",))
+    assert (servings["attic"]["profile"], servings["attic"]["chosen"]) == ("default", False)
 
 
 @pytest.mark.parametrize(
@@ -92,15 +92,17 @@ def test_what_was_chosen_holds_until_the_line_changes(tmp_path: Path) -> None:
 def test_nobody_guesses_which_closet_is_meant(
     words: list[str], sentence: str, tmp_path: Path
 ) -> None:
-    offers, text = check(tmp_path, ("attic", "cellar"), *words)
-    assert not offers
+    servings, text = check(tmp_path, ("attic", "cellar"), *words)
+    assert not servings
     assert sentence in text
 
 
 def test_one_of_two_closets_is_switched(tmp_path: Path) -> None:
-    offers, text = check(tmp_path, ("attic", "cellar"), "-e", "profile=lean", "-e", "closet=cellar")
-    assert offers, text
-    assert {name: offer["profile"] for name, offer in offers.items()} == {
+    servings, text = check(
+        tmp_path, ("attic", "cellar"), "-e", "profile=lean", "-e", "closet=cellar"
+    )
+    assert servings, text
+    assert {name: serving["profile"] for name, serving in servings.items()} == {
         "attic": "default",
         "cellar": "lean",
     }
@@ -125,16 +127,16 @@ def test_keys_that_are_open_to_others_are_closed_once_and_in_check_mode_not(
     tmp_path: Path,
 ) -> None:
     home, key = secrets(tmp_path)
-    _offers, text = check(tmp_path, ("attic",), "--check")
+    _serving, text = check(tmp_path, ("attic",), "--check")
     assert f"A real run sets the mode of {home} from 0755 to 0700, {key} from 0644" in text
-    assert "changed=2" in text  # the copy of the offers is the other one
+    assert "changed=2" in text  # the copy of the serving configurations is the other one
     assert (mode(home), mode(key)) == (0o755, 0o644)
-    offers, text = check(tmp_path, ("attic",))
-    assert offers, text
+    servings, text = check(tmp_path, ("attic",))
+    assert servings, text
     assert f"Set the mode of {home} from 0755 to 0700, {key} from 0644 to 0600" in text
     assert f"-i {tmp_path}/home closet.inference.site -e rotate=main" in text
     assert (mode(home), mode(key)) == (0o700, 0o600)
-    _offers, text = check(tmp_path, ("attic",), "--check")
+    _serving, text = check(tmp_path, ("attic",), "--check")
     assert "WARNING" not in text
     assert "changed=1" in text
 
@@ -142,8 +144,8 @@ def test_keys_that_are_open_to_others_are_closed_once_and_in_check_mode_not(
 def test_a_run_that_is_refused_mends_nothing_and_names_every_file(tmp_path: Path) -> None:
     home, key = secrets(tmp_path)
     (home / "attic/air.key").mkdir()
-    offers, text = check(tmp_path, ("attic",))
-    assert not offers
+    servings, text = check(tmp_path, ("attic",))
+    assert not servings
     assert f"Nothing was changed. {home}/attic/air.key is a folder, and a file is expected" in text
     assert "Errno" not in text
     assert (mode(home), mode(key)) == (0o755, 0o644)
@@ -165,8 +167,8 @@ def test_a_file_that_holds_no_key_is_refused_by_its_path(
     _home, key = secrets(tmp_path)
     key.write_bytes(content)
     # on loopback too: it is the server's own key
-    offers, text = check(tmp_path, ("attic",))
-    assert not offers
+    servings, text = check(tmp_path, ("attic",))
+    assert not servings
     assert f"{key} {sentence}" in text
 
 
@@ -175,18 +177,18 @@ def test_a_choice_that_cannot_be_read_is_not_passed_over(broken: str, tmp_path: 
     kept = tmp_path / "home/.closet/attic.json"
     kept.parent.mkdir(parents=True)
     kept.write_text(broken)
-    offers, text = check(tmp_path, ("attic",))
-    assert not offers
+    servings, text = check(tmp_path, ("attic",))
+    assert not servings
     assert f"{kept} holds the profile that was chosen for this closet, and" in text
     assert "closet.inference.profile -e profile=default`" in text
-    offers, _text = check(tmp_path, ("attic",), "-e", "profile=lean")
-    assert offers["attic"]["profile"] == "lean"
+    servings, _text = check(tmp_path, ("attic",), "-e", "profile=lean")
+    assert servings["attic"]["profile"] == "lean"
 
 
 def refused(folder: Path, *words: str) -> str:
     """What is said of an inventory that is refused, from its folder on."""
-    offers, text = check(folder, ("attic",), *words)
-    assert not offers
+    servings, text = check(folder, ("attic",), *words)
+    assert not servings
     assert "Traceback" not in text
     return text.partition("Nothing was changed.")[2]
 
@@ -289,8 +291,8 @@ def test_a_file_of_a_host_that_is_not_there_is_told(tmp_path: Path) -> None:
         path = tmp_path / "home" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("mine: 1\n")
-    offers, text = check(tmp_path, ("attic",))
-    assert offers
+    servings, text = check(tmp_path, ("attic",))
+    assert servings
     assert "host_vars/atic.yml is read for no host, since the inventory has none named atic" in text
     assert "named atic, do you mean attic?" in text
     assert "group_vars/closets.yml is read for no group" in text
@@ -324,8 +326,8 @@ def test_no_shape_crashes_the_check(line: str, sentence: str, tmp_path: Path) ->
     path.parent.mkdir(parents=True)
     path.write_text(f"{line}\n")
     if "mine" in line:  # nobody asked for it
-        offers, _text = check(tmp_path, ("attic",))
-        assert offers["attic"]["profile"] == "default"
+        servings, _text = check(tmp_path, ("attic",))
+        assert servings["attic"]["profile"] == "default"
     else:
         assert sentence in refused(tmp_path)
 
@@ -334,9 +336,12 @@ def test_an_ipv6_address_and_a_number_in_quotes_make_a_url(tmp_path: Path) -> No
     path = tmp_path / "home/host_vars/attic.yml"
     path.parent.mkdir(parents=True)
     path.write_text("closet_url_host: fd00::100\ncloset_port: '8080'\n")
-    offers, text = check(tmp_path, ("attic",))
-    assert offers, text
-    assert (offers["attic"]["url"], offers["attic"]["port"]) == ("http://[fd00::100]:8080/v1", 8080)
+    servings, text = check(tmp_path, ("attic",))
+    assert servings, text
+    assert (servings["attic"]["url"], servings["attic"]["port"]) == (
+        "http://[fd00::100]:8080/v1",
+        8080,
+    )
 
 
 def test_two_spellings_of_one_address_are_one_mac(tmp_path: Path) -> None:
@@ -344,6 +349,8 @@ def test_two_spellings_of_one_address_are_one_mac(tmp_path: Path) -> None:
         path = tmp_path / f"home/host_vars/{name}.yml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"ansible_host: {address}\n")
-    offers, text = check(tmp_path, ("attic", "cellar"), "-e", "profile=lean", "-e", "closet=attic")
-    assert not offers
+    servings, text = check(
+        tmp_path, ("attic", "cellar"), "-e", "profile=lean", "-e", "closet=attic"
+    )
+    assert not servings
     assert "cellar and attic have one address (air.local.)" in text

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.closet.inference.plugins.plugin_utils.inventory import laptop, offer
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import laptop, serving
 
 ROOT = Path(__file__).parents[4]
 LINEUP = yaml.safe_load((ROOT / "roles/preflight/vars/main.yml").read_text())
-OFFER = offer.plan(
+SERVING = serving.plan(
     "attic",
     {
         "profile": "default",
@@ -44,8 +44,8 @@ FINE: dict[str, Any] = {
 
 
 def test_what_makes_sense_passes() -> None:
-    assert laptop.errors("air", FINE, OFFER) == []
-    assert laptop.errors("air", dict.fromkeys(laptop.WANTS), OFFER) == []
+    assert laptop.errors("air", FINE, SERVING) == []
+    assert laptop.errors("air", dict.fromkeys(laptop.WANTS), SERVING) == []
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_what_makes_sense_passes() -> None:
     ],
 )
 def test_what_cannot_be_meant_is_a_sentence(wants: dict[str, Any], words: list[str]) -> None:
-    told = laptop.errors("air", {**FINE, **wants}, OFFER)
+    told = laptop.errors("air", {**FINE, **wants}, SERVING)
     assert len(told) == 1, told
     assert told[0].startswith("air: ")
     for word in words:

@@ -42,7 +42,7 @@ def test_a_choice_is_read_back_and_nonsense_is_none(tmp_path: Path) -> None:
 
 
 def record(profile: str, chosen: bool, said: str) -> dict[str, object]:
-    return {"offer": {"profile": profile, "chosen": chosen, "inventory_profile": said}}
+    return {"serving": {"profile": profile, "chosen": chosen, "inventory_profile": said}}
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def record(profile: str, chosen: bool, said: str) -> dict[str, object]:
 def test_what_another_checkout_chose_is_not_undone_silently(
     served: dict[str, object], wanted: tuple[str, bool], objects: bool
 ) -> None:
-    offer = {"profile": wanted[0], "chosen": wanted[1], "inventory_profile": "default"}
-    answer = profile_choice.error("attic", served, offer, "choose {}".format)
+    serving = {"profile": wanted[0], "chosen": wanted[1], "inventory_profile": "default"}
+    answer = profile_choice.error("attic", served, serving, "choose {}".format)
     assert (answer is not None) == objects
     if answer:
         assert "another checkout" in answer

@@ -85,7 +85,7 @@ def rendered(role: str, template: str, **variables: Any) -> str:
     """A template of a role as Ansible fills it, with our two filters."""
     text = (ROLES / role / "templates" / template).read_text()
     text = text.replace("closet.inference.", "")
-    templar = Templar(DataLoader(), variables={"preflight_mac": JANE, **variables})
+    templar = Templar(DataLoader(), variables={"preflight_facts": JANE, **variables})
     templar.environment.filters.update(FilterModule().filters())
     return str(templar.template(trust_as_template(text), escape_backslashes=False))
 

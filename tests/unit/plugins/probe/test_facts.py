@@ -99,8 +99,8 @@ def test_a_macos_that_the_backend_does_not_run_on(
     backend: str, version: str | None, words: list[str]
 ) -> None:
     facts = dataclasses.replace(GOOD, macos=version)
-    offer = {"backend": backend, "profile": "lean"}
-    found = macos.too_old_to_serve("attic", facts, offer, "14")
+    serving = {"backend": backend, "profile": "lean"}
+    found = macos.too_old_to_serve("attic", facts, serving, "14")
     assert (found is None) == (not words)
     for word in words:
         assert word in (found or "")
@@ -109,8 +109,8 @@ def test_a_macos_that_the_backend_does_not_run_on(
 def test_where_an_older_macos_was_let_in_each_backend_still_says_what_it_needs() -> None:
     facts = dataclasses.replace(GOOD, macos="13.7")
     for backend in backends().values():
-        offer = {"backend": backend.name, "profile": "mine"}
-        said = macos.too_old_to_serve("attic", facts, offer, "13") or ""
+        serving = {"backend": backend.name, "profile": "mine"}
+        said = macos.too_old_to_serve("attic", facts, serving, "13") or ""
         assert f"needs {backend.macos}" in said
         assert "choose" not in said, "no backend runs there"
 
@@ -129,14 +129,14 @@ def test_macos_26_is_newer_than_macos_14() -> None:
     assert macos.errors("attic", dataclasses.replace(GOOD, macos="26"), "14.2", False) == []
 
 
-SERVING = """\
+LISTENS = """\
 addresses=127.0.0.1 10.77.31.10
 listener=412 1 0 omlx-server
 listener=413 412 1 omlx-runtime
 ours=412
-record={"version": 1, "offer": {"profile": "lean"}, "serve_dir": "/x", "sizes_gb": {"o/m@main": 4}}
+record={"version": 1, "serving": {"profile": "lean"}, "serve_dir": "/", "sizes_gb": {"o/m@main": 4}}
 """
-OFFER = {"port": 8000}
+SERVING = {"port": 8000}
 
 
 def serving(text: str) -> HostFacts:
@@ -144,10 +144,10 @@ def serving(text: str) -> HostFacts:
 
 
 def test_what_launchd_runs_for_us_is_no_stranger_on_the_port() -> None:
-    seen = serving(SERVING)
+    seen = serving(LISTENS)
     assert seen.foreign_listeners == ()
-    assert seen.record["offer"] == {"profile": "lean"}
-    assert macos.closet_errors("attic", seen, OFFER, "attic.local") == []
+    assert seen.record["serving"] == {"profile": "lean"}
+    assert macos.closet_errors("attic", seen, SERVING, "attic.local") == []
     assert "hub" not in plain(seen)
 
 
@@ -175,7 +175,7 @@ def test_what_launchd_runs_for_us_is_no_stranger_on_the_port() -> None:
 def test_each_reason_of_a_closet_has_its_sentence(
     text: str, url_host: str, words: list[str]
 ) -> None:
-    found = macos.closet_errors("attic", serving(text), OFFER, url_host)
+    found = macos.closet_errors("attic", serving(text), SERVING, url_host)
     assert len(found) == 1
     for word in ["attic", *words]:
         assert word in found[0]
@@ -183,11 +183,11 @@ def test_each_reason_of_a_closet_has_its_sentence(
 
 def test_broken_rules_of_our_own_are_the_roles_to_mend() -> None:
     seen = serving("sudoers=/etc/sudoers.d/closet-wired-memory:2: syntax error\n")
-    assert macos.closet_errors("attic", seen, OFFER, "attic.local") == []
+    assert macos.closet_errors("attic", seen, SERVING, "attic.local") == []
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"offer": 3, "serve_dir": "/x"}', '{"offer": {}}']
+    "text", ["", "{", "[]", '{"serving": 3, "serve_dir": "/x"}', '{"serving": {}}']
 )
 def test_a_record_that_is_broken_is_none(text: str) -> None:
     assert serving(f"record={text}\n").record == {}

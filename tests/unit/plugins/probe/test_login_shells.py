@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.closet.inference.plugins.action import run_lock
-from ansible_collections.closet.inference.plugins.action.mac_facts import ActionModule
+from ansible_collections.closet.inference.plugins.action.host_facts import ActionModule
 from ansible_collections.closet.inference.plugins.module_utils import run_holder
 from ansible_collections.closet.inference.plugins.plugin_utils.connection import reach
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import script

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.closet.inference.plugins.plugin_utils.inventory import offer
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import serving
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import memory, memory_plan
 
 LINEUP = yaml.safe_load((Path(__file__).parents[4] / "roles/preflight/vars/main.yml").read_text())
@@ -33,7 +33,7 @@ def offered(profile: str, profiles: dict[str, Any] | None = None) -> dict[str, A
         "url_host": "attic.local",
         "revisions": {},
     }
-    return offer.plan("attic", wanted, MODELS, profiles or PROFILES).as_dict()
+    return serving.plan("attic", wanted, MODELS, profiles or PROFILES).as_dict()
 
 
 def needs(profile: str, memory_gb: int, **sizes: float) -> memory_plan.Needs:

@@ -22,7 +22,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts impor
 )
 from tests.unit.plugins.advice.pasted import paste
 
-OFFER = {"port": 8000, "models": []}
+SERVING = {"port": 8000, "models": []}
 LIMIT = "iogpu.wired_limit_mb=98304"
 SYSCTL = ["/usr/sbin/sysctl", LIMIT]
 DAEMONS, AGENTS, MINE = "Library/LaunchDaemons", "Library/LaunchAgents", "home/Library/LaunchAgents"

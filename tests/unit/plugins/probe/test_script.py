@@ -21,25 +21,27 @@ from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts impor
 from tests.unit.plugins.launchd.launchd_mac import fixture
 
 MODEL = {"repo": "o/m", "revision": "main"}
-OFFER: dict[str, Any] = {"port": 8000, "models": [MODEL, {"repo": "", "revision": "main"}]}
+SERVING: dict[str, Any] = {"port": 8000, "models": [MODEL, {"repo": "", "revision": "main"}]}
 
 
-@pytest.mark.parametrize("offer", [None, OFFER])
-def test_a_posix_shell_reads_it(offer: dict[str, Any] | None) -> None:
-    text = script.text(offer, "http://hub.local:8080/")
+@pytest.mark.parametrize("serving", [None, SERVING])
+def test_a_posix_shell_reads_it(serving: dict[str, Any] | None) -> None:
+    text = script.text(serving, "http://hub.local:8080/")
     done = subprocess.run(
         ["/bin/sh", "-n"], input=script.as_input(text), text=True, capture_output=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert ("lsof" in text) == (offer is not None)
+    assert ("lsof" in text) == (serving is not None)
     assert text.rstrip().endswith("say probe end")
 
 
 def test_the_hub_is_asked_for_sizes_once_per_repository() -> None:
     url = "http://hub.local:8080/api/models/o/m/revision/main?blobs=true"
-    assert script.questions(OFFER["models"], "http://hub.local:8080/") == [("o/m@main", url)]
-    assert script.questions(OFFER["models"], "") == []
-    text = script.text({**OFFER, "models": [{"repo": "o/m", "revision": "a; reboot"}]}, "http://h")
+    assert script.questions(SERVING["models"], "http://hub.local:8080/") == [("o/m@main", url)]
+    assert script.questions(SERVING["models"], "") == []
+    text = script.text(
+        {**SERVING, "models": [{"repo": "o/m", "revision": "a; reboot"}]}, "http://h"
+    )
     assert "ask 'o/m@a; reboot' 'http://h/api/models/o/m/revision/a%3B%20reboot?blobs=true'" in text
 
 
@@ -70,9 +72,9 @@ def test_what_the_hub_tells_is_the_weights_and_nothing_else(line: str, size: flo
 
 
 def test_the_name_of_an_account_cannot_become_a_command() -> None:
-    offer = {"port": 8000, "models": []}
-    assert script.text(offer, "", "x; rm -rf /").startswith("account='x; rm -rf /'\n")
-    assert "account=" not in script.text(offer).splitlines()[0]
+    serving = {"port": 8000, "models": []}
+    assert script.text(serving, "", "x; rm -rf /").startswith("account='x; rm -rf /'\n")
+    assert "account=" not in script.text(serving).splitlines()[0]
 
 
 def seen_at(home: Path) -> HostFacts:
@@ -163,7 +165,7 @@ def test_the_process_of_a_job_is_told_from_words_that_look_like_it(
         ["awk", script.PID], input=text, text=True, capture_output=True, check=True, timeout=30
     )
     assert (done.stdout.strip(), done.stderr) == (pid, "")
-    assert script.PID in script.text(OFFER)
+    assert script.PID in script.text(SERVING)
 
 
 def test_the_look_knows_every_file_that_the_role_mcp_keeps() -> None:
@@ -209,7 +211,7 @@ def test_only_a_file_is_a_job_that_is_on_disk(tmp_path: Path) -> None:
 
 def test_no_case_stands_within_a_substitution() -> None:
     """bash 3.2, the /bin/sh of macOS, takes the bracket of a pattern for the end of `$(...)`."""
-    text = script.text(OFFER, "http://h", "ada", in_tailnet=True)
+    text = script.text(SERVING, "http://h", "ada", in_tailnet=True)
     text = re.sub(r"(?m)^\s*#.*$", "", text)
     text = re.sub(r"'[^']*'", "''", text)
     for begin in re.finditer(re.escape("$("), text):

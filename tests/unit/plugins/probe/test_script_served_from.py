@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import script
 
-OFFER = {"port": 8000, "models": []}
+SERVING = {"port": 8000, "models": []}
 
 
 def arguments(python: str, *server: str) -> list[str]:
@@ -28,7 +28,7 @@ def test_the_plist_of_a_server_names_its_release(tmp_path: Path) -> None:
     for name, words in JOBS.items():
         plist = {"Label": f"inference.closet.{name}", "ProgramArguments": words}
         (tmp_path / f"inference.closet.{name}.plist").write_bytes(plistlib.dumps(plist))
-    text = script.text(OFFER)
+    text = script.text(SERVING)
     start = text.index("for job in /Library/LaunchDaemons")
     part = text[start : text.index("done\n", start) + 5]
     part = part.replace("/Library/LaunchDaemons", str(tmp_path))

@@ -56,9 +56,9 @@ def test_the_look_brings_the_machine_s_own_number(kernel: str, line: str, uuid: 
 
 
 HOSTS: dict[str, dict[str, Any]] = {
-    "localhost": {"preflight_mac": {"skipped": True}},
-    "attic": {"preflight_mac": {"consent_errors": ["consent"], "choice_errors": ["choice"]}},
-    "air": {"preflight_mac": {"errors": ["air has no sudo"], "uuid": UUID}},
+    "localhost": {"preflight_facts": {"skipped": True}},
+    "attic": {"preflight_facts": {"consent_errors": ["consent"], "choice_errors": ["choice"]}},
+    "air": {"preflight_facts": {"errors": ["air has no sudo"], "uuid": UUID}},
     "pro": {},
 }
 

@@ -41,7 +41,7 @@ def planned(
             said={host: {**everywhere, **(said or {}).get(host, {})} for host in hosts},
             groups=groups,
             closet_of=dict.fromkeys(groups["clients"], closets[0]),
-            offers=dict.fromkeys(closets, (exposure, 8000)),
+            servings=dict.fromkeys(closets, (exposure, 8000)),
             secrets=folder,
         )
     )

@@ -1,4 +1,4 @@
-"""What a closet offers: profiles, models and served names, and every way to ask for nonsense."""
+"""What a closet serves: profiles, models and served names, and every way to ask for nonsense."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import catalog as catalogue
-from ansible_collections.closet.inference.plugins.plugin_utils.inventory import offer
+from ansible_collections.closet.inference.plugins.plugin_utils.inventory import serving
 
 LINEUP = yaml.safe_load((Path(__file__).parents[4] / "roles/preflight/vars/main.yml").read_text())
 MODELS, PROFILES = LINEUP["preflight_models"], LINEUP["preflight_profiles"]
@@ -27,7 +27,7 @@ def wanted(**changes: Any) -> dict[str, Any]:
 
 
 def test_default_profile_is_the_lineup_of_the_article() -> None:
-    made = offer.plan("attic", wanted(), MODELS, PROFILES)
+    made = serving.plan("attic", wanted(), MODELS, PROFILES)
     assert made.url == "http://attic.local:8000/v1"
     assert [model.name for model in made.models] == [
         "qwen3-coder-next",
@@ -42,7 +42,7 @@ def test_default_profile_is_the_lineup_of_the_article() -> None:
 
 @pytest.mark.parametrize("profile", sorted(PROFILES))
 def test_every_shipped_profile_can_be_offered(profile: str) -> None:
-    made = offer.plan("attic", wanted(profile=profile), MODELS, PROFILES)
+    made = serving.plan("attic", wanted(profile=profile), MODELS, PROFILES)
     chat = {model.name for model in made.models if model.kind == "chat"}
     assert {made.build, made.chat} <= chat
     assert any(model.pinned for model in made.models)
@@ -52,7 +52,7 @@ def test_every_shipped_profile_can_be_offered(profile: str) -> None:
     ("role", "name"), [("embed", "qwen3-embedding"), ("rerank", "qwen3-reranker")]
 )
 def test_embedder_and_reranker_keep_one_served_name_in_every_profile(role: str, name: str) -> None:
-    made = [offer.plan("attic", wanted(profile=name), MODELS, PROFILES) for name in PROFILES]
+    made = [serving.plan("attic", wanted(profile=name), MODELS, PROFILES) for name in PROFILES]
     names = [getattr(one, role) for one in made]
     assert set(names) == {name, ""}
     assert names.count("") == 2, "the two profiles with a coder alone"
@@ -61,23 +61,23 @@ def test_embedder_and_reranker_keep_one_served_name_in_every_profile(role: str, 
 @pytest.mark.parametrize("profile", sorted(PROFILES))
 def test_every_shipped_profile_says_why_it_is_as_it_is(profile: str) -> None:
     assert len(PROFILES[profile]["because"]) > 120
-    assert offer.plan("attic", wanted(profile=profile), MODELS, PROFILES).requests >= 1
+    assert serving.plan("attic", wanted(profile=profile), MODELS, PROFILES).requests >= 1
 
 
 def test_the_limits_of_a_profile_go_before_those_of_its_models() -> None:
-    made = offer.plan("attic", wanted(profile="lean"), MODELS, PROFILES)
+    made = serving.plan("attic", wanted(profile="lean"), MODELS, PROFILES)
     coder, chat = made.models[:2]
     assert (coder.context, chat.context) == (65536, 131072)
     assert coder.sampling == MODELS["qwen3-coder-30b"]["sampling"]
     mine = {**PROFILES["lean"], "sampling": {"qwen3-coder-30b": {"temperature": 0.2}}}
-    made = offer.plan("attic", wanted(profile="mine"), MODELS, {"mine": mine})
+    made = serving.plan("attic", wanted(profile="mine"), MODELS, {"mine": mine})
     assert made.models[0].sampling["temperature"] == 0.2
     assert made.models[0].sampling["top_p"] == 0.8
 
 
 def test_a_pinned_commit_reaches_the_pull() -> None:
     repo = "mlx-community/Qwen3-Coder-Next-4bit"
-    made = offer.plan("attic", wanted(revisions={repo: "a" * 40}), MODELS, PROFILES)
+    made = serving.plan("attic", wanted(revisions={repo: "a" * 40}), MODELS, PROFILES)
     sources = {entry["name"]: entry["source"] for entry in made.as_dict()["models"]}
     assert sources["qwen3-coder-next"]["revision"] == "a" * 40
     assert sources["qwen3.6-35b"]["revision"] == "main"
@@ -92,7 +92,7 @@ def test_a_pinned_commit_reaches_the_pull() -> None:
 )
 def test_a_bad_wish_is_refused_in_words(changes: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(catalogue.OfferError) as caught:
-        offer.plan("attic", wanted(**changes), MODELS, PROFILES)
+        serving.plan("attic", wanted(**changes), MODELS, PROFILES)
     for word in words:
         assert word in str(caught.value)
 
@@ -135,7 +135,7 @@ ONE = {"models": ["qwen3.6-35b"], "build": "qwen3.6-35b", "chat": "qwen3.6-35b"}
 )
 def test_a_bad_profile_of_the_owner_is_refused(profile: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(catalogue.OfferError) as caught:
-        offer.plan("attic", wanted(profile="mine"), MODELS, {"mine": profile})
+        serving.plan("attic", wanted(profile="mine"), MODELS, {"mine": profile})
     for word in words:
         assert word in str(caught.value)
 
@@ -176,11 +176,11 @@ def test_a_bad_model_of_the_owner_is_refused(change: dict[str, Any], words: list
 def test_a_bad_revision_of_a_host_is_refused(revision: str) -> None:
     repo = "mlx-community/Qwen3-Coder-Next-4bit"
     with pytest.raises(catalogue.OfferError, match=f"attic: closet_revisions of {repo} is"):
-        offer.plan("attic", wanted(revisions={repo: revision}), MODELS, PROFILES)
+        serving.plan("attic", wanted(revisions={repo: revision}), MODELS, PROFILES)
 
 
 def test_keys_and_values_of_a_token_are_counted_from_the_model() -> None:
-    made = offer.plan("attic", wanted(), MODELS, PROFILES)
+    made = serving.plan("attic", wanted(), MODELS, PROFILES)
     per_token = {model.name: model.kv_bytes_per_token for model in made.models}
     # 2 x 12 layers x 2 heads x 256 x 2 bytes
     assert per_token["qwen3-coder-next"] == 24576

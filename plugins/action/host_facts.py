@@ -5,7 +5,7 @@
 
 /usr/bin/python3 of a fresh Mac is a stub that opens a dialog, so the first script must not need it.
 It is also the cheapest way there is: one ssh exec, no module run.
-Documentation: plugins/modules/mac_facts.py.
+Documentation: plugins/modules/host_facts.py.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
         (
             "minimum_macos",
             "is_client",
-            "offer",
+            "serving",
             "candidates",
             "wired",
             "hub",
@@ -87,10 +87,10 @@ class ActionModule(ActionBase):
             cut_off = reach.cut_off(name, way, done["rc"], done["stdout"], done["stderr"])
             errors.insert(0, cut_off)
         sizes: dict[str, float] = {}
-        offer = self._arg("offer", {})
-        if offer and facts.complete and facts.memory_mb is not None:
-            sizes = _sizes(facts, offer)
-            more, result["memory"] = self._closet(name, facts, offer, sizes)
+        serving = self._arg("serving", {})
+        if serving and facts.complete and facts.memory_mb is not None:
+            sizes = _sizes(facts, serving)
+            more, result["memory"] = self._closet(name, facts, serving, sizes)
             errors += more
         result.update(
             changed=False,
@@ -110,7 +110,7 @@ class ActionModule(ActionBase):
         of_person = str(self._arg("person")) if self._arg("is_client") else None
         account, hub = str(self._arg("account")), str(self._arg("hub"))
         return script.text(
-            self._arg("offer", {}), hub, account, bool(self._arg("tailnet")), of_person
+            self._arg("serving", {}), hub, account, bool(self._arg("tailnet")), of_person
         )
 
     def _account(self, facts: HostFacts) -> dict[str, Any]:
@@ -135,12 +135,12 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         """Errors that the playbook which asks for consent has to get past."""
         run, closets = this_run.invocation(), len((variables.get("groups") or {}).get("closet", ()))
-        offer = self._arg("offer", {})
-        choice = offer and profile_choice.error(
-            name, facts.record, offer, lambda profile: run.choose(profile, name, closets)
+        serving = self._arg("serving", {})
+        choice = serving and profile_choice.error(
+            name, facts.record, serving, lambda profile: run.choose(profile, name, closets)
         )
         missing = consent.objection(name, facts.consent_modes, facts.consent)
-        wanted = offer.get("exposure") == "lan" and facts.kernel != "Linux"
+        wanted = serving.get("exposure") == "lan" and facts.kernel != "Linux"
         return {
             "consent_errors": (
                 [consent.sentence(name, missing, run.expose(name, closets))]
@@ -152,19 +152,19 @@ class ActionModule(ActionBase):
         }
 
     def _warnings(self, name: str, facts: HostFacts) -> list[str]:
-        offer = self._arg("offer", {})
+        serving = self._arg("serving", {})
         found = tailnet.left_over(name, facts.tailscale, self._arg("tailnet", {}))
         if facts.complete and self._arg("is_client"):
             found += person.warnings(name, facts.person, _opencode(facts))
-        if offer and facts.kernel != "Linux":
+        if serving and facts.kernel != "Linux":
             found += macos.warnings(name, facts, str(self._arg("on_battery", "nothing")))
-            found += rivals.warnings(name, facts.rivals, int(offer["port"]))
+            found += rivals.warnings(name, facts.rivals, int(serving["port"]))
         return found
 
     def _errors(self, name: str, facts: HostFacts, variables: Mapping[str, Any]) -> list[str]:
         """Why this host cannot be provisioned, but for the memory of what it serves."""
         has_password = bool(sudo_password.given(self, variables)[0])
-        offer, node = self._arg("offer", {}), self._arg("tailnet", {})
+        serving, node = self._arg("serving", {}), self._arg("tailnet", {})
         is_mac, account = facts.kernel != "Linux", str(self._arg("account"))
         found = self._host_errors(name, facts, has_password)
         more: list[str | None] = []
@@ -172,9 +172,9 @@ class ActionModule(ActionBase):
             more.append(sudo_password.error(self, variables, facts.user or "", facts.kernel or ""))
         if facts.complete and is_mac:
             more.append(auth_keys.error(facts.tailnet, node))
-        if offer and self._arg("ca_bundle"):
+        if serving and self._arg("ca_bundle"):
             more.append(authority.objection(name, str(self._arg("ca_bundle"))))
-        if offer and is_mac:
+        if serving and is_mac:
             shape = str(self._arg("shape", "appliance"))
             more.append(macos.laptop_closet(name, facts, shape))
             more.append(macos.no_account(name, facts, account))
@@ -182,13 +182,13 @@ class ActionModule(ActionBase):
 
     def _host_errors(self, name: str, facts: HostFacts, has_password: bool) -> list[str]:
         """Why nothing can be done on this host, whatever its part is."""
-        offer, account = self._arg("offer", {}), str(self._arg("account"))
+        serving, account = self._arg("serving", {}), str(self._arg("account"))
         is_linux = facts.kernel == "Linux"
         found = homes.errors(name, facts.places, is_linux, is_linux and facts.user == facts.group)
         found += obstacles.errors(name, facts.user or "", facts.in_the_way, is_linux)
         found += obstacles.errors(name, account, facts.in_the_account_s_way, is_linux)
         programs = space.wanted_programs(
-            str(offer.get("backend", "")), bool(self._arg("is_client"))
+            str(serving.get("backend", "")), bool(self._arg("is_client"))
         )
         missing = space.missing_programs(facts.installed, programs)
         found += space.errors(name, facts.disks, missing)
@@ -196,9 +196,9 @@ class ActionModule(ActionBase):
             return found
         if is_linux:
             in_tailnet = bool(self._arg("tailnet"))
-            return linux.errors(name, facts, has_password, bool(offer), in_tailnet) + found
+            return linux.errors(name, facts, has_password, bool(serving), in_tailnet) + found
         minimum_macos = str(self._arg("minimum_macos", "14"))
-        too_old = macos.too_old_to_serve(name, facts, offer, minimum_macos)
+        too_old = macos.too_old_to_serve(name, facts, serving, minimum_macos)
         found = [*filter(None, [too_old]), *found]
         return macos.errors(name, facts, minimum_macos, has_password) + found
 
@@ -225,9 +225,9 @@ class ActionModule(ActionBase):
         )
 
     def _closet(
-        self, name: str, facts: HostFacts, offer: Mapping[str, Any], sizes: Mapping[str, float]
+        self, name: str, facts: HostFacts, serving: Mapping[str, Any], sizes: Mapping[str, float]
     ) -> tuple[list[str], list[str]]:
-        """What keeps this Mac from serving the offer, and the sums of its memory as a table."""
+        """What keeps this Mac from serving, and the sums of its memory as a table."""
         wired = self._arg("wired", {})
         memory_mb = facts.memory_mb or 0
         reserve_gb = float(wired.get("reserve_gb") or 0)
@@ -237,11 +237,11 @@ class ActionModule(ActionBase):
         wrong = memory.error(
             name, memory_mb, limit_mb, bool(wired.get("may_be_lower")), reserve_gb, facts.macos
         )
-        found = macos.closet_errors(name, facts, offer, str(offer.get("url_host", "")))
+        found = macos.closet_errors(name, facts, serving, str(serving.get("url_host", "")))
         found += filter(None, [wrong])
         if wrong:
             return found, []  # sums under a limit that is not set would mean nothing
-        need = memory_plan.needs(offer, memory_mb, limit_mb, sizes)
+        need = memory_plan.needs(serving, memory_mb, limit_mb, sizes)
         if not need.fits:
             others = [
                 memory_plan.needs(one, memory_mb, limit_mb, sizes)
@@ -257,8 +257,8 @@ def _opencode(facts: HostFacts) -> str:
     return next((version for what, _slash, version in found if what == "opencode"), "")
 
 
-def _sizes(facts: HostFacts, offer: Mapping[str, Any]) -> dict[str, float]:
-    """Sizes of the offer's weights that the hub gave, now or when they were first served."""
-    known = {**facts.record.get("sizes_gb", {}), **script.hub_sizes(facts.hub, offer["models"])}
-    sources = {memory_plan.source_of(model) for model in offer["models"]}
+def _sizes(facts: HostFacts, serving: Mapping[str, Any]) -> dict[str, float]:
+    """Sizes of the weights that the hub gave, now or when they were first served."""
+    known = {**facts.record.get("sizes_gb", {}), **script.hub_sizes(facts.hub, serving["models"])}
+    sources = {memory_plan.source_of(model) for model in serving["models"]}
     return {source: float(size) for source, size in sorted(known.items()) if source in sources}

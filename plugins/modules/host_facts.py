@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: mac_facts
+module: host_facts
 short_description: Look at a host with one ssh command, before Python can be relied on
 version_added: "0.1.0"
 author:
@@ -26,9 +26,9 @@ options:
     description: Whether the host gets opencode, so that there has to be space for it.
     type: bool
     default: false
-  offer:
+  serving:
     description:
-      - What this host is to serve, from RV(closet.inference.inventory_check#module:offers). A Mac
+      - What this host is to serve, from RV(closet.inference.inventory_check#module:servings). A Mac
         that cannot hold it is a problem, and so are a macOS that its backend does not run on (omlx
         needs 15, mlx_lm and ollama 14), a port that another program uses, an address
         that is not this Mac's, and a sudoers configuration that was already invalid.
@@ -45,7 +45,7 @@ options:
     default: {}
   candidates:
     description:
-      - Every profile that could be offered, from
+      - Every profile that could be served, from
         RV(closet.inference.inventory_check#module:candidates), to name the largest that fits.
     type: list
     elements: dict
@@ -92,8 +92,8 @@ extends_documentation_fragment:
 
 EXAMPLES = r"""
 - name: Look at every Mac
-  closet.inference.mac_facts:
-  register: preflight_mac
+  closet.inference.host_facts:
+  register: preflight_facts
 """
 
 RETURN = r"""
@@ -103,7 +103,7 @@ errors:
   type: list
   elements: str
 consent_errors:
-  description: Why this Mac may not serve the LAN although its offer says so, as one sentence.
+  description: Why this Mac may not serve the LAN although the inventory asks for it, one sentence.
   returned: when the host was reached
   type: list
   elements: str
@@ -247,7 +247,7 @@ address:
   type: str
   sample: 10.77.31.10
 memory:
-  description: The sums of the memory that the offer needs, as lines of a table.
+  description: The sums of the memory that the serving configuration needs, as lines of a table.
   returned: for a closet
   type: list
   elements: str

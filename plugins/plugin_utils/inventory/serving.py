@@ -1,9 +1,9 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a closet offers to its laptops, worked out from the inventory and the catalog.
+"""What a closet serves to its laptops, worked out from the inventory and the catalog.
 
-Pure: values in, an offer or a list of errors out.
+Pure: values in, a serving configuration or a list of errors out.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Offer:
+class Serving:
     """One closet: its address, whether the LAN may use it, and the models it serves.
 
     build, chat, embed, rerank and vision are served names; the last three may be empty.
@@ -110,8 +110,8 @@ def plan(
     wanted: Mapping[str, Any],
     models: Mapping[str, Mapping[str, Any]],
     profiles: Mapping[str, Mapping[str, Any]],
-) -> Offer:
-    """Work out the offer of the closet `host`.
+) -> Serving:
+    """Work out the serving configuration of the closet `host`.
 
     Args:
         wanted: `profile`, `exposure`, `port`, `url_host`, `revisions` (commit by repo) of the host.
@@ -134,17 +134,17 @@ def plan(
             f"{host}: closet_exposure is '{wanted['exposure']}', it can be loopback or lan"
         )
     try:
-        return _offer(host, wanted, models, read_profile(name, profiles[name]))
+        return _serving(host, wanted, models, read_profile(name, profiles[name]))
     except OfferError as error:
         raise OfferError(f"{host}: {error}") from error
 
 
-def _offer(
+def _serving(
     host: str,
     wanted: Mapping[str, Any],
     models: Mapping[str, Mapping[str, Any]],
     profile: Profile,
-) -> Offer:
+) -> Serving:
     entries = {model_id: _entry(profile, model_id, models) for model_id in profile.models}
     chosen = {
         model_id: _model(profile, model_id, entry, wanted["revisions"])
@@ -153,7 +153,7 @@ def _offer(
     _check_names(profile, tuple(chosen.values()))
     _check_backend(profile, tuple(chosen.values()))
     roles = {role: _role(profile, role, chosen) for role in ROLES}
-    return Offer(
+    return Serving(
         host=host,
         url=f"http://{in_url(str(wanted['url_host']))}:{wanted['port']}/v1",
         port=int(wanted["port"]),
