@@ -1,4 +1,4 @@
-"""The words people type at the lab: build, up, down, status, reboot, power-cut, roam, shell …"""
+"""The words people type at the lab: build, up, down, save, status, reboot, power-cut, roam …"""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from lab import control, disk, host, image, network, roaming, state
-from lab.find import LabError, away_addresses, expect_ssh, find
+from lab import control, disk, host, image, network, roaming, saved, state
+from lab.find import LabError, away_addresses, expect_ssh, find, running_lan
 from lab.host import Process
 from lab.hub.models import build as build_models
 from lab.inventory import InventoryError, Lan, Machine, read
@@ -81,7 +81,7 @@ def up(arguments: argparse.Namespace) -> None:
     started = time.monotonic()
     STATE.mkdir(mode=0o755, exist_ok=True)
     try:
-        running = _build(lan, folder, layer)
+        running = _build(lan, folder, layer, arguments.saved)
     except BaseException:
         _remove_everything(state.load())
         raise
@@ -154,13 +154,26 @@ def _built() -> Path:
     return image.ensure()
 
 
-def _build(lan: Lan, folder: Path, layer: Path) -> state.Running:
-    disk.make_keys()
+def save(arguments: argparse.Namespace) -> None:
+    """Switch every machine off and keep all disks and keys in a folder, for `lab up --saved`."""
+    running, lan = running_lan()
+    for server in filter(None, (running.hub, running.control)):
+        host.cut_power(server)
+    state.save(replace(running, hub=None, control=None))
+    saved.save(running, lan, Path(arguments.folder))
+    print(f"The LAN is in {arguments.folder}, and its machines are off; `lab up` switches them on.")
+
+
+def _build(lan: Lan, folder: Path, layer: Path, saved_in: str | None) -> state.Running:
     network.build(lan)
-    control.prepare(lan)
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda mac: disk.write_disk(mac, lan), lan.macs))
-        list(pool.map(lambda laptop: linux.write_disk(laptop, lan), lan.linux))
+    if saved_in:
+        saved.restore(lan, folder, Path(saved_in))
+    else:
+        disk.make_keys()
+        control.prepare(lan)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda mac: disk.write_disk(mac, lan), lan.macs))
+            list(pool.map(lambda laptop: linux.write_disk(laptop, lan), lan.linux))
     disk.write_known_hosts(lan.machines)
     machines = {mac.name: host.power_on(mac, layer) for mac in lan.machines}
     running = state.Running(
@@ -311,9 +324,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("up", help=up.__doc__)
     command.add_argument("--inventory", default=str(INVENTORY), help="folder with a hosts.yml")
+    command.add_argument("--saved", metavar="FOLDER", help="start from what `lab save` kept there")
     command.set_defaults(command=up)
     for name, function in (("build", build), ("down", down), ("status", status)):
         commands.add_parser(name, help=function.__doc__).set_defaults(command=function)
+    command = commands.add_parser("save", help=save.__doc__)
+    command.add_argument("folder", help="a folder that does not exist yet")
+    command.set_defaults(command=save)
     command = commands.add_parser("reboot", help=reboot.__doc__)
     command.add_argument("host")
     command.set_defaults(command=reboot)

@@ -84,15 +84,20 @@ def write_disk(mac: Mac, lan: Lan) -> None:
 
 def make_folders(name: str) -> Path:
     """Make what a machine's root is mounted from; returns its upper layer, with nothing in it."""
-    folder = HOSTS / name
-    upper = folder / "upper"
-    for part in ("upper", "work", "root", "layer", "empty"):
-        (folder / part).mkdir(parents=True)
+    make_mountpoints(name)
+    upper = HOSTS / name / "upper"
+    upper.mkdir()
     for hidden in OPAQUE:
         (upper / hidden).mkdir(parents=True, exist_ok=True)
         os.setxattr(upper / hidden, "trusted.overlay.opaque", b"y")
     (upper / "var/tmp").chmod(0o1777)
     return upper
+
+
+def make_mountpoints(name: str) -> None:
+    """Make everything that a machine's root needs beside its upper layer."""
+    for part in ("work", "root", "layer", "empty"):
+        (HOSTS / name / part).mkdir(parents=True)
 
 
 def write_files(upper: Path, files: Mapping[str, str]) -> None:

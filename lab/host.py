@@ -83,6 +83,21 @@ def reboot(machine: Process) -> None:
     raise RuntimeError("pid 1 did not finish its shutdown within 120 s")
 
 
+def halt(machine: Process) -> None:
+    """Ask pid 1 for an orderly end, as `sudo shutdown -h now` does, and wait until it is off."""
+    running = pid_one(machine)
+    if running is None:
+        return
+    _kill(running, signal.SIGTERM)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        _reap(machine.pid)
+        if not machine.alive:
+            return
+        time.sleep(0.05)
+    raise RuntimeError("pid 1 did not finish its shutdown within 120 s")
+
+
 def strays() -> list[Process]:
     """Find the machines of labs that died before they could write down what they had started."""
     found = []

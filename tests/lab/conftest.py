@@ -30,12 +30,24 @@ HOSTS = ("attic", *CLIENTS)
 ENDS_WITHIN_S = 600
 UPPER = Path("/var/lib/closet-lab/hosts")
 
+#: what site.yml installs on the lab's hosts, as folders below /opt/closet
+PROGRAMS = {"attic": ("omlx", "uv"), **dict.fromkeys(CLIENTS, ("opencode",))}
+SAVED_WITHIN_S = 900
+
 #: what launchd says of the servers that it runs on the closet, whichever they are, and their logs
 WHAT_RUNS = r"""
 for job in $(sudo launchctl list | grep -Eo "inference[.]closet[.](omlx|mlx-lm|ollama|gateway)"); do
   sudo launchctl print "system/$job"
 done
 sudo sh -c 'cd /var/log/closet && tail -n 40 */*.log'
+"""
+
+#: until a laptop has an answer of a closet that boots
+COMES_UP = """
+for i in $(seq 120); do
+  curl -sf -o /dev/null -m 5 -H "Authorization: Bearer $(cat ~/.config/closet/key)" \\
+    http://attic.local:8000/v1/models && exit 0; sleep 1
+done; exit 1
 """
 
 ENVIRONMENT = {
@@ -171,6 +183,40 @@ def needs_tailnet() -> None:
         pytest.skip(gobuild.why_not())
 
 
+def saved_lan() -> Path | None:
+    """The provisioned LAN that scripts/lab-tests keeps for all files, or None without it.
+
+    It is made while the first files run, so it may have to be waited for.
+    """
+    if "CLOSET_LAB_SAVED" not in os.environ:
+        return None
+    folder = Path(os.environ["CLOSET_LAB_SAVED"])
+    deadline = time.monotonic() + SAVED_WITHIN_S
+    while not folder.is_dir():
+        assert not folder.with_suffix(".failed").exists(), "the LAN to save was not provisioned"
+        assert time.monotonic() < deadline, f"{folder} is not there after {SAVED_WITHIN_S} s"
+        time.sleep(0.5)
+    return folder
+
+
+def install_programs(host: str, like: str) -> None:
+    """Give a host the programs that `like` has in the provisioned LAN, if there is that LAN.
+
+    Building omlx's environment is the dearest part of a first run, and few files test it.
+    """
+    saved = saved_lan()
+    if saved is None:
+        return
+    running = state.load()
+    assert running is not None
+    disk = Path(f"/proc/{pid_one(running.machines[host])}/root")
+    programs = disk / "opt/closet"
+    programs.mkdir(mode=0o755)
+    for name in PROGRAMS[like]:
+        source = saved / "hosts" / like / "upper/opt/closet" / name
+        subprocess.run(["cp", "--archive", str(source), str(programs)], check=True)
+
+
 @pytest.fixture(scope="module")
 def bare_lab() -> Iterator[None]:
     """A lab that nobody has touched yet; one per test module."""
@@ -185,3 +231,32 @@ def fresh_lab(bare_lab: None) -> None:
     """A lab that nobody has provisioned yet, whose closet may serve the LAN."""
     done = expose("lan", "-e", "confirm=attic")
     assert done.code == 0, done.output
+
+
+@pytest.fixture(scope="module")
+def bare_lab_with_programs(bare_lab: None) -> None:
+    """A lab that nobody has provisioned yet, where what site.yml would install is there."""
+    for host in HOSTS:
+        install_programs(host, host)
+
+
+@pytest.fixture(scope="module")
+def fresh_lab_with_programs(bare_lab_with_programs: None, fresh_lab: None) -> None:
+    """The same, and the closet may serve the LAN."""
+
+
+@pytest.fixture(scope="module")
+def provisioned_lab() -> Iterator[None]:
+    """A lab after its first run, with the keys of that run; its Macs have booted since."""
+    lab("down")
+    saved = saved_lan()
+    if saved is None:
+        lab("up", limit_s=600)
+        assert expose("lan", "-e", "confirm=attic").code == 0
+        provisioned(site())
+    else:
+        lab("up", "--saved", str(saved), limit_s=600)
+        done = on("air", COMES_UP, limit_s=150)
+        assert done.code == 0, done.output
+    yield
+    lab("down")

@@ -13,7 +13,7 @@ import yaml
 from tests.lab.backends import BODY, MODEL, ask
 from tests.lab.conftest import ROOT, Done, on, provisioned, run
 
-pytestmark = pytest.mark.usefixtures("fresh_lab")
+pytestmark = pytest.mark.usefixtures("fresh_lab_with_programs")
 
 EXAMPLE = ROOT / "tests/lab/roles"
 PLIST = "/Library/LaunchDaemons/inference.closet.plain-mlx.plist"

@@ -73,7 +73,7 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def closet(fresh_lab: None, inventory: tuple[str, ...]) -> Iterator[Done]:
+def closet(fresh_lab_with_programs: None, inventory: tuple[str, ...]) -> Iterator[Done]:
     """A closet that serves with the account, whose traps lie wherever it may write."""
     forget_the_choice()
     ACCOUNT.make()

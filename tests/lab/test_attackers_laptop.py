@@ -104,7 +104,7 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def house(fresh_lab: None, inventory: tuple[str, ...]) -> Iterator[Done]:
+def house(fresh_lab_with_programs: None, inventory: tuple[str, ...]) -> Iterator[Done]:
     """A house whose laptops work, with traps wherever kid may write."""
     forget_the_choice()
     for kid in PEOPLE.values():

@@ -33,7 +33,7 @@ from tests.lab.backends import (
 from tests.lab.conftest import ENVIRONMENT, ROOT, Done, as_root, lab, on, provisioned, run
 from tests.lab.pulling import served_folder, wait_until
 
-pytestmark = pytest.mark.usefixtures("fresh_lab")
+pytestmark = pytest.mark.usefixtures("fresh_lab_with_programs")
 
 # the closet and one laptop; localhost checks the inventory
 WHO = ("--limit", "attic,air,localhost")

@@ -15,7 +15,7 @@ from tests.lab.advice import command, paste
 from tests.lab.conftest import ROOT, Done, as_root, on, provisioned, run, site
 from tests.lab.pulling import wait_until
 
-pytestmark = pytest.mark.usefixtures("provisioned_lab")
+pytestmark = pytest.mark.usefixtures("first_run")
 
 CHAT = {"closet/qwen3-coder-next", "closet/qwen3.6-35b"}
 # each of these makes hosted models appear in an opencode that is not locked
@@ -106,15 +106,10 @@ def edited(folder: Path, variables: dict[str, object]) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def first_run(fresh_lab: None) -> Done:
+def first_run(fresh_lab_with_programs: None) -> Done:
     for name, text in THEIRS.items():
         write("air", name, text)
     return provisioned(site())
-
-
-@pytest.fixture(scope="module")
-def provisioned_lab(first_run: Done) -> None:
-    """The lab after its first run."""
 
 
 @pytest.fixture(scope="module")

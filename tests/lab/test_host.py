@@ -13,7 +13,7 @@ import pytest
 
 from tests.lab.conftest import ROOT, Done, as_root, lab, on, provisioned, run
 
-pytestmark = pytest.mark.usefixtures("fresh_lab")
+pytestmark = pytest.mark.usefixtures("fresh_lab_with_programs")
 
 ATTIC = ("--limit", "attic,localhost")
 JOB = "system/inference.closet.omlx"

@@ -25,7 +25,7 @@ from tests.lab.conftest import (
     run,
 )
 
-pytestmark = pytest.mark.usefixtures("fresh_lab")
+pytestmark = pytest.mark.usefixtures("fresh_lab_with_programs")
 
 DOCS = (ROOT / "docs/security.md").read_text()
 TOOLS = ("-e", '{"client_env_tools": ["llm", "continue"]}')

@@ -120,6 +120,33 @@ def test_a_mistake_is_answered_in_words(words: tuple[str, ...], sentence: str) -
     assert sentence in done.output
 
 
+def test_a_saved_lan_comes_back_as_it_was(tmp_path: Path) -> None:
+    """With its owners and modes, what it hides of this machine, its keys, and the controller's."""
+    saved, mark = tmp_path / "saved", "/Users/admin/kept"
+    host_key = "/etc/ssh/ssh_host_ed25519_key.pub"
+    before = on("attic", f"sudo touch {mark} && sudo chmod 604 {mark}; cat {host_key}").output
+    secrets = ROOT / "inventories/lab/.secrets"
+    secrets.mkdir(mode=0o700, exist_ok=True)
+    (secrets / "kept").write_text("a key")
+    lab("save", str(saved))
+    assert run(sys.executable, "-m", "lab", "shell", "attic", "true").code != 0
+    refused = run(sys.executable, "-m", "lab", "save", str(saved))
+    assert f"{saved} exists" in refused.output
+    lab("down")
+    (secrets / "kept").unlink()
+
+    other = str(ROOT / "tests/lab/inventories/two")
+    refused = run(sys.executable, "-m", "lab", "up", "--inventory", other, "--saved", str(saved))
+    assert "was saved from a LAN with other machines" in refused.output
+    lab("up", "--saved", str(saved))
+    there = f"stat -c '%a %U' {mark}; cat {host_key}; ls /etc/os-release"
+    assert on("attic", there).output.startswith(f"604 root\n{before}ls: ")
+    assert on("attic", f"sudo rm {mark}").code == 0
+    assert (saved / f"hosts/attic/upper/{mark}").exists()
+    assert (secrets / "kept").read_text() == "a key"
+    (secrets / "kept").unlink()
+
+
 @pytest.fixture
 def neighbour() -> Iterator[str]:
     """A network namespace of somebody else on this machine."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.lab.conftest import as_root, lab, on, provisioned, run, site
+from tests.lab.conftest import as_root, install_programs, lab, on, provisioned, run, site
 from tests.lab.test_site import disk
 
 INVENTORY = Path(__file__).parent / "inventories" / "linux"
@@ -24,6 +24,7 @@ def linux_lab() -> Iterator[None]:
     lab("down")
     shutil.rmtree(INVENTORY / ".secrets", ignore_errors=True)
     lab("up", "--inventory", str(INVENTORY), limit_s=600)
+    install_programs("attic", "attic")
     consent = ("playbooks/expose.yml", "-e", "scope=lan", "-e", "confirm=attic")
     done = run("ansible-playbook", *HERE, *consent)
     assert done.code == 0, done.output

@@ -18,7 +18,7 @@ import yaml
 
 from tests.lab.conftest import ROOT, Done, on, provisioned, run
 
-pytestmark = pytest.mark.usefixtures("fresh_lab")
+pytestmark = pytest.mark.usefixtures("fresh_lab_with_programs")
 
 TOKEN = "hub-token-0123456789abcdef"
 OTHER = "where-token-0123456789abcdef"

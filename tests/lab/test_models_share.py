@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import Done, as_root, lab, on, run
+from tests.lab.conftest import Done, as_root, install_programs, lab, on, run
 
 TWO = str(Path(__file__).parent / "inventories" / "two")
 PLAYBOOK = str(Path(__file__).parent / "playbooks" / "share.yml")
@@ -40,6 +40,8 @@ def weights(host: str) -> list[str]:
 def first() -> Iterator[Done]:
     lab("down")
     lab("up", "--inventory", TWO, limit_s=600)
+    for host in ("attic", "loft"):
+        install_programs(host, "attic")
     yield bring("attic")
     lab("down")
 

@@ -42,10 +42,9 @@ ASK = (
 
 
 @pytest.fixture(scope="module", autouse=True)
-def closet(fresh_lab: None) -> Iterator[None]:
+def closet(provisioned_lab: None) -> Iterator[None]:
     """A closet that serves its default profile, and a choice that ends with these tests."""
     CHOICE.unlink(missing_ok=True)
-    provisioned(site())
     yield
     shutil.rmtree(CHOICE.parent, ignore_errors=True)
 

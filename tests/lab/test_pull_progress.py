@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import ENVIRONMENT, ROOT, lab, on, run
+from tests.lab.conftest import ENVIRONMENT, ROOT, install_programs, lab, on, run
 from tests.lab.pulling import HOME, MIB, fault, hub
 
 TWO = str(Path(__file__).parent / "inventories" / "two")
@@ -34,6 +34,8 @@ def python() -> Iterator[str]:
     """The interpreter of omlx's environment, the same on both closets."""
     lab("down")
     lab("up", "--inventory", TWO, limit_s=600)
+    for host in ("attic", "loft"):
+        install_programs(host, "attic")
     done = run("ansible-playbook", "-i", TWO, INSTALLED, limit_s=600)
     assert done.code == 0, done.output[-6000:]
     hub("commits", {"repo": REPO, "files": {"weights.bin": {"size": SIZE, "seed": 1}}})
