@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
         """
         host, url, addresses = closet
         prompt = (
-            f"{host} will serve its models at {url} ({', '.join(addresses)}) to everybody who "
+            f"{host} will serve its models at {url} ({', '.join(addresses)}) to everyone who "
             "reaches that and has a key.\nWhat is said to it crosses the LAN in clear.\n"
             f"Type the name of the closet to confirm: "
         )
@@ -89,7 +89,7 @@ class ActionModule(ActionBase):
                 else ""
             )
             raise AnsibleActionFail(
-                f"{ignored}Nobody can type the name of the closet here, since this is not a "
+                f"{ignored}The name of the closet cannot be typed here, since this is not a "
                 f"terminal. Run it in one, or say it in the command: `{command}`. Nothing was "
                 "changed"
             ) from None

@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
             if args.get("server") and args.get("api_key"):
                 self._push(text, diffs, result)
         except OSError as error:
-            result.update(failed=True, msg=f"{error}: the policy was not given to anybody")
+            result.update(failed=True, msg=f"{error}: no policy was sent to the server")
         except PushError as error:
             result.update(failed=True, msg=f"{error}. Nothing was changed there")
         return result

@@ -45,15 +45,15 @@ def objection(host: str, modes: str, text: str) -> str | None:
     """
     words = modes.split()
     if len(words) != 4:
-        return "nobody has confirmed it on this host"
+        return "it has not been confirmed on this host"
     for path, kind, mode, owner in ((FOLDER, "d", *words[:2]), (FILE, "-", *words[2:])):
         if owner != "0" or mode[:1] != kind or mode[5:6] != "-" or mode[8:9] != "-":
-            return f"{path} is not root's alone ({mode}, uid {owner}), so anybody may have made it"
+            return f"{path} is not root's alone ({mode}, uid {owner}), so others may have made it"
     return _said(host, text)
 
 
 def sentence(host: str, why: str, command: str) -> str:
-    """What a run says that shall serve the LAN and may not; `command` asks for the consent."""
+    """What a run says that is to serve the LAN and may not; `command` asks for the consent."""
     return (
         f"{host}: closet_exposure is lan, and {why}: run `{command}` and type its name, or set "
         "closet_exposure: loopback for it"
@@ -80,7 +80,7 @@ def on_this_host(folder: str = FOLDER, file: str = FILE) -> str | None:
         with open(file, encoding="utf-8") as stream:  # noqa: PTH123 - one look, one read
             text = stream.read()
     except OSError:
-        return "nobody has confirmed it on this host"
+        return "it has not been confirmed on this host"
     modes = " ".join(f"{stat.filemode(one.st_mode)} {one.st_uid}" for one in seen)
     return objection("", modes, text)
 

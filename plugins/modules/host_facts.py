@@ -53,7 +53,7 @@ options:
   hub:
     description:
       - Address of the hub that is asked how large the weights are, in the same command. Sizes that
-        an earlier run recorded are not asked again. Without it those of the lineup count.
+        an earlier run recorded are not asked again. Without it those of the catalog count.
     type: str
     default: ""
   ca_bundle:

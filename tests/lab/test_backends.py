@@ -233,7 +233,9 @@ def test_a_backend_that_never_answers_is_taken_back(home: Path) -> None:
 
 
 def test_an_inventory_edit_that_was_taken_back_is_mended_and_run_as_advised(home: Path) -> None:
-    wants(home, closet_profile="coding-omlx", omlx_start_timeout_s=1)
+    # with that no Python starts, however long the server is waited for
+    never = {"omlx_env": {"PYTHONHOME": "/nowhere"}, "omlx_start_timeout_s": 6}
+    wants(home, closet_profile="coding-omlx", **never)
     done = play(home, "site.yml")
     assert done.code != 0
     assert "the switch to profile coding-omlx was rolled back" in done.output

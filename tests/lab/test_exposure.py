@@ -34,7 +34,7 @@ from tests.lab.test_site import disk
 pytestmark = pytest.mark.usefixtures("bare_lab_with_programs")
 
 CONSENT = "/opt/closet/consent/lan.json"
-REFUSED = "attic: closet_exposure is lan, and nobody has confirmed it on this host"
+REFUSED = "attic: closet_exposure is lan, and it has not been confirmed on this host"
 LAPTOPS = "all.children.clients.hosts"
 
 
@@ -419,7 +419,7 @@ def test_a_consent_that_goes_during_a_run_is_missed_and_given_again(home: Path) 
     as_root("attic", f"rm {CONSENT}")
     refused = going.end()
     assert refused.code != 0
-    assert "10.77.31.10, which others can reach, and nobody has confirmed it" in words(refused)
+    assert "10.77.31.10, which others can reach, and it has not been confirmed" in words(refused)
     given = paste(command(refused.output, "expose.yml"), {NAME: "attic"})
     assert given.code == 0, given.output
     assert answer("air", key_of(home, "air")) == "200"
@@ -458,4 +458,4 @@ def test_a_role_alone_cannot_open_it_either(home: Path) -> None:
     argv = ("ansible", "-i", str(home), "attic", "-b", "-m", "closet.inference.omlx_settings")
     done = run(*argv, "-a", json.dumps(task))
     assert done.code != 0
-    assert "nobody has confirmed it on this host" in words(done)
+    assert "it has not been confirmed on this host" in words(done)

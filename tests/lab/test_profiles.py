@@ -235,7 +235,8 @@ MUTE = {
 def test_an_inventory_edit_that_never_answers_is_taken_back(tmp_path: Path) -> None:
     edits = {f"{CLOSET}.attic.{name}": value for name, value in MUTE.items()}
     home = at_home(tmp_path, {**edits, f"{CLOSET}.attic.closet_profile": "mute"})
-    done = site("-i", home, "-e", "omlx_start_timeout_s=30")
+    # the old profile has as long to come back
+    done = site("-i", home, "-e", "omlx_start_timeout_s=90")
     assert done.code != 0
     text = words_of(done)
     assert "the switch to profile mute was rolled back. default answers again" in text

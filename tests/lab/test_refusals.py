@@ -107,7 +107,7 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         [
             "attic: profile default needs 8",
             "of its 16 GB models may take 12.9",
-            "weights 74.7 GB sizes from the lineup",
+            "weights 74.7 GB sizes from the catalog",
             "42.0 qwen3-coder-next",
             "No profile fits this Mac",
         ],

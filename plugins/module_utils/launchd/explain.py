@@ -55,7 +55,7 @@ _ADVICE: Mapping[int, str] = {
     37: "the old job is still being removed, or the process has only just been started",
     109: "launchd could not read the plist",
     111: "the definition names no program that launchd can find",
-    112: "nobody with that uid is logged in; domain 'system' needs no login",
+    112: "no user with that uid is logged in; domain 'system' needs no login",
     113: "the job is not loaded",
     114: "create the user that UserName names first",
     115: "create the group that GroupName names first",
@@ -66,7 +66,7 @@ _ADVICE: Mapping[int, str] = {
     134: "LimitLoadToSessionType in the plist does not fit the domain; user/UID wants Background",
     150: "macOS protects this job; it cannot be managed while SIP is on",
     155: "the file came from the network and carries a quarantine mark",
-    161: "somebody switched this item off under System Settings, General, Login Items & Extensions",
+    161: "this item was turned off under System Settings, General, Login Items & Extensions",
 }
 
 _NEXT: Mapping[int, str] = {

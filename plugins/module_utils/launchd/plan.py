@@ -113,7 +113,7 @@ def _refuse_the_unknown(want: Want, have: Have) -> None:
         raise JobError(
             f"the domain {want.domain.name} does not exist: it lives only while that user is "
             f"logged in at the screen. Use domain 'system' with UserName in the plist for a job "
-            f"that runs with nobody logged in, or 'user/{want.domain.uid}' with "
+            f"that runs while no user is logged in, or 'user/{want.domain.uid}' with "
             f"LimitLoadToSessionType Background. {have.probe}".rstrip()
         )
     needs_to_know = want.state in ("started", "restarted") or want.completed

@@ -136,7 +136,7 @@ def _ids(want: Want, scene: Scene, made: Plan) -> tuple[int | None, int | None]:
     for what, name, table in tables:
         number = None if name is None else table[name]
         if name is not None and number is None:
-            words = f"{want.path} shall belong to the {what} {name}, whom this host does not know"
+            words = f"{want.path} must belong to the {what} {name}, which this host does not have"
             (made.warnings if scene.check_mode else made.problems).append(words)
         found.append(number)
     return found[0], found[1]

@@ -90,7 +90,7 @@ def _not_the_owner(want: Want, step: Step, account: Account | None) -> str:
     owner = want.owner or f"uid {step.uid}"
     if account is None:
         return (
-            f"{want.path} shall belong to {owner}, and only root may give files away; run the task "
+            f"{want.path} must belong to {owner}, and only root may give files away; run the task "
             "with become: true"
         )
     return (

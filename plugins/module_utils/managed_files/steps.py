@@ -95,7 +95,7 @@ def by_hand(path: str, error: Exception, ours: str, secret: bool) -> str:
     """Somebody else's file that cannot be edited safely, and what to put in."""
     words = "(it holds a secret and is not shown here)" if secret else ours.rstrip("\n")
     return (
-        f"{path} belongs to somebody else and cannot be edited safely: {error}. Mend it, or put "
+        f"{path} is not ours and cannot be edited safely: {error}. Mend it, or put "
         f"this in by hand and no longer ask for it here:\n{words}\n"
     )
 

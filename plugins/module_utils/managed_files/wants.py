@@ -80,7 +80,7 @@ def _want(entry: Mapping[str, Any]) -> Want:
         return _absent(base, entry, given)
     if not given:
         raise FilesRefusedError(
-            f"{path}: nothing says what shall be in it; give template, content, block, line, "
+            f"{path}: nothing says what it must contain; give template, content, block, line, "
             "merge or link, or state directory or absent"
         )
     return _present(base, entry, given[0])

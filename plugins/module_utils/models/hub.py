@@ -161,7 +161,7 @@ class Hub:
         self._check_status(reply, what, entry.path)
         if reply.headers.get("content-encoding", "identity") != "identity":
             raise HubTroubleError(
-                f"{entry.path} of {what} came compressed, which nobody asked {self.endpoint} for."
+                f"{entry.path} of {what} came compressed from {self.endpoint}, unasked."
             )
         named = named_content(reply, entry)
         if named is not None and named != entry.digest:

@@ -29,8 +29,8 @@ def objection(document: Mapping[str, Any], no_consent: str | None, command: str 
         return f"{shown} there is no API key; give api_key or set server.host to {LOOPBACK}"
     if auth.get("skip_api_key_verification"):
         return (
-            f"{shown} auth.skip_api_key_verification lets everybody in, also as administrator; set "
-            "it to false"
+            f"{shown} auth.skip_api_key_verification lets all clients in, as administrator too; "
+            "set it to false"
         )
     if no_consent:
         remedy = f"run `{command}` first" if command else "confirm it with closet.inference.expose"

@@ -117,8 +117,8 @@ class Apply:
         if left:
             told = "; ".join(step.says for step in left)
             raise NodeError(
-                f"everything was done, and yet this is left: {told}. Somebody else may manage this "
-                "node too. Look at it: tailscale status; tailscale debug prefs"
+                f"everything was done, and yet this is left: {told}. Something else may manage "
+                "this node too. Look at it: tailscale status; tailscale debug prefs"
             )
 
     def _do(self, step: Step, words: Sequence[str]) -> None:

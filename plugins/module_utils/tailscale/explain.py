@@ -74,7 +74,7 @@ def login(want: Want, done: Completed, have: Have | None, key: str) -> str:
         said = said.replace(key, "(the key)")
     if have is not None and have.state == "NeedsMachineAuth":
         return (
-            f"this host has logged in to {want.server}, and waits there for somebody to approve it "
+            f"this host has logged in to {want.server}, and waits there for approval "
             "(Tailscale: admin console > Machines). Do so, then run again; a key that is "
             "pre-approved needs nobody"
         )
@@ -103,7 +103,7 @@ def warnings(have: Have) -> list[str]:
     if have.unseen:
         found.append(
             f"this node runs, and {have.server} does not see it: the server is down, or "
-            "somebody has removed the node there. If it was removed, run once with "
+            "the node was removed there. If so, run once with "
             "-e tailscale_reauthenticate=true and an auth key"
         )
     return found

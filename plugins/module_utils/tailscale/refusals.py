@@ -39,7 +39,7 @@ def state(have: Have) -> None:
     """Refuse states in which nothing can be done from here."""
     if have.state == "NeedsMachineAuth":
         raise NodeError(
-            f"this host has logged in to {have.server}, and waits there for somebody's approval. "
+            f"this host has logged in to {have.server}, and waits there for approval. "
             "Give it (Tailscale: admin console > Machines; headscale: `headscale nodes list`, then "
             "`headscale auth approve`), or use a key that is pre-approved; then run again"
         )
@@ -128,7 +128,7 @@ def person(want: Want, have: Have) -> str:
             "tailscale.com/download), open it, allow its VPN configuration, and log in" + server
         )
     if have.state == "NeedsMachineAuth":
-        return "somebody has to approve this laptop in the list of machines of the control server"
+        return "this laptop has to be approved in the list of machines of the control server"
     if have.state == "Stopped":
         return "Tailscale.app is switched off: connect it from its menu"
     if have.state not in ("Running", "Starting"):

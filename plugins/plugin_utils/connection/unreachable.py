@@ -58,7 +58,7 @@ def _changed(name: str, way: Way, message: str) -> str:
 
 def _unknown(name: str, way: Way, _message: str) -> str:
     return (
-        f"{name}: nobody has logged in at {way.address} from here yet, so its host key is unknown. "
+        f"{name}: no login at {way.address} from here yet, so its host key is unknown. "
         f"Log in once and compare the fingerprint, `{_asking(way)}`; the machine itself shows "
         f"its own with `{_FINGERPRINT}`"
     )
@@ -79,7 +79,7 @@ def _too_many(name: str, way: Way, message: str) -> str:
 def _no_key(name: str, way: Way, message: str) -> str:
     path = re.search(r"Identity file (.+) not accessible", message)
     return (
-        f"{name} lets nobody in by ssh at {way.address}: there is no key "
+        f"{name} refuses the ssh login at {way.address}: there is no key "
         f"{path[1] if path else way.key} on this machine, which ansible_ssh_private_key_file or "
         f"--private-key names. Correct it, or make one: `ssh-keygen -t ed25519 -f "
         f"{way.quoted_key() or '~/.ssh/id_ed25519'}`"
@@ -90,7 +90,7 @@ def _open_key(name: str, way: Way, message: str) -> str:
     path = re.search(r"Permissions \d+ for '(.+)' are too open", message)
     key = shlex.quote(path[1]) if path else way.quoted_key()
     return (
-        f"{name} lets nobody in by ssh at {way.address}: others may read the key {key}, so ssh "
+        f"{name} refuses the ssh login at {way.address}: others may read the key {key}, so ssh "
         f"does not use it: run `chmod 600 {key}`"
     )
 
@@ -107,7 +107,7 @@ def _denied(name: str, way: Way, message: str) -> str:
     reason = last_line(message, "Permission denied") or last_line(message, "")
     whose = f"as {way.user}" if way.user else "as who you are here, since ansible_user is not set"
     return (
-        f"{name} lets nobody in by ssh at {way.address} {whose} ({reason}). {_give_key(way)}. When "
+        f"{name} refuses the ssh login at {way.address} {whose} ({reason}). {_give_key(way)}. When "
         "your key is in ~/.ssh/authorized_keys there, sshd ignores it as long as others may write "
         "the home or ~/.ssh: run `chmod go-w ~ ~/.ssh ~/.ssh/authorized_keys` at the machine. "
         f"Then try `{way.command('true')}`"
@@ -126,9 +126,9 @@ def _no_name(name: str, way: Way, message: str) -> str:
 def _hung_up(name: str, way: Way, message: str) -> str:
     return (
         f"{name} does not answer by ssh at {way.address}, it hangs up ({last_line(message, '')}): "
-        "something listens there that lets nobody in, or the Mac is still starting. Wait a minute, "
-        f"then try `{way.command('true')}`; look at who may log in under System Settings > General "
-        "> Sharing > Remote Login, and whether port and address are right"
+        "something listens there that accepts no login, or the Mac is still starting. Wait a "
+        f"minute, then try `{way.command('true')}`; look at who may log in under System Settings "
+        "> General > Sharing > Remote Login, and whether port and address are right"
     )
 
 

@@ -31,7 +31,7 @@ def for_laptop(servers: Iterable[Server], laptop: str) -> tuple[Server, ...]:
 
 
 def for_closet(servers: Iterable[Server]) -> tuple[Server, ...]:
-    """The servers whose tools the closet itself offers, to everybody who may ask it."""
+    """The servers whose tools the closet itself offers, to everyone who may ask it."""
     return tuple(each for each in servers if each.on_closet and each.enabled)
 
 

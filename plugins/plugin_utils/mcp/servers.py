@@ -186,7 +186,7 @@ def _text_errors(given: Mapping[str, Any]) -> Iterable[str]:
     if args is not None and not texts:
         yield (
             "args is a list of texts: quote numbers, and put secrets into env, since arguments are "
-            "seen by everybody on the host"
+            "seen by every account on the host"
         )
     cwd = given.get("cwd")
     if isinstance(cwd, str) and cwd and not cwd.startswith("/"):
@@ -228,7 +228,7 @@ def _one_value(name: str, value: Any, key: str) -> Iterable[str]:
         yield "has a line feed in it"
     elif key == "headers" and name.lower() in SECRET_HEADERS:
         yield (
-            "would be a secret in a file that everybody can read: write {secret: NAME}, with "
+            "would be a secret in a file that every account can read: write {secret: NAME}, with "
             "prefix: 'Bearer ' if it needs that"
         )
 

@@ -145,7 +145,7 @@ def _folder(name: str, title: str, home: Place, is_linux: bool, own_group: bool)
     if _others_write(home.folder_mode, group=False):
         folder = home.path.rpartition("/")[0] or "/"
         yield (
-            f"{title} lies in {folder}, where everybody may replace it (mode {home.folder_mode}): "
+            f"{title} lies in {folder}, where others may replace it (mode {home.folder_mode}): "
             f"on {name} run `sudo chmod o-w {shlex.quote(folder)}`"
         )
     if home.mode[1:4] != "rwx" and home.mode[1:4] != "rws":

@@ -127,7 +127,7 @@ def warnings(name: str, facts: HostFacts, on_battery: str) -> list[str]:
     found = []
     if facts.filevault:
         found.append(
-            f"{name}: FileVault is on, so nothing of ours starts after a power cut until somebody "
+            f"{name}: FileVault is on, so nothing of ours starts after a power cut until a user "
             "unlocks the disk, at the screen or, with macOS 26, by ssh with a password. For a "
             "restart that you plan: `sudo fdesetup authrestart`. To come back alone it has to be "
             "off"

@@ -131,9 +131,9 @@ def table(host: str, memory_mb: int, need: Needs, from_hub: int) -> list[str]:
         "sizes from the hub"
         if from_hub == count
         else (
-            "sizes from the lineup, the hub was not asked or did not answer"
+            "sizes from the catalog, the hub was not asked or did not answer"
             if from_hub == 0
-            else f"{from_hub} of {count} sizes from the hub, the others from the lineup"
+            else f"{from_hub} of {count} sizes from the hub, the others from the catalog"
         )
     )
     spare = need.ceiling_gb - need.total_gb

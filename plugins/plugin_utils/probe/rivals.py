@@ -206,7 +206,7 @@ def _turn_off(path: str, plist: Mapping[str, Any]) -> str:
     domain, sudo = ("system", "sudo ") if "/LaunchDaemons/" in path else ("gui/$(id -u)", "")
     target = f"{domain}/{shlex.quote(plist['Label'])}"
     return (
-        f"If nobody needs it, turn it off: `{sudo}launchctl disable {target} && "
+        f"If it is not needed, turn it off: `{sudo}launchctl disable {target} && "
         f"{sudo}launchctl bootout {target}`"
     )
 
@@ -216,7 +216,7 @@ def _log_warning(name: str, line: str) -> str:
     log = (rule.split() or ["our logs"])[0]
     return (
         f"{name}: line {number} of {file} rotates {log} too, so newsyslog does it twice, and the "
-        f"new log belongs to whom that line says. Take the line out: `sudo vi +{number} "
+        f"new log belongs to the account in that line. Take the line out: `sudo vi +{number} "
         f"{shlex.quote(file)}`"
     )
 

@@ -62,7 +62,7 @@ def waits(host: str, holder: Mapping[str, Any], wait_s: float) -> str:
 def held_by(host: str, holder: Mapping[str, Any]) -> str:
     """What a check says."""
     return (
-        f"{host}: another run holds this closet: {describe(holder)}. A check waits for nobody, and "
+        f"{host}: another run holds this closet: {describe(holder)}. A check does not wait, and "
         "what it says may be out of date when that run ends."
     )
 

@@ -186,7 +186,7 @@ def _in_git(seen: Seen, controller: Controller) -> Iterator[str]:
     paths = [str(seen.secrets.joinpath(*below)) for below in seen.tracked]
     words = " ".join(map(shlex.quote, paths))
     yield (
-        f"git keeps {', '.join(paths)}: everybody who has the repository {seen.work_tree} has what "
+        f"git keeps {', '.join(paths)}: everyone who has the repository {seen.work_tree} has what "
         f"is in there, and its history keeps it. Run `git -C {shlex.quote(seen.work_tree)} rm "
         f"--cached {words}`, put .secrets/ into its .gitignore and commit; then "
         f"{_replace(seen.tracked, controller)}"

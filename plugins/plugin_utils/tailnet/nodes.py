@@ -90,7 +90,7 @@ def together(nodes: Iterable[Node]) -> list[str]:
         if (node.domain, node.server) != (first.domain, first.server):
             found.append(
                 f"{first.host} is in the tailnet {first.domain}{_at(first)} and {node.host} in "
-                f"{node.domain}{_at(node)}, so neither would find the other: a house has one "
+                f"{node.domain}{_at(node)}, so neither would find the other: an inventory has one "
                 f"{DOMAIN} and one {SERVER}"
             )
         other = owner.setdefault(node.fqdn, node)
@@ -149,7 +149,7 @@ def way_errors(way: Way, nodes: Mapping[str, Node], exposure: str) -> list[str]:
     if way.reach != "tailnet" and exposure != "lan" and (way.said or nodes):
         found.append(
             f"{laptop}: {REACH} is {way.reach}, and {closet} serves no LAN (closet_exposure is "
-            f"{exposure}), so {laptop} would have a URL that nobody answers: set closet_exposure: "
+            f"{exposure}), so {laptop} would have a URL without an answer: set closet_exposure: "
             f"lan for {closet}, or {REACH}: tailnet for {laptop}"
         )
     return found

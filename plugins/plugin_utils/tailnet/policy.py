@@ -90,7 +90,7 @@ def errors(policy: Mapping[str, Any], more: Any) -> list[str]:
     ]
     owned = policy.get("tagOwners", {})
     found += [
-        f"{POLICY} speaks of {tag}, and nobody owns it, so the control server would refuse the "
+        f"{POLICY} speaks of {tag}, and it has no owner, so the control server would refuse the "
         "policy: name its owners in tagOwners there"
         for tag in sorted(set(_TAG.findall(json.dumps(dict(policy)))) - set(owned))
     ]

@@ -94,7 +94,7 @@ GO = "-p 2222 -i ~/'.ssh/closet key'"
         (PASSWORD, f"refuses the password of ada|--ask-pass|ssh {GO} ada@attic.local true"),
         (
             "ada@attic.local: Permission denied (publickey).",
-            "lets nobody in by ssh at attic.local as ada (ada@attic.local: Permission denied "
+            "refuses the ssh login at attic.local as ada (ada@attic.local: Permission denied "
             f"(publickey).)|ssh-copy-id {GO} ada@attic.local|chmod go-w ~ ~/.ssh",
         ),
         (

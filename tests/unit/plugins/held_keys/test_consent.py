@@ -66,7 +66,7 @@ def test_the_look_at_a_mac_brings_it() -> None:
 def test_on_this_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "consent"
     file = folder / "lan.json"
-    assert on_this_host(str(folder), str(file)) == "nobody has confirmed it on this host"
+    assert on_this_host(str(folder), str(file)) == "it has not been confirmed on this host"
     folder.mkdir(mode=0o755)
     file.write_text(RECORD.text())
     file.chmod(0o644)

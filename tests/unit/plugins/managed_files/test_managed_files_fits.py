@@ -47,7 +47,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_what_to_put_in(tmp_path: Pat
     with pytest.raises(FilesRefusedError) as caught:
         run(entry(file), tmp_path)
     said = str(caught.value)
-    assert f"{file} belongs to somebody else and cannot be edited safely: line 2" in said
+    assert f"{file} is not ours and cannot be edited safely: line 2" in said
     shown = said[said.index("{") : said.rindex("}") + 1]
     assert json.loads(shown)["language_models"]["openai_compatible"]["closet"]
     assert said.endswith("}\nNothing was written.")

@@ -46,7 +46,7 @@ def test_a_home_as_macos_makes_it_is_right(mode: str) -> None:
         (HOME.replace("yes", "no").format("drwx------ 501 20"), ["read-only", "chflags nouchg"]),
         (
             HOME.replace("-x 0", "wx 0", 1).replace("r-wx", "rwx").format("drwx------ 501 20"),
-            ["lies in /Users, where everybody may replace it", "sudo chmod o-w /Users"],
+            ["lies in /Users, where others may replace it", "sudo chmod o-w /Users"],
         ),
     ],
 )
