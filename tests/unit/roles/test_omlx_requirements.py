@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.unit import documents
 from tests.unit.ansible_runs import ansible_playbook
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -63,7 +63,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         **{f"python {one}": {"python": one} for one in (*WRONG_PYTHONS, *RIGHT_PYTHONS)},
         "source python 3.12": {"source": True, "python": "3.12"},
     }
-    defaults = yaml.safe_load((ROOT / "roles/omlx/defaults/main.yml").read_text())
+    defaults = documents.read(ROOT / "roles/omlx/defaults/main.yml")
     default = defaults["omlx_requirements"].strip()
     play = PLAY.format(role=ROOT / "roles/omlx", out=folder, default=default)
     (folder / "play.yml").write_text(play)

@@ -11,9 +11,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-import yaml
 
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import parts
+from tests.unit import documents
 from tests.unit.ansible_runs import ansible_playbook
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -115,8 +115,7 @@ def test_each_tag_finds_tasks_and_the_lock_of_the_closet_comes_first(tag: str) -
 
 def test_every_tag_of_the_playbooks_is_known() -> None:
     for name in ("closet", "clients"):
-        text = (ROOT / f"playbooks/{name}.yml").read_text()
-        document = yaml.safe_load(text)
+        document = documents.read(ROOT / f"playbooks/{name}.yml")
         found = set(parts.PLAYS[name]) - {document[0]["tags"]}
         for task in document[0]["tasks"]:
             tags = task.get("tags", [])
@@ -171,7 +170,7 @@ def test_the_two_commands_begin_at_the_beginning() -> None:
 def test_every_play_that_needs_preflight_has_it_before() -> None:
     """Plays for closets and laptops, but for those that look themselves."""
     for name in PLAYBOOKS:
-        for one in yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text()):
+        for one in documents.read(ROOT / f"playbooks/{name}.yml"):
             if "closet.inference.closet" in one.get("roles", []):
                 looks = "expose" if one["hosts"] in ("closet", "clients") else ""
                 assert "after_preflight" in one["hosts"] or looks == name, f"{name}: {one['name']}"
