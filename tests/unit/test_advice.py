@@ -10,12 +10,14 @@ their messages; test_host_advice.py has these.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
+
+from tests.unit import documents
 
 ROOT = Path(__file__).parents[2]
 SOURCES = tuple(
@@ -38,8 +40,13 @@ BY_HAND = {
 }
 
 
-def texts(path: Path) -> Iterator[str]:
+@functools.cache
+def texts(path: Path) -> tuple[str, ...]:
     """Every text of a file that could be printed; of Python neither docstrings nor comments."""
+    return tuple(_texts(path))
+
+
+def _texts(path: Path) -> Iterator[str]:
     if path.suffix == ".py":
         tree = ast.parse(path.read_text())
         quiet = {
@@ -68,7 +75,7 @@ def texts(path: Path) -> Iterator[str]:
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value
     elif path.suffix == ".yml":
-        yield from scalars(yaml.safe_load(path.read_text()))
+        yield from scalars(documents.read(path))
     else:
         yield from (line for line in path.read_text().splitlines() if not line.startswith("#"))
 

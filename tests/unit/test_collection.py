@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.unit import documents
 
 CHECKOUT = Path(__file__).parents[2]
 NAME = "closet.inference"
@@ -176,12 +177,12 @@ def test_the_archive_holds_the_collection_and_nothing_private(archive: Path) -> 
 
 
 def test_nothing_but_ansible_core_is_needed() -> None:
-    assert yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())["dependencies"] == {}
-    assert yaml.safe_load((CHECKOUT / "requirements.yml").read_text())["collections"] == []
+    assert documents.read(CHECKOUT / "galaxy.yml")["dependencies"] == {}
+    assert documents.read(CHECKOUT / "requirements.yml")["collections"] == []
 
 
 def test_the_action_group_holds_every_module() -> None:
-    runtime = yaml.safe_load((CHECKOUT / "meta/runtime.yml").read_text())
+    runtime = documents.read(CHECKOUT / "meta/runtime.yml")
     assert runtime["action_groups"]["all"] == sorted(MODULES)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.unit import documents
 
 ROOT = Path(__file__).parents[2]
 TEXT = (".md", ".yml", ".j2", ".sh", ".py")
@@ -119,7 +120,7 @@ def tasks(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("path", PLAYS, ids=name_of)
 def test_the_name_of_a_task_is_a_verb_and_its_object(path: Path) -> None:
     included = path.parent.name == "tasks" and path.name != "main.yml"
-    for entry in tasks(yaml.safe_load(path.read_text()) or []):
+    for entry in tasks(documents.read(path) or []):
         name = entry.get("name", "")
         if included and "hosts" not in entry:
             start, _, name = name.partition(" | ")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.unit import documents
 
 MOLECULE = Path(__file__).resolve().parents[2] / "molecule"
 PLAYBOOKS = MOLECULE.parent / "playbooks"
@@ -17,7 +18,7 @@ CONVERGES = sorted(MOLECULE.glob("*/converge.yml"))
 
 def imports(playbook: Path) -> Iterator[tuple[tuple[str, str], Any]]:
     """Each role that a playbook or a file of tasks imports and runs, with the variables it gets."""
-    for entry in yaml.safe_load(playbook.read_text()):
+    for entry in documents.read(playbook):
         for task in tasks(entry):
             role = task.get("ansible.builtin.import_role")
             if role and task.get("when") is not False:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.unit import documents
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = ROOT / "playbooks"
@@ -28,7 +29,7 @@ def entries(found: Any) -> Iterator[dict[str, Any]]:
 def used(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """What a file imports and includes, in its order: what it is called, and its arguments."""
     found: list[tuple[str, dict[str, Any]]] = []
-    for entry in entries(yaml.safe_load(path.read_text())):
+    for entry in entries(documents.read(path)):
         if "ansible.builtin.import_playbook" in entry:
             found.append((entry["ansible.builtin.import_playbook"], {}))
         for how in ("ansible.builtin.import_role", "ansible.builtin.include_role"):
@@ -39,7 +40,7 @@ def used(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 def has_options(role: str, entry_point: str) -> bool:
     specs = ROOT / "roles" / role.rpartition(".")[2] / "meta/argument_specs.yml"
-    return specs.exists() and entry_point in yaml.safe_load(specs.read_text())["argument_specs"]
+    return specs.exists() and entry_point in documents.read(specs)["argument_specs"]
 
 
 @pytest.mark.parametrize("path", sorted(PLAYBOOKS.rglob("*.yml")), ids=lambda path: path.stem)

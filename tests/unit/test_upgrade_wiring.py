@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.unit import documents
 
 PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 
@@ -24,7 +24,7 @@ def tasks(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def serving(name: str) -> list[dict[str, Any]]:
     """What a file gives to the tasks that serve, one entry for each time it uses them."""
     found = []
-    for task in tasks(yaml.safe_load((PLAYBOOKS / name).read_text())):
+    for task in tasks(documents.read(PLAYBOOKS / name)):
         for how in ("ansible.builtin.import_tasks", "ansible.builtin.include_tasks"):
             if Path(task.get(how, "")).name == "serve.yml":
                 found.append(task["vars"])
@@ -43,6 +43,6 @@ def test_the_way_back_differs_in_the_release_alone() -> None:
 def test_nothing_but_those_tasks_starts_omlx() -> None:
     files = ("upgrade.yml", "closet.yml", "tasks/rollback.yml", "tasks/upgrade_rollback.yml")
     for name in files:
-        for task in tasks(yaml.safe_load((PLAYBOOKS / name).read_text())):
+        for task in tasks(documents.read(PLAYBOOKS / name)):
             role = task.get("ansible.builtin.import_role", {})
             assert role.get("tasks_from") != "serve", f"{name} wires a backend by itself"

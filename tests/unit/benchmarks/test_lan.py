@@ -10,8 +10,9 @@ import yaml
 from benchmarks.lan import BenchmarkError, inventory
 from lab.inventory import read
 from lab.paths import INVENTORY
+from tests.unit import documents
 
-LAB = yaml.safe_load((INVENTORY / "hosts.yml").read_text())
+LAB = documents.read(INVENTORY / "hosts.yml")
 
 
 @pytest.mark.parametrize("laptops", [1, 3, 15, 31])

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.unit import documents
 
 ROOT = Path(__file__).parents[3]
 ROLES = sorted(path.parent for path in (ROOT / "roles").glob("*/tasks"))
@@ -15,8 +16,7 @@ CLOSET = ROOT / "roles/closet"
 
 
 def entries(role: Path) -> dict[str, Any]:
-    text = (role / "meta/argument_specs.yml").read_text()
-    found: dict[str, Any] = yaml.safe_load(text)["argument_specs"]
+    found: dict[str, Any] = documents.read(role / "meta/argument_specs.yml")["argument_specs"]
     return found
 
 
@@ -26,7 +26,7 @@ def options(role: Path) -> dict[str, Any]:
 
 
 def defaults(role: Path) -> dict[str, Any]:
-    return yaml.safe_load((role / "defaults/main.yml").read_text()) or {}
+    return documents.read(role / "defaults/main.yml") or {}
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)

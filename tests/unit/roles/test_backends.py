@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.closet.inference.plugins.plugin_utils.daemon.backends import backends
+from tests.unit import documents
 
 CHECKOUT = Path(__file__).parents[3]
 ROLES = CHECKOUT / "roles"
@@ -17,7 +17,7 @@ SERVICES = sorted({name for backend in backends().values() for name in backend.s
 
 
 def load(path: str) -> Any:
-    return yaml.safe_load((CHECKOUT / path).read_text())
+    return documents.read(CHECKOUT / path)
 
 
 def test_every_service_is_a_role_whose_table_the_plays_load() -> None:

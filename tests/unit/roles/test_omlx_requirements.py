@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.unit import documents
+from tests.unit.ansible_runs import ansible_playbook
 
 ROOT = Path(__file__).resolve().parents[3]
 PIN = "0123456789abcdef0123456789abcdef01234567"
@@ -21,10 +20,9 @@ PLAY = """\
   vars_files: [{role}/vars/main.yml, {role}/defaults/main.yml]
   vars: {{role_path: {role}}}
   tasks:
-    - ansible.builtin.copy:
-        content: "{{{{ __omlx_pin_problem }}}}|{{{{ __omlx_requirements_text }}}}"
-        dest: "{out}/{{{{ item.key }}}}"
-        mode: "0600"
+    - ansible.builtin.set_fact:
+        told: "{{{{ told | default({{}})
+                  | combine({{item.key: [__omlx_pin_problem, __omlx_requirements_text]}}) }}}}"
       vars:
         omlx_requirements: "{{{{ item.value.file | default(__default) }}}}"
         omlx_pin: "{{{{ item.value.pin | default('') }}}}"
@@ -33,6 +31,10 @@ PLAY = """\
         omlx_mcp_servers: "{{{{ item.value.servers | default({{}}) }}}}"
         __default: "{default}"
       loop: "{{{{ cases | dict2items }}}}"
+    - ansible.builtin.copy:
+        content: "{{{{ told | to_json }}}}"
+        dest: "{out}/told.json"
+        mode: "0600"
 """
 
 
@@ -61,18 +63,15 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         **{f"python {one}": {"python": one} for one in (*WRONG_PYTHONS, *RIGHT_PYTHONS)},
         "source python 3.12": {"source": True, "python": "3.12"},
     }
-    defaults = yaml.safe_load((ROOT / "roles/omlx/defaults/main.yml").read_text())
+    defaults = documents.read(ROOT / "roles/omlx/defaults/main.yml")
     default = defaults["omlx_requirements"].strip()
     play = PLAY.format(role=ROOT / "roles/omlx", out=folder, default=default)
     (folder / "play.yml").write_text(play)
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", "-c", "local",
-         folder / "play.yml", "-e", json.dumps({"cases": cases})],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {name: (folder / name).read_text().split("|", 1) for name in cases}
+    given = ("-i", "localhost,", "-c", "local", folder / "play.yml")
+    code, output = ansible_playbook(ROOT, *given, "-e", json.dumps({"cases": cases}))
+    assert code == 0, output
+    found: dict[str, list[str]] = json.loads((folder / "told.json").read_text())
+    return found
 
 
 WRONG_PYTHONS = ("3.12", "3.13.1", "3.1", "3.110")

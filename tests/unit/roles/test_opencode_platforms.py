@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from jinja2 import Environment, StrictUndefined
 
-VARIABLES = yaml.safe_load(
-    (Path(__file__).parents[3] / "roles/opencode/vars/main.yml").read_text(encoding="utf-8")
-)
+from tests.unit import documents
+
+VARIABLES = documents.read(Path(__file__).parents[3] / "roles/opencode/vars/main.yml")
 MAC = {"kernel": "Darwin", "architecture": None, "avx2": None}
 APPLICATION_SUPPORT = "/Library/Application Support/opencode"
 

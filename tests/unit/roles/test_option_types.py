@@ -12,10 +12,12 @@ import pytest
 import yaml
 from jinja2 import Environment, nodes
 
+from tests.unit import documents
+
 ROOT = Path(__file__).resolve().parents[3]
 OPTIONS: dict[str, dict[str, Any]] = {}
 for _path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
-    for _entry in yaml.safe_load(_path.read_text())["argument_specs"].values():
+    for _entry in documents.read(_path)["argument_specs"].values():
         OPTIONS.update(_entry.get("options", {}))
 CONVERSIONS = {"int": ("int", "float"), "float": ("float",), "bool": ("bool",)}
 # Keys of tasks whose text is an expression.
@@ -24,7 +26,7 @@ BARE = ("when", "that", "until", "changed_when", "failed_when", "loop_condition"
 EITHER = ("length", "default")
 
 
-class Loader(yaml.SafeLoader):
+class Loader(documents.SAFE_LOADER):  # type: ignore[misc]
     """Knows Ansible's tags."""
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.unit import documents
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs/security.md"
@@ -51,7 +52,7 @@ def variables(role: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in ("defaults", "vars"):
         for file in sorted((ROOT / "roles" / role / name).rglob("*.yml")):
-            found.update(yaml.safe_load(file.read_text()) or {})
+            found.update(documents.read(file) or {})
     return found
 
 
@@ -85,13 +86,13 @@ def roles() -> list[str]:
     return sorted((path.name for path in (ROOT / "roles").iterdir()), key=len, reverse=True)
 
 
-def documents() -> Iterator[tuple[Path, str, Any]]:
+def loaded() -> Iterator[tuple[Path, str, Any]]:
     """Every file of tasks and variables, with the role that it is of."""
     for file in sorted([*(ROOT / "roles").rglob("*.yml"), *(ROOT / "playbooks").rglob("*.yml")]):
         if file.parent.name in ("meta", "defaults"):
             continue
         parts = file.relative_to(ROOT).parts
-        yield file, parts[1] if parts[0] == "roles" else "closet", yaml.safe_load(file.read_text())
+        yield file, parts[1] if parts[0] == "roles" else "closet", documents.read(file)
 
 
 def nodes(value: Any) -> Iterator[Mapping[str, Any]]:
@@ -106,7 +107,7 @@ def nodes(value: Any) -> Iterator[Mapping[str, Any]]:
 
 def paths() -> Iterator[tuple[str, str]]:
     """(place, path) of each file, folder, job and release that a task or variable names."""
-    for file, role, document in documents():
+    for file, role, document in loaded():
         for node in nodes(document):
             place = str(file.relative_to(ROOT))
             path, label = node.get("path"), node.get("label")
@@ -158,7 +159,7 @@ def test_there_are_paths_to_look_at() -> None:
 
 def of_root() -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """Each task that root does, with its file."""
-    for file, _role, document in documents():
+    for file, _role, document in loaded():
         for task, is_root in tasks(document):
             if is_root and not {"block", "tasks", "roles", "import_playbook"} & set(task):
                 yield file, task

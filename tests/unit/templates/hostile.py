@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
@@ -16,11 +15,12 @@ from ansible_collections.closet.inference.plugins.plugin_utils.inventory import 
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.option_formats import (
     format_of,
 )
+from tests.unit import documents
 
 ROOT = Path(__file__).resolve().parents[3]
 OPTIONS: dict[str, dict[str, Any]] = {}
 for _path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
-    for _entry in yaml.safe_load(_path.read_text())["argument_specs"].values():
+    for _entry in documents.read(_path)["argument_specs"].values():
         OPTIONS.update(_entry.get("options", {}))
 
 # What means something to some program that reads one of our files.
@@ -81,9 +81,6 @@ CONTROLS = (
 MODEST = settings(
     max_examples=12,
     phases=[Phase.explicit, Phase.generate],
-    deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 

@@ -38,9 +38,8 @@ def test_what_waits_for_the_wired_limit_becomes_the_server(
     assert first_word == "\0".join(words)
 
 
-def arguments(role: Role, label: str) -> list[str]:
+def arguments(words: list[str]) -> list[str]:
     """What launchd runs, after closet-log and what waits for the wired limit."""
-    words = role.jobs()[f"inference.closet.{label}"]["ProgramArguments"]
     assert words[1] == "/opt/closet/bin/closet-log"
     first = words[words.index("--") + 1 :]
     return list(first[2:] if first[0] == "/opt/closet/bin/closet-wired-wait" else first)
@@ -67,9 +66,9 @@ def test_what_starts_omlx(base: str, limit: Any, size: Any, count: Any) -> None:
         *(f"--bytes={int(size) * 1024}", f"--count={int(count)}"),
         "--ends=/var/log/closet/omlx-svc.launchd.log",
         *(f"--twin={base}/logs/server.log", "--"),
-        *("/opt/closet/bin/closet-wired-wait", str(int(limit)), arguments(role, "omlx")[0]),
+        *("/opt/closet/bin/closet-wired-wait", str(int(limit)), arguments(words)[0]),
     ]
-    assert arguments(role, "omlx")[1:] == ["serve", "--base-path", base]
+    assert arguments(words)[1:] == ["serve", "--base-path", base]
 
 
 @MODEST
@@ -86,7 +85,8 @@ def test_what_starts_mlx_lm(model: str, tokens: Any, port: Any) -> None:
         mlx_lm_max_tokens=tokens,
         mlx_lm_server_port=port,
     )
-    python, *words = arguments(role, "mlx-lm")
+    job = role.jobs()["inference.closet.mlx-lm"]
+    python, *words = arguments(job["ProgramArguments"])
     assert python.endswith("/bin/python")
     assert words == [
         *("/opt/closet/bin/closet-mlx-lm", "--host=127.0.0.1", f"--port={int(port)}"),

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,12 +22,13 @@ from ansible_collections.closet.inference.plugins.plugin_utils.inventory.catalog
 from ansible_collections.closet.inference.plugins.plugin_utils.mcp import declarations as mcp
 from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import nodes as tailnet
 from ansible_collections.closet.inference.plugins.plugin_utils.tailnet import plan as tailnet_plan
+from tests.unit import documents
 
 ROOT = Path(__file__).resolve().parents[4]
-LINEUP = yaml.safe_load((ROOT / "roles/preflight/vars/main.yml").read_text())
+LINEUP = documents.read(ROOT / "roles/preflight/vars/main.yml")
 SPECS: dict[str, dict[str, Any]] = {}
 for _path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
-    for _entry in yaml.safe_load(_path.read_text())["argument_specs"].values():
+    for _entry in documents.read(_path)["argument_specs"].values():
         SPECS.update(_entry.get("options", {}))
 WANTED = {"profile": "mine", "exposure": "lan", "port": 8000, "url_host": "a", "revisions": {}}
 
@@ -53,7 +53,7 @@ GOOD_MODEL = LINEUP["preflight_models"][LINEUP["preflight_profiles"]["default"][
 GOOD_PROFILE = {"models": ["m"], "build": "m", "chat": "m"}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200)
 @given(entries(MODEL_KEYS, GOOD_MODEL), entries(PROFILE_KEYS, GOOD_PROFILE))
 def test_models_and_profiles(model: Any, profile: Any) -> None:
     try:
@@ -68,7 +68,7 @@ def good_serving() -> serving.Serving:
     return serving.plan("attic", WANTED, {"m": GOOD_MODEL}, {"mine": GOOD_PROFILE})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(laptop.WANTS), SHAPES, max_size=4))
 def test_laptops(wants: dict[str, Any]) -> None:
     for sentence in laptop.errors("air", wants, good_serving()):
@@ -78,7 +78,7 @@ def test_laptops(wants: dict[str, Any]) -> None:
 SERVER_KEYS = ("url", "command", "headers", "env", "for", "on_closet", "args", "timeout_s")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(st.text(max_size=6), entries(SERVER_KEYS, {"url": "http://a/mcp"})))
 def test_mcp_servers(servers: dict[str, Any]) -> None:
     secrets = mcp.Secrets({}, Path("/nonexistent"))
@@ -86,7 +86,7 @@ def test_mcp_servers(servers: dict[str, Any]) -> None:
     assert all(isinstance(sentence, str) for sentence in mcp.errors(house))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(tailnet.OPTIONS), SHAPES, max_size=5))
 def test_tailnets(given_words: dict[str, Any]) -> None:
     # as the check passes them on: by type, and without those that it has told

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import laptop, serving
+from tests.unit import documents
 
 ROOT = Path(__file__).parents[4]
-LINEUP = yaml.safe_load((ROOT / "roles/preflight/vars/main.yml").read_text())
+LINEUP = documents.read(ROOT / "roles/preflight/vars/main.yml")
 SERVING = serving.plan(
     "attic",
     {

@@ -5,17 +5,16 @@
 
 from __future__ import annotations
 
-import os
+import functools
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import parts
+from tests.unit import documents
+from tests.unit.ansible_runs import ansible_playbook
 
 ROOT = Path(__file__).resolve().parents[4]
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
@@ -23,22 +22,7 @@ PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 
 def play(*words: str) -> tuple[int, str]:
     """Run ansible-playbook in the checkout, for hosts that are not there."""
-    done = subprocess.run(
-        ["ansible-playbook", "-i", "inventories/example", *words],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, done.stdout
+    return ansible_playbook(ROOT, "-i", "inventories/example", *words)
 
 
 @pytest.mark.parametrize(
@@ -100,24 +84,38 @@ def test_a_play_without_a_part_of_the_run_is_left_out(
     assert parts.leaves_out("clients", asked, left_out) is not clients
 
 
-@pytest.mark.parametrize("tag", parts.TAGS["site"])
-def test_each_tag_finds_tasks_and_the_lock_of_the_closet_comes_first(tag: str) -> None:
+@functools.cache
+def listed(tag: str = "all") -> list[tuple[str, set[str]]]:
+    """The tasks of a run with a tag, and the tags of each, as ansible-playbook lists them."""
     code, text = play("site.yml", "--list-tasks", "--tags", tag)
     assert code == 0, text
-    tasks = [line for line in text.splitlines() if "TAGS: [" in line and "play #" not in line]
-    ours = [line for line in tasks if f"{tag}," in line or f"{tag}]" in line]
-    assert ours, text
-    closet = [
-        line for line in ours if "always" not in line and "closet" in line.partition("TAGS")[2]
-    ]
-    assert not closet or "hold | Acquire the run lock" in closet[0]
-    assert any("probe | Gather the host facts" in line for line in tasks)
+    found = re.findall(r"^ {6}(\S.*)\tTAGS: \[(.*)\]$", text, re.MULTILINE)
+    return [(name, set(tags.split(", "))) for name, tags in found]
+
+
+def chosen(tag: str) -> list[tuple[str, set[str]]]:
+    """The same, worked out from the list of all tasks."""
+    return [(name, tags) for name, tags in listed() if tags & {tag, "always"}]
+
+
+@pytest.mark.parametrize("tag", ["power", "opencode", "tailscale"])
+def test_a_tag_chooses_the_tasks_that_have_it_and_those_of_every_run(tag: str) -> None:
+    assert listed(tag) == chosen(tag)
+
+
+@pytest.mark.parametrize("tag", parts.TAGS["site"])
+def test_each_tag_finds_tasks_and_the_lock_of_the_closet_comes_first(tag: str) -> None:
+    tasks = chosen(tag)
+    ours = [(name, tags) for name, tags in tasks if tag in tags]
+    assert ours, tasks
+    closet = [name for name, tags in ours if "closet" in tags]
+    assert not closet or closet[0] == "hold | Acquire the run lock"
+    assert any("probe | Gather the host facts" in name for name, _tags in tasks)
 
 
 def test_every_tag_of_the_playbooks_is_known() -> None:
     for name in ("closet", "clients"):
-        text = (ROOT / f"playbooks/{name}.yml").read_text()
-        document = yaml.safe_load(text)
+        document = documents.read(ROOT / f"playbooks/{name}.yml")
         found = set(parts.PLAYS[name]) - {document[0]["tags"]}
         for task in document[0]["tasks"]:
             tags = task.get("tags", [])
@@ -172,7 +170,7 @@ def test_the_two_commands_begin_at_the_beginning() -> None:
 def test_every_play_that_needs_preflight_has_it_before() -> None:
     """Plays for closets and laptops, but for those that look themselves."""
     for name in PLAYBOOKS:
-        for one in yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text()):
+        for one in documents.read(ROOT / f"playbooks/{name}.yml"):
             if "closet.inference.closet" in one.get("roles", []):
                 looks = "expose" if one["hosts"] in ("closet", "clients") else ""
                 assert "after_preflight" in one["hosts"] or looks == name, f"{name}: {one['name']}"

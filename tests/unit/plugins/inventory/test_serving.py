@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import catalog as catalogue
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import serving
+from tests.unit import documents
 
-LINEUP = yaml.safe_load((Path(__file__).parents[4] / "roles/preflight/vars/main.yml").read_text())
+LINEUP = documents.read(Path(__file__).parents[4] / "roles/preflight/vars/main.yml")
 MODELS, PROFILES = LINEUP["preflight_models"], LINEUP["preflight_profiles"]
 
 

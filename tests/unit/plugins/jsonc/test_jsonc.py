@@ -78,7 +78,7 @@ def positions(node: Node, text: str) -> Any:
     return node.kind, words, [(item.key, positions(item.node, text)) for item in node.items]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200)
 @given(SHAPES)
 def test_what_the_library_reads_is_where_our_own_reading_finds_it(value: Any) -> None:
     text = json.dumps(value, indent=1)

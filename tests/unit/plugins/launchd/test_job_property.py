@@ -112,8 +112,6 @@ def _assert_nothing_left(mac: Mac, arguments: dict[str, Any]) -> None:
 
 slow = settings(
     max_examples=100,
-    deadline=None,
-    database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.closet.inference.plugins.module_utils.accounts import Account
 from ansible_collections.closet.inference.plugins.module_utils.managed_files import (
@@ -32,10 +31,9 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.mod
 )
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.run import execute
 from ansible_collections.closet.inference.plugins.module_utils.runner import Completed, Runner
+from tests.unit import documents
 
-ROLE = yaml.safe_load(
-    (Path(__file__).parents[4] / "roles/opencode/vars/main.yml").read_text(encoding="utf-8")
-)
+ROLE = documents.read(Path(__file__).parents[4] / "roles/opencode/vars/main.yml")
 BAD_TYPE = (
     "\x1b[91m\x1b[1mError: \x1b[0mConfiguration is invalid at /etc/opencode/opencode.json\n"
     '↳ Expected number | false | undefined, got "600600" provider.closet.options.headerTimeout\n'

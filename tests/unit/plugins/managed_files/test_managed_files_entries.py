@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.closet.inference.plugins.module_utils.jsonc import (
@@ -143,7 +143,6 @@ values = st.recursive(
 indents = st.sampled_from([None, 2, 4, "\t"])
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=3), values, max_size=4), indents, values)
 def test_in_and_out_again_gives_the_text_back(theirs: Any, indent: Any, value: Any) -> None:
     text = json.dumps(theirs, indent=indent)
@@ -156,7 +155,6 @@ def test_in_and_out_again_gives_the_text_back(theirs: Any, indent: Any, value: A
         assert back == text
 
 
-@settings(deadline=None)
 @given(values)
 def test_reads_what_the_standard_library_writes(value: Any) -> None:
     node = parse(json.dumps(value))

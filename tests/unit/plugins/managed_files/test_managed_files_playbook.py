@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[4]
+from tests.unit.ansible_runs import ansible_playbook
+
 KEY = "sk-very-secret-0123456789"
 ROLE_TASK = """
 - name: Place files
@@ -85,31 +84,8 @@ def play(site: Path, *words: str, tasks: str = "", **variables: Any) -> tuple[in
     (site / "play.yml").write_text(head + body)
     known = {"root": f"{site}/root", "app_key": KEY, **variables}
     known["ansible_python_interpreter"] = sys.executable
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(site),
-        "LC_ALL": "C.UTF-8",
-        "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_LOCALHOST_WARNING": "0",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
-    }
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            "play.yml",
-            "-e",
-            json.dumps(known),
-            *words,
-        ],
-        cwd=site,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
+    given = ("-i", "localhost,", "play.yml", "-e", json.dumps(known))
+    return ansible_playbook(site, *given, *words)
 
 
 def test_a_role_places_its_files(site: Path) -> None:

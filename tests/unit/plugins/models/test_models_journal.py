@@ -29,7 +29,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
 )
 
 SHARD = FileEntry("model.safetensors", 3000, SHA256, "1" * 64)
-LIGHT = settings(max_examples=60, deadline=None, database=None)
+LIGHT = settings(max_examples=60)
 
 SPANS = st.lists(
     st.tuples(st.integers(0, 100), st.integers(0, 30)).map(lambda t: Span(t[0], t[0] + t[1])),

@@ -126,9 +126,7 @@ STEPS = st.lists(
     max_size=12,
 )
 RELAXED = settings(
-    max_examples=120,
-    deadline=None,
-    database=None,
+    max_examples=80,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -200,9 +200,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, strikes: Callable[[], None]) ->
 
 
 @settings(
-    max_examples=150,
-    deadline=None,
-    derandomize=True,
+    max_examples=120,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

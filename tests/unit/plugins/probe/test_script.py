@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.closet.inference.plugins.module_utils.opencode import files
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import script
@@ -18,6 +17,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.probe.facts impor
     HostFacts,
     parse,
 )
+from tests.unit import documents
 from tests.unit.plugins.launchd.launchd_mac import fixture
 
 MODEL = {"repo": "o/m", "revision": "main"}
@@ -169,7 +169,7 @@ def test_the_process_of_a_job_is_told_from_words_that_look_like_it(
 
 
 def test_the_look_knows_every_file_that_the_role_mcp_keeps() -> None:
-    role = yaml.safe_load((Path(__file__).parents[4] / "roles/mcp/vars/main.yml").read_text())
+    role = documents.read(Path(__file__).parents[4] / "roles/mcp/vars/main.yml")
     kept = [file["record"] for file in role["__mcp_client_files"]]
     kept += [file["path"] for file in role["__mcp_shell_on"] if "block" not in file]
     assert len(kept) == 3

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -21,6 +18,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.tailnet.push impo
     Answer,
     PushError,
 )
+from tests.unit.ansible_runs import ansible_playbook
 
 ROOT = Path(__file__).resolve().parents[4]
 API_KEY = "hskey-api-notakey-notakey"
@@ -171,15 +169,11 @@ def house(folder: Path, *lines: str) -> Path:
 
 
 def kept(home: Path, *words: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-playbook", "-i", home, "playbooks/tailnet.yml",
-         "-vvv", *words],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
-        check=False,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "http_proxy": "http://127.0.0.1:9"},
-    )  # fmt: skip
-    assert API_KEY not in done.stdout
-    return done.returncode, " ".join(done.stdout.split())
+    code, text = ansible_playbook(
+        ROOT, "-i", home, "playbooks/tailnet.yml", "-vvv", *words, http_proxy="http://127.0.0.1:9"
+    )
+    assert API_KEY not in text
+    return code, " ".join(text.split())
 
 
 def test_it_is_written_for_the_owner_to_apply_and_written_once(tmp_path: Path) -> None:
