@@ -28,8 +28,8 @@ MODES = "drwxr-xr-x 0 -rw-r--r-- 0"
         pytest.param(MODES, RECORD.text(), None, id="root's"),
         # ls marks extended attributes and access lists behind the mode
         pytest.param("drwxr-xr-x@ 0 -rw-r--r--@ 0", RECORD.text(), None, id="attributes"),
-        pytest.param("", "", "nobody has confirmed", id="nothing"),
-        pytest.param("drwxr-xr-x 0", "", "nobody has confirmed", id="a folder alone"),
+        pytest.param("", "", "it has not been confirmed", id="nothing"),
+        pytest.param("drwxr-xr-x 0", "", "it has not been confirmed", id="a folder alone"),
         pytest.param("drwxr-xr-x 501 -rw-r--r-- 0", RECORD.text(), "consent is not", id="folder"),
         pytest.param("drwxrwxr-x 0 -rw-r--r-- 0", RECORD.text(), "consent is not", id="group"),
         pytest.param("drwxr-xr-x 0 -rw-r--r-- 501", RECORD.text(), "lan.json is not", id="file"),

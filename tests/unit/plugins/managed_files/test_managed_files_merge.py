@@ -115,7 +115,7 @@ def test_one_of_theirs_with_our_name_is_refused_before_anything_is_written(disk:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param("{", r"mcp\.json belongs .*: line 1 is not JSON", id="no json"),
+        pytest.param("{", r"mcp\.json is not ours .*: line 1 is not JSON", id="no json"),
         pytest.param('{"servers": 1}', "servers is no object", id="another shape"),
     ],
 )

@@ -316,12 +316,12 @@ def scene(**changed: Any) -> Scene:
             {"owner": "root"}, {"uids": {"root": 0}, "euid": 501}, "only root may give", None
         ),
         pytest.param({"owner": "me"}, {"uids": {"me": 501}, "euid": 501}, None, None),
-        pytest.param({"owner": "omlx"}, {"uids": {"omlx": None}}, "does not know", None),
+        pytest.param({"owner": "omlx"}, {"uids": {"omlx": None}}, "this host does not have", None),
         pytest.param(
             {"owner": "omlx"},
             {"uids": {"omlx": None}, "check_mode": True},
             None,
-            "does not know",
+            "this host does not have",
         ),
         pytest.param(
             {},

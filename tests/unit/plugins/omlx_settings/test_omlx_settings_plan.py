@@ -206,7 +206,7 @@ LAN = {"server": {"host": "10.77.31.10"}}
         (
             want({**LAN, "auth": {"skip_api_key_verification": True}}, api_key=KEY),
             {},
-            "lets everybody in",
+            "lets all clients in",
         ),
         (want(models={"mlx-community/Foo": {}}), {}, "without its owner"),
         (want(models={"a": {"is_pined": True}}), {}, "did you mean 'is_pinned'"),

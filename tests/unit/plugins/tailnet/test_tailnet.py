@@ -167,7 +167,7 @@ REFUSED = [
         {"air": {"closet_reach": "lan"}},
         HOME,
         "air: closet_reach is lan, and attic serves no LAN (closet_exposure is loopback), so air "
-        "would have a URL that nobody answers",
+        "would have a URL without an answer",
     ),
     (
         "both ways of a closet that has one",
@@ -188,7 +188,7 @@ REFUSED = [
             **HOME,
             "closet_tailnet_policy": {"grants": [{"src": ["tag:nas"], "dst": ["tag:closet"]}]},
         },
-        "closet_tailnet_policy speaks of tag:nas, and nobody owns it",
+        "closet_tailnet_policy speaks of tag:nas, and it has no owner",
     ),
     (
         "a section that is none",
