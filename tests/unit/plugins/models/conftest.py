@@ -6,15 +6,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 
 from tests.unit.plugins.models.bench import Bench
 from tests.unit.plugins.models.hub_double import HubDouble, running_hub
 
 
+@pytest.fixture(scope="session")
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The first of certifi's authorities: to read all of them takes longer than most tests."""
+    end = "-----END CERTIFICATE-----\n"
+    file = tmp_path_factory.mktemp("authority") / "one.pem"
+    file.write_text(certifi.contents().partition(end)[0] + end)
+    return str(file)
+
+
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubDouble]:
+def hub(monkeypatch: pytest.MonkeyPatch, one_authority: str) -> Iterator[HubDouble]:
+    """A hub over plain HTTP."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(certifi, "where", lambda: one_authority)
     with running_hub() as double:
         yield double
 
