@@ -73,8 +73,8 @@ def main(sources: str, order: str) -> None:
         text = f"{type(error).__name__}: {error}"
         result = {"failed": True, "msg": text, "exception": traceback.format_exc()}
     result["invocation"] = {"module_args": options}
-    print("\n" + json.dumps(masked(result, secrets), default=_plain))
-    sys.exit(1 if result.get("failed") else 0)
+    sys.stdout.write("\n" + json.dumps(masked(result, secrets), default=_plain) + "\n")
+    raise SystemExit(1 if result.get("failed") else 0)
 
 
 def masked(value: Any, secrets: Collection[str]) -> Any:

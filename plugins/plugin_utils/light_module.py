@@ -58,7 +58,11 @@ class Light:
         self.full_name = f"{PREFIX}modules.{name}"
         self.path = PLUGINS / "modules" / f"{name}.py"
         if often:
-            _ = self.module, self.sources
+            self.load()
+
+    def load(self) -> tuple[Module, str]:
+        """The module and its code, which stay loaded."""
+        return self.module, self.sources
 
     @cached_property
     def module(self) -> Module:
@@ -78,10 +82,11 @@ class Light:
         # as the host would get them
         given = json.loads(json.dumps(dict(arguments), cls=encoder), cls=decoder)
         options = {key: value for key, value in given.items() if not key.startswith("_ansible_")}
-        spec = dict(self.module.options)
+        module, code = self.load()
+        spec = dict(module.options)
         if any(re.search(r"[~$]", path) for path in paths(spec, options)):
             return None
-        valid = ModuleArgumentSpecValidator(spec, **self.module.constraints).validate(options)
+        valid = ModuleArgumentSpecValidator(spec, **module.constraints).validate(options)
         if valid.error_messages or valid._warnings or valid._deprecations:
             return None
         order = {
@@ -93,7 +98,7 @@ class Light:
             "log": not given["_ansible_no_log"],
         }
         program = Path(light_run.__file__).read_text(encoding="utf-8")
-        call = f"main({self.sources!r}, {packed(order)!r})"
+        call = f"main({code!r}, {packed(order)!r})"
         return Built(f"#!{interpreter}\n{program}\n\n{call}\n".encode(), f"#!{interpreter}")
 
 
@@ -121,6 +126,8 @@ class LightModule:
         if local or self._task.async_val or self._task.delegate_to:
             return ""
         if constants.DEFAULT_KEEP_REMOTE_FILES or constants.DEFAULT_DEBUG:
+            return ""
+        if constants.config.get_config_value("PYTHON_MODULE_RLIMIT_NOFILE", variables=task_vars):
             return ""
         found = constants.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars)
         python = str(self._templar.template(found) or "").strip()

@@ -228,3 +228,12 @@ def test_who_debugs_a_module_gets_ansibles_files(monkeypatch: pytest.MonkeyPatch
     action = Action(SimpleNamespace(**USUAL), SimpleNamespace())
     asked = {"ansible_python_interpreter": "/usr/bin/python3"}
     assert action._configure_module("closet.inference.power_settings", {}, asked)[1] == "way"
+
+
+def test_a_limit_of_open_files_is_ansibles_to_set() -> None:
+    action = Action(SimpleNamespace(**USUAL), SimpleNamespace())
+    asked = {
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_python_module_rlimit_nofile": 1024,
+    }
+    assert action._configure_module("closet.inference.power_settings", {}, asked)[1] == "way"
