@@ -10,10 +10,16 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.closet.inference.plugins.module_utils.launchd.dates import wrapped
+from ansible_collections.closet.inference.plugins.plugin_utils.light_module import (
+    Light,
+    LightModule,
+)
 
 
-class ActionModule(ActionBase):
+class ActionModule(LightModule, ActionBase):
     """Runs the module with a plist that JSON can carry."""
+
+    LIGHT = Light("launchd_job", often=True)
 
     supports_raw_params = False
 

@@ -14,12 +14,19 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
+from ansible_collections.closet.inference.plugins.plugin_utils.light_module import (
+    Light,
+    LightModule,
+)
+
 MODULE = "closet.inference.managed_files"
 TEXTS = ("content", "block", "line")
 
 
-class ActionModule(ActionBase):
+class ActionModule(LightModule, ActionBase):
     """One module run for all files of a task."""
+
+    LIGHT = Light("managed_files", often=True)
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None

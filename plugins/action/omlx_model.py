@@ -31,6 +31,10 @@ from ansible_collections.closet.inference.plugins.module_utils.models.progress i
     in_units,
     parse_record,
 )
+from ansible_collections.closet.inference.plugins.plugin_utils.light_module import (
+    Light,
+    LightModule,
+)
 from ansible_collections.closet.inference.plugins.plugin_utils.pull_progress import ProgressLine
 
 MODULE = "closet.inference.omlx_model"
@@ -66,8 +70,10 @@ class Job:
     record_path: str
 
 
-class ActionModule(ActionBase):
+class ActionModule(LightModule, ActionBase):
     """Plan in the foreground, fetch in the background, show what happens."""
+
+    LIGHT = Light("omlx_model")
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None

@@ -70,7 +70,7 @@ from ansible_collections.closet.inference.plugins.module_utils.application_firew
     FirewallError,
     execute,
 )
-from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
+from ansible_collections.closet.inference.plugins.module_utils.entry import Module, run_module
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
 OPTIONS = {
@@ -91,9 +91,12 @@ def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     return result
 
 
+MODULE = Module(OPTIONS, work, (FirewallError,))
+
+
 def main() -> None:
     """Entry point."""
-    run_module(OPTIONS, work, FirewallError)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

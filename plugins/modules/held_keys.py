@@ -67,6 +67,7 @@ from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils import held_keys, key_holders
 from ansible_collections.closet.inference.plugins.module_utils.entry import (
+    Module,
     ModuleError,
     run_module,
 )
@@ -89,9 +90,12 @@ def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     return {"changed": bool(done.removed), "removed": [*done.removed], "left": [*done.left]}
 
 
+MODULE = Module(OPTIONS, work)
+
+
 def main() -> None:
     """Entry point."""
-    run_module(OPTIONS, work)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

@@ -141,6 +141,7 @@ from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire imp
     parse_base,
 )
 from ansible_collections.closet.inference.plugins.module_utils.entry import (
+    Module,
     ModuleError,
     run_module,
 )
@@ -199,9 +200,12 @@ def _want(options: Mapping[str, Any]) -> Want:
     )
 
 
+MODULE = Module(OPTIONS, work, (BadUrlError,))
+
+
 def main() -> None:
     """Entry point."""
-    run_module(OPTIONS, work, BadUrlError)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

@@ -357,7 +357,7 @@ jobs:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
+from ansible_collections.closet.inference.plugins.module_utils.entry import Module, run_module
 from ansible_collections.closet.inference.plugins.module_utils.launchd.manage import Manager
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 
@@ -404,14 +404,19 @@ def _together(results: list[dict[str, Any]]) -> dict[str, Any]:
     return answer
 
 
+MODULE = Module(
+    OPTIONS,
+    work,
+    constraints={
+        "required_one_of": [["label", "jobs"]],
+        "mutually_exclusive": [["jobs", name] for name in ("label", "plist", "path", "restart_on")],
+    },
+)
+
+
 def main() -> None:
     """Entry point."""
-    run_module(
-        OPTIONS,
-        work,
-        required_one_of=[["label", "jobs"]],
-        mutually_exclusive=[["jobs", name] for name in ("label", "plist", "path", "restart_on")],
-    )
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

@@ -195,7 +195,7 @@ jobs:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
+from ansible_collections.closet.inference.plugins.module_utils.entry import Module, run_module
 from ansible_collections.closet.inference.plugins.module_utils.launchd.info import describe_jobs
 from ansible_collections.closet.inference.plugins.module_utils.launchd.launchctl import Launchctl
 from ansible_collections.closet.inference.plugins.module_utils.launchd.model import JobError
@@ -216,10 +216,18 @@ def work(options: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
     return {"changed": False, "jobs": jobs}
 
 
+EITHER = [["label", "label_prefix"]]
+MODULE = Module(
+    OPTIONS,
+    work,
+    (JobError,),
+    constraints={"required_one_of": EITHER, "mutually_exclusive": EITHER},
+)
+
+
 def main() -> None:
     """Entry point."""
-    either = [["label", "label_prefix"]]
-    run_module(OPTIONS, work, JobError, required_one_of=either, mutually_exclusive=either)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

@@ -276,7 +276,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
+from ansible_collections.closet.inference.plugins.module_utils.entry import Module, run_module
 from ansible_collections.closet.inference.plugins.module_utils.managed_files.apply import (
     FilesNotWrittenError,
 )
@@ -343,9 +343,12 @@ def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     return {**result, "warnings": warnings}
 
 
+MODULE = Module(OPTIONS, work, (FilesRefusedError, FilesNotWrittenError, NotConfirmedError))
+
+
 def main() -> None:
     """Entry point."""
-    run_module(OPTIONS, work, FilesRefusedError, FilesNotWrittenError, NotConfirmedError)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

@@ -371,15 +371,17 @@ links:
   sample: {made: [qwen3-0.6b], removed: [], foreign: []}
 """
 
-from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
+from ansible_collections.closet.inference.plugins.module_utils.entry import Module, run_module
 from ansible_collections.closet.inference.plugins.module_utils.models.arguments import ARGUMENTS
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.run import run
 
+MODULE = Module(ARGUMENTS, run, (ModelError,))
+
 
 def main() -> None:
     """Entry point."""
-    run_module(ARGUMENTS, run, ModelError)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

@@ -153,6 +153,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.entry import (
+    Module,
     ModuleError,
     run_module,
 )
@@ -183,9 +184,12 @@ def work(options: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
     return {"changed": False, **held}
 
 
+MODULE = Module(OPTIONS, work, (ModelError,))
+
+
 def main() -> None:
     """Entry point."""
-    run_module(OPTIONS, work, ModelError)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

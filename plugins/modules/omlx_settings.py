@@ -159,7 +159,7 @@ outdated:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
+from ansible_collections.closet.inference.plugins.module_utils.entry import Module, run_module
 from ansible_collections.closet.inference.plugins.module_utils.omlx_settings.found import (
     SettingsNotWrittenError,
 )
@@ -202,16 +202,14 @@ def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     return {**result, "warnings": warnings}
 
 
+MODULE = Module(
+    OPTIONS, work, (KeysUnusableError, NotToldError, SettingsNotWrittenError, SettingsRefusedError)
+)
+
+
 def main() -> None:
     """Entry point."""
-    run_module(
-        OPTIONS,
-        work,
-        KeysUnusableError,
-        NotToldError,
-        SettingsNotWrittenError,
-        SettingsRefusedError,
-    )
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,7 @@ from ansible_collections.closet.inference.plugins.module_utils.acting import (
     account_processes,
 )
 from ansible_collections.closet.inference.plugins.module_utils.entry import (
+    Module,
     ModuleError,
     run_module,
 )
@@ -122,9 +123,12 @@ def work(options: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
     return {"changed": False, "conflicts": sentences, "warnings": [*sentences.values()]}
 
 
+MODULE = Module(OPTIONS, work)
+
+
 def main() -> None:
     """Entry point."""
-    run_module(OPTIONS, work)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ sources:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
+from ansible_collections.closet.inference.plugins.module_utils.entry import Module, run_module
 from ansible_collections.closet.inference.plugins.module_utils.power.pmset import (
     PowerRefusedError,
 )
@@ -103,9 +103,12 @@ def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     return {**result, "warnings": warnings}
 
 
+MODULE = Module(OPTIONS, work, (PowerRefusedError, PowerError))
+
+
 def main() -> None:
     """Entry point."""
-    run_module(OPTIONS, work, PowerRefusedError, PowerError)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils import installed_releases
 from ansible_collections.closet.inference.plugins.module_utils.build_lock import LockedError
-from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
+from ansible_collections.closet.inference.plugins.module_utils.entry import Module, run_module
 from ansible_collections.closet.inference.plugins.module_utils.environment_build import (
     BuildFailedError,
 )
@@ -166,17 +166,20 @@ def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     return execute(options, Runner(), check_mode)
 
 
+MODULE = Module(
+    OPTIONS,
+    work,
+    (EnvironmentRefusedError, BuildFailedError, LockedError),
+    constraints={
+        "required_by": {"ask": ["ask_user"]},
+        "required_if": [["state", "present", ["requirements", "python", "uv_path", "uv_version"]]],
+    },
+)
+
+
 def main() -> None:
     """Entry point."""
-    run_module(
-        OPTIONS,
-        work,
-        EnvironmentRefusedError,
-        BuildFailedError,
-        LockedError,
-        required_by={"ask": ["ask_user"]},
-        required_if=[["state", "present", ["requirements", "python", "uv_path", "uv_version"]]],
-    )
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

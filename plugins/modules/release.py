@@ -119,6 +119,7 @@ from typing import Any
 from ansible_collections.closet.inference.plugins.module_utils import installed_releases
 from ansible_collections.closet.inference.plugins.module_utils.build_lock import LockedError
 from ansible_collections.closet.inference.plugins.module_utils.entry import (
+    Module,
     ModuleError,
     run_module,
 )
@@ -155,9 +156,12 @@ def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     return execute(options, Runner(), check_mode)
 
 
+MODULE = Module(OPTIONS, work, (ReleaseRefusedError, ReleaseFailedError, LockedError))
+
+
 def main() -> None:
     """Entry point."""
-    run_module(OPTIONS, work, ReleaseRefusedError, ReleaseFailedError, LockedError)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

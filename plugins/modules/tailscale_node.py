@@ -226,7 +226,7 @@ person:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.entry import run_module
+from ansible_collections.closet.inference.plugins.module_utils.entry import Module, run_module
 from ansible_collections.closet.inference.plugins.module_utils.runner import Runner
 from ansible_collections.closet.inference.plugins.module_utils.tailscale.model import NodeError
 from ansible_collections.closet.inference.plugins.module_utils.tailscale.run import execute
@@ -265,9 +265,17 @@ def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     return {**result, "warnings": warnings}
 
 
+MODULE = Module(
+    OPTIONS,
+    work,
+    (NodeError,),
+    constraints={"required_if": [["variant", "tailscaled", ["program"]]]},
+)
+
+
 def main() -> None:
     """Entry point."""
-    run_module(OPTIONS, work, NodeError, required_if=[["variant", "tailscaled", ["program"]]])
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

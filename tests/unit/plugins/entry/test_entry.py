@@ -10,7 +10,11 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.closet.inference.plugins.module_utils.entry import ModuleError, run_module
+from ansible_collections.closet.inference.plugins.module_utils.entry import (
+    Module,
+    ModuleError,
+    run_module,
+)
 
 OPTIONS = {"name": {"type": "str"}}
 
@@ -30,7 +34,7 @@ class Call:
             return {**does, "seen": [options["name"], check_mode]}
 
         with patch_module_args({"name": "a", **arguments}), pytest.raises(SystemExit) as ended:
-            run_module(OPTIONS, work, *errors)
+            run_module(Module(OPTIONS, work, errors))
         answer: dict[str, Any] = json.loads(self._capsys.readouterr().out)
         assert bool(ended.value.code) is bool(answer.get("failed"))
         return answer
@@ -75,5 +79,5 @@ def test_constraints_of_options_reach_ansible(
     call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with patch_module_args({}), pytest.raises(SystemExit):
-        run_module(OPTIONS, lambda *_: {}, required_one_of=[["name"]])
+        run_module(Module(OPTIONS, lambda *_: {}, constraints={"required_one_of": [["name"]]}))
     assert "one of the following is required: name" in json.loads(capsys.readouterr().out)["msg"]
