@@ -211,7 +211,7 @@ def install_programs(host: str, like: str) -> None:
     assert running is not None
     disk = Path(f"/proc/{pid_one(running.machines[host])}/root")
     programs = disk / "opt/closet"
-    programs.mkdir(mode=0o755)
+    programs.mkdir(mode=0o755, exist_ok=True)
     for name in PROGRAMS[like]:
         source = saved / "hosts" / like / "upper/opt/closet" / name
         subprocess.run(["cp", "--archive", str(source), str(programs)], check=True)
@@ -234,15 +234,13 @@ def fresh_lab(bare_lab: None) -> None:
 
 
 @pytest.fixture(scope="module")
-def bare_lab_with_programs(bare_lab: None) -> None:
-    """A lab that nobody has provisioned yet, where what site.yml would install is there."""
+def fresh_lab_with_programs(fresh_lab: None) -> None:
+    """The same, and what site.yml would install is there.
+
+    Not before expose.yml, which would run all of closet.yml for an installed server.
+    """
     for host in HOSTS:
         install_programs(host, host)
-
-
-@pytest.fixture(scope="module")
-def fresh_lab_with_programs(bare_lab_with_programs: None, fresh_lab: None) -> None:
-    """The same, and the closet may serve the LAN."""
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from tests.lab.conftest import (
 from tests.lab.test_locks import Playing
 from tests.lab.test_site import disk
 
-pytestmark = pytest.mark.usefixtures("bare_lab_with_programs")
+pytestmark = pytest.mark.usefixtures("bare_lab")
 
 CONSENT = "/opt/closet/consent/lan.json"
 REFUSED = "attic: closet_exposure is lan, and it has not been confirmed on this host"

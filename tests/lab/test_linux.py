@@ -24,10 +24,10 @@ def linux_lab() -> Iterator[None]:
     lab("down")
     shutil.rmtree(INVENTORY / ".secrets", ignore_errors=True)
     lab("up", "--inventory", str(INVENTORY), limit_s=600)
-    install_programs("attic", "attic")
     consent = ("playbooks/expose.yml", "-e", "scope=lan", "-e", "confirm=attic")
     done = run("ansible-playbook", *HERE, *consent)
     assert done.code == 0, done.output
+    install_programs("attic", "attic")
     yield
     lab("down")
 

@@ -50,7 +50,7 @@ TELLS = {"server_url": "http://127.0.0.1:8000"}
 
 
 @pytest.fixture(scope="module")
-def too_early(fresh_lab_with_programs: None) -> tuple[Done, Done]:
+def too_early(fresh_lab: None) -> tuple[Done, Done]:
     """models.yml on a closet that was never provisioned, and the run that its refusal suggests."""
     refused = run("ansible-playbook", "playbooks/models.yml", "--limit", "attic,localhost")
     return refused, paste(command(refused.output, "site.yml"))

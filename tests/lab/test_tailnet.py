@@ -29,7 +29,7 @@ from tests.lab.conftest import (
 )
 from tests.lab.test_site import disk
 
-pytestmark = pytest.mark.usefixtures("needs_tailnet", "bare_lab_with_programs")
+pytestmark = pytest.mark.usefixtures("needs_tailnet", "bare_lab")
 
 # a third laptop would show nothing more, and take a fifth of the time
 CLIENTS = ("air", "book")

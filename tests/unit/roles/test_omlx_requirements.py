@@ -62,6 +62,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         "locked": {"file": str(locked), "servers": SERVERS, "python": "3.12"},
         **{f"python {one}": {"python": one} for one in (*WRONG_PYTHONS, *RIGHT_PYTHONS)},
         "source python 3.12": {"source": True, "python": "3.12"},
+        "no file": {"file": str(folder / "nowhere.txt")},
     }
     defaults = documents.read(ROOT / "roles/omlx/defaults/main.yml")
     default = defaults["omlx_requirements"].strip()
@@ -104,6 +105,14 @@ def test_a_pin_is_built_from_source_in_place_of_that_commit(texts: dict[str, str
 @pytest.mark.parametrize("case", ["no pin", "a pin for no repository"])
 def test_what_is_no_pin_is_refused(told: dict[str, list[str]], case: str) -> None:
     assert "It must be a commit of omlx, 40 hexadecimal digits" in told[case][0]
+
+
+def test_a_file_that_is_not_there_is_refused_and_its_table_can_be_used(
+    told: dict[str, list[str]],
+) -> None:
+    problem, text = told["no file"]
+    assert problem.endswith("nowhere.txt, which is no file on this computer, or empty.")
+    assert text == ""
 
 
 @pytest.mark.parametrize("python", WRONG_PYTHONS)
