@@ -11,7 +11,8 @@ READY := $(VENV)/.ready
 .PHONY: help
 help:
 	@echo 'make demo      everything from nothing: the lab, site.yml, a question from a laptop, a second run'
-	@echo 'make test      everything that checks the project, from nothing'
+	@echo 'make test      everything that checks the project, from nothing, but for the long tests of the lab'
+	@echo 'make test-all  those too'
 	@echo 'make lab       bring the simulated LAN up; then . .venv/bin/activate and:'
 	@echo '                 ansible-playbook playbooks/expose.yml -e scope=lan, ansible-playbook site.yml'
 	@echo 'make lab-down  take it down      make lab-status  what is up'
@@ -25,6 +26,12 @@ demo: | linux
 test: | linux
 	@$(MAKE) --no-print-directory environment
 	@$(RUN) scripts/test
+
+# Twice as long: also the long tests of the lab, for a release or a change of what they test.
+.PHONY: test-all
+test-all: | linux
+	@$(MAKE) --no-print-directory environment
+	@$(RUN) scripts/test all
 
 # What launchctl does, asked of the double here and of the real one on a Mac.
 .PHONY: contract

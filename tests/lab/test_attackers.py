@@ -223,7 +223,13 @@ SWAPPED = {
 }
 
 
-@pytest.mark.parametrize("name", SWAPPED)
+# A run that rotates and one that is taken back write most; the others are variants of them.
+SHORT = ("rotation", "upgrade")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=() if one in SHORT else pytest.mark.long) for one in SWAPPED]
+)
 def test_swapped_while_it_runs(siege: Siege, closet: Done, dies: str, name: str) -> None:
     book, words, part = SWAPPED[name]
     if name == "upgrade":

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.ansible_runs import ansible_playbook
 from tests.unit import documents
-from tests.unit.ansible_runs import ansible_playbook
 
 ROOT = Path(__file__).resolve().parents[3]
 PIN = "0123456789abcdef0123456789abcdef01234567"

@@ -16,7 +16,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.inventory.checks 
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.hosts import Inventory
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.specs import read
 from ansible_collections.closet.inference.plugins.plugin_utils.invocation import Invocation
-from tests.unit.ansible_runs import ansible_playbook
+from tests.ansible_runs import ansible_playbook
 
 ROOT = Path(__file__).resolve().parents[4]
 PLAY = """\

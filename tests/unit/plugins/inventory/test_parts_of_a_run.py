@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import parts
+from tests.ansible_runs import ansible_playbook
 from tests.unit import documents
-from tests.unit.ansible_runs import ansible_playbook
 
 ROOT = Path(__file__).resolve().parents[4]
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))

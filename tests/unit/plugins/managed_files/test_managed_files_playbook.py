@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.ansible_runs import ansible_playbook
+from tests.ansible_runs import ansible_playbook
 
 KEY = "sk-very-secret-0123456789"
 ROLE_TASK = """

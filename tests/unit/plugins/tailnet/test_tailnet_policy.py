@@ -18,7 +18,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.tailnet.push impo
     Answer,
     PushError,
 )
-from tests.unit.ansible_runs import ansible_playbook
+from tests.ansible_runs import ansible_playbook
 
 ROOT = Path(__file__).resolve().parents[4]
 API_KEY = "hskey-api-notakey-notakey"
