@@ -91,10 +91,12 @@ RUN = {
     "lab power-cut": (LAB, 'lab("power-cut"'),
     "lab reboot": (LAB, 'lab("reboot"'),
     "lab roam": (ROAM, 'lab("roam"'),
+    "lab save FOLDER": (LAB, 'lab("save"'),
     "lab shell": ("tests/lab/backends.py", '"lab" "shell"'),
     "lab shell [WORDS]": ("tests/lab/backends.py", '"lab" "shell"'),
     "lab status": (LAB, 'lab("status")'),
     "lab up": (LAB, 'lab("up")'),
+    "lab up --saved FOLDER": (LAB, 'lab("up" "--saved"'),
     "lab up --inventory tests/lab/inventories/linux": (
         "tests/lab/test_linux.py",
         '"up" "--inventory" linux',
@@ -106,6 +108,7 @@ RUN = {
 #: those that no test runs, and why
 EXCUSED = {
     "ansible all -m ping": "Ansible's own; benchmarks/converge.py measures against it",
+    "make test-all": "it is make test with --all for scripts/lab-tests, which CI has no time for",
     "make demo": "its script provisions a lab of its own; who releases runs it from a fresh clone",
     "make lab": "make test makes the environment, and the lab's tests bring the lab up",
     "make lab-down": "it is `lab down`",
