@@ -91,17 +91,22 @@ def _folder() -> str:
 
 
 def _started(words: list[str], environment: Mapping[str, str]) -> Server:
-    server = subprocess.Popen(
-        [sys.executable, "-P", SERVER, *words],
-        env=environment,
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    said = Path(_folder()) / "stderr"
+    with said.open("w", encoding="utf-8") as errors:
+        server = subprocess.Popen(
+            [sys.executable, "-P", SERVER, *words],
+            env=environment,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # not ours: an ssh of a test makes it non-blocking, which Ansible refuses
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
 
     def end() -> None:
+        sys.stderr.write(said.read_text(encoding="utf-8"))
         try:
             server.communicate(timeout=5)
         except subprocess.TimeoutExpired:
