@@ -27,7 +27,7 @@ test: | linux
 	@$(MAKE) --no-print-directory environment
 	@$(RUN) scripts/test
 
-# Twice as long: also the long tests of the lab, for a release or a change of what they test.
+# Also the long tests of the lab: for a release, or a change of what they test.
 .PHONY: test-all
 test-all: | linux
 	@$(MAKE) --no-print-directory environment

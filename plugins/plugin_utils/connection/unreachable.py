@@ -58,7 +58,7 @@ def _changed(name: str, way: Way, message: str) -> str:
 
 def _unknown(name: str, way: Way, _message: str) -> str:
     return (
-        f"{name}: no login at {way.address} from here yet, so its host key is unknown. "
+        f"{name}: first connection to {way.address}, so its host key is unknown. "
         f"Log in once and compare the fingerprint, `{_asking(way)}`; the machine itself shows "
         f"its own with `{_FINGERPRINT}`"
     )

@@ -80,10 +80,10 @@ GO = "-p 2222 -i ~/'.ssh/closet key'"
         ),
         (
             UNKNOWN,
-            "no login at attic.local from here yet|"
+            "first connection to attic.local|"
             f"ssh {GO} -o StrictHostKeyChecking=ask ada@attic.local true|ssh-keygen -lf",
         ),
-        ("Host key verification failed.", "no login at"),
+        ("Host key verification failed.", "first connection to"),
         (
             TOO_MANY,
             f"2: Too many authentication failures)|ssh {GO} -o IdentitiesOnly=yes ada@attic.local "
@@ -241,7 +241,7 @@ def command_in(sentence: str, begin: str) -> str:
 def test_the_command_for_an_unknown_host_key_works(server: Server) -> None:
     way = server.way(f"{server.folder}/mine")
     sentence = server.refused(way)
-    assert "no login at" in sentence
+    assert "first connection to" in sentence
     done = server.run(command_in(sentence, "ssh -p"))
     assert done.returncode == 0, done.stderr
     assert server.run(way.command("true")).returncode == 0
