@@ -177,6 +177,7 @@ class ActionModule(ActionBase):
         if serving and is_mac:
             shape = str(self._arg("shape", "appliance"))
             more.append(macos.laptop_closet(name, facts, shape))
+        if is_mac and (serving or not self._arg("is_client")):
             more.append(macos.no_account(name, facts, account))
         return [*found, *filter(None, more)]
 

@@ -120,9 +120,9 @@ def make_tools(params: Mapping[str, Any], check_mode: bool) -> Tools:
     def carry() -> Hub:
         if not have_httpx():
             raise ModelError(
-                f"models have to be fetched, and {sys.executable} has no httpx. Run this task "
-                "with the Python of the environment that omlx was installed into "
-                "(ansible_python_interpreter)."
+                f"a pull needs httpx, and {sys.executable} has no httpx. Set models_python of the "
+                "role models, or ansible_python_interpreter of the task, to a Python that has it, "
+                "such as bin/python of omlx's environment in /opt/closet/omlx."
             )
         return strong()
 

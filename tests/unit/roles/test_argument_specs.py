@@ -10,7 +10,9 @@ import pytest
 from tests.unit import documents
 
 ROOT = Path(__file__).parents[3]
-ROLES = sorted(path.parent for path in (ROOT / "roles").glob("*/tasks"))
+WITH_TASKS = sorted(path.parent for path in (ROOT / "roles").glob("*/tasks"))
+# What the roles depend on has no options: an empty spec would cost each of them a task.
+ROLES = [role for role in WITH_TASKS if role.name != "_host_facts"]
 # It has no tasks and no defaults: the plays read the variables, the playbooks those of -e.
 CLOSET = ROOT / "roles/closet"
 
@@ -50,6 +52,15 @@ def test_variables_carry_the_name_of_their_role(role: Path) -> None:
     # the private role takes a list of daemons
     prefixes = (f"{role.name}_",) if role.name != "_daemon" else ("daemon_", "daemons")
     assert [name for name in options(role) if not name.startswith(prefixes)] == []
+
+
+def test_every_role_for_owners_works_alone() -> None:
+    alone = [role.name for role in WITH_TASKS if not role.name.startswith("_")]
+    needs = {"dependencies": [{"role": "closet.inference._host_facts"}]}
+    has = [name for name in alone if (ROOT / "roles" / name / "meta/main.yml").exists()]
+    # preflight gathers the host facts itself, for all hosts at once
+    assert has == [name for name in alone if name != "preflight"]
+    assert all(documents.read(ROOT / "roles" / name / "meta/main.yml") == needs for name in has)
 
 
 def test_what_an_inventory_says_of_its_closet_carries_its_name() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).parents[3] / "roles/log_rotation/files/closet_log.py"
+PROGRAM = Path(__file__).parents[3] / "roles/_daemon/files/closet_log.py"
 
 
 def start(folder: Path, script: str, *options: str, limit: int = 4000) -> subprocess.Popen[str]:
