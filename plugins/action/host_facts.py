@@ -20,6 +20,7 @@ from ansible_collections.closet.inference.plugins.module_utils import consent, k
 from ansible_collections.closet.inference.plugins.module_utils.models import authority
 from ansible_collections.closet.inference.plugins.plugin_utils import sudo_password, this_run
 from ansible_collections.closet.inference.plugins.plugin_utils.connection import reach, unreachable
+from ansible_collections.closet.inference.plugins.plugin_utils.converged import comparison
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import profile_choice
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import (
     homes,
@@ -60,6 +61,8 @@ class ActionModule(ActionBase):
             "account",
             "person",
             "tailnet",
+            "inputs",
+            "closet",
         )
     )
 
@@ -71,12 +74,14 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         name = str(variables["inventory_hostname"])
         way = self._way(str(variables.get("ansible_host", name)))
+        closet = str(self._arg("closet"))
+        compared = comparison.Comparison(name, closet, str(self._arg("inputs")), variables)
         try:
             done = self._low_level_execute_command(
                 script.SHELL,
                 sudoable=False,
                 executable="/bin/sh",
-                in_data=script.as_input(self._script()).encode(),
+                in_data=script.as_input(self._script(compared.script(variables))).encode(),
             )
         except AnsibleConnectionFailure as failure:
             result.update(unreachable=True, msg=unreachable.error(name, way, str(failure.message)))
@@ -101,16 +106,33 @@ class ActionModule(ActionBase):
             **plain(facts),
         )
         result.update(self._account(facts))
+        verdict = compared.verdict(done["stdout"], self._homes(result))
+        result.update(
+            converged=verdict.converged and not errors,
+            converged_state=verdict.state,
+            converged_closet=closet,
+            converged_with=verdict.closet,
+            differences=list(verdict.differences),
+        )
         return result
 
     def _arg(self, name: str, default: Any = "") -> Any:
         return self._task.args.get(name) or default
 
-    def _script(self) -> str:
+    def _homes(self, found: Mapping[str, Any]) -> dict[str, str]:
+        """The homes of the accounts that look at their own files, as the observation has them."""
+        if not self._arg("serving"):
+            return {}
+        own = {"": str(found["home"] or "")}
+        if found["account"] != found["user"]:
+            own[str(found["account"])] = str(found.get("account_home") or "")
+        return {**own, "root": "/"}
+
+    def _script(self, more: str) -> str:
         of_person = str(self._arg("person")) if self._arg("is_client") else None
         account, hub = str(self._arg("account")), str(self._arg("hub"))
         return script.text(
-            self._arg("serving", {}), hub, account, bool(self._arg("tailnet")), of_person
+            self._arg("serving", {}), hub, account, bool(self._arg("tailnet")), of_person, more
         )
 
     def _account(self, facts: HostFacts) -> dict[str, Any]:

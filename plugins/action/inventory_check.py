@@ -15,6 +15,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.closet.inference.plugins.plugin_utils import this_run
+from ansible_collections.closet.inference.plugins.plugin_utils.converged import inputs
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import checks, specs
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.hosts import Inventory
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.origins import extra_names
@@ -66,10 +67,20 @@ class ActionModule(ActionBase):
         if errors:
             result.update(failed=True, msg="\n".join(["Nothing was changed.", *errors]))
             return result
+        made = {
+            "groups": [inventory.closets, inventory.clients],
+            "servings": {host: profiles.described(host, made) for host, made in servings.items()},
+            "closet_of": closet_of,
+            "reach": net.reach,
+            "tailnet": net.nodes,
+            "tailnet_policy": net.policy,
+        }
+        private_folders = [folder / SECRETS for folder in inventory.folders]
         result.update(
             changed=bool(beside.repairs),
+            inputs=inputs.of_hosts(inventory, made, private_folders, self._loader.path_dwim),
             warnings=[*beside.warnings, *checks.unread_files(inventory)],
-            servings={host: profiles.described(host, made) for host, made in servings.items()},
+            servings=made["servings"],
             candidates={host: profiles.candidates(host) for host in servings},
             closet_of=closet_of,
             reach=net.reach,

@@ -11,6 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.closet.inference.plugins.plugin_utils import this_run
+from ansible_collections.closet.inference.plugins.plugin_utils.converged import notes
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory import parts
 from ansible_collections.closet.inference.plugins.plugin_utils.probe import verdict
 
@@ -24,9 +25,30 @@ def after_preflight(pattern: str, hostvars: Any = None, play: str = "") -> str:
         return "!all"
     # Ansible has no hostvars before its first play
     known = hostvars or {}
-    if this_run.only_lists() or any("preflight_inventory" in _raw(known, host) for host in known):
+    if this_run.only_lists():
         return pattern
+    if any("preflight_inventory" in _raw(known, host) for host in known):
+        return pattern + "".join(f":!{host}" for host in _converged(known))
     raise AnsibleFilterError(parts.from_the_middle(this_run.invocation().playbook))
+
+
+def _converged(hostvars: Any) -> list[str]:
+    """The hosts whose tasks would change nothing, and their closets too; of a run of site.yml."""
+    if this_run.name_of_playbook() != "site":
+        return []
+    found: dict[str, Mapping[str, Any]] = {}
+    for host in hostvars:
+        facts = _raw(hostvars, host).get("preflight_facts") or {}
+        if facts.get("converged"):
+            found[host] = facts
+    left_out = []
+    for host, facts in found.items():
+        closet = facts["converged_closet"]
+        same = closet in found and facts["converged_with"] == found[closet]["converged_state"]
+        if closet == host or same:
+            notes.note("left out", host, facts["converged_state"])
+            left_out.append(host)
+    return left_out
 
 
 def preflight_errors(

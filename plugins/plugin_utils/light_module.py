@@ -29,6 +29,7 @@ from ansible.module_utils.common.json import Direction, get_module_decoder, get_
 
 from ansible_collections.closet.inference.plugins.module_utils import light_run
 from ansible_collections.closet.inference.plugins.module_utils.entry import Module
+from ansible_collections.closet.inference.plugins.plugin_utils.converged import notes, watches
 
 COLLECTION = "closet.inference."
 PREFIX = "ansible_collections.closet.inference.plugins."
@@ -113,6 +114,9 @@ class LightModule:
         """Overrides ActionBase, which packs the module here."""
         light = self.LIGHT
         built = None
+        watched = watches.of_task(light.path.stem, module_args)
+        plain = None if watched is None else [watch.plain() for watch in watched]
+        notes.note("task", str(task_vars.get("inventory_hostname", "")), plain)
         if f"{PREFIX}modules.{module_name.removeprefix(COLLECTION)}" == light.full_name:
             interpreter = self._interpreter(task_vars)
             built = light.built(module_args, interpreter) if interpreter else None

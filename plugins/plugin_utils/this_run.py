@@ -55,6 +55,13 @@ def only_lists() -> bool:
     return any(context.CLIARGS.get(flag) for flag in flags)
 
 
+def is_partial() -> bool:
+    """Whether this run leaves out tasks that the playbook has."""
+    given: Mapping[str, Any] = context.CLIARGS
+    tags = {*(given.get("tags") or ())} - {"all"}
+    return bool(tags or given.get("skip_tags") or given.get("start_at_task") or given.get("step"))
+
+
 def leaves_out(play: str) -> bool:
     """Whether this run has nothing to do in one of the two plays of site.yml."""
     given: Mapping[str, Any] = context.CLIARGS

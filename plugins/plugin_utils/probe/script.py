@@ -224,12 +224,14 @@ def text(
     account: str = "",
     in_tailnet: bool = False,
     of_person: str | None = None,
+    more: str = "",
 ) -> str:
     """The script for a laptop, or for the closet that is to serve `serving` as `account`.
 
-    `of_person` is whose shell is asked, "" for that of the user; None asks none.
+    `of_person` is whose shell is asked, "" for that of the user; None asks none. `more` is run
+    before the end.
     """
-    end = (TAILNET if in_tailnet else "") + END
+    end = (TAILNET if in_tailnet else "") + more + END
     if of_person is not None:
         end = "\n" + person.script(of_person) + end
     if not serving:
