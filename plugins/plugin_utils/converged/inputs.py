@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ from ansible.errors import AnsibleError
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.hosts import Inventory
 
 ROOT = Path(__file__).resolve().parents[3]
+# How a host is entered. Other variables of Ansible's describe the run, such as its --limit.
+CONNECTION = re.compile(
+    r"ansible_(host|user|port|password|connection|python_interpreter|(become|ssh|remote|shell)_?.*)"
+)
 OURS = ("plugins", "roles", "playbooks")
 
 
@@ -50,7 +55,7 @@ def _options(inventory: Inventory, host: str, find: Callable[..., str]) -> dict[
     hostvars = inventory.hostvars[host]
     found: dict[str, Any] = {}
     for name in sorted(raw):
-        if name in inventory.options or name.startswith(("ansible_", "closet_")):
+        if name in inventory.options or CONNECTION.fullmatch(name):
             try:
                 found[name] = hostvars.get(name)
             except AnsibleError:  # made of what only the plays have
