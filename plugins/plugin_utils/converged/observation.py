@@ -34,7 +34,14 @@ look() {
   done
   [ $# = 0 ] || $sum "$@" 2>/dev/null | sed 's/^/hash=/'
 }
-trees() { for at do echo "tree=$at"; find "$at" -ls 2>/dev/null | sed 's/^/below=/'; done; }
+# every run of a pull writes its lock and its progress
+trees() {
+  for at do
+    echo "tree=$at"
+    find "$at" ! -type d ! -name .closet.lock ! -name .closet.progress.json -ls 2>/dev/null |
+      sed 's/^/below=/'
+  done
+}
 """
 LOOK = (
     LOOK.replace("ID ID", "+([0-9]+) +([0-9]+)")

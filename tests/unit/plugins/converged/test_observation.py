@@ -70,6 +70,8 @@ def test_a_tree_counts_with_names_and_sizes(tmp_path: Path) -> None:
     below.mkdir(parents=True)
     (below / "weights").write_bytes(b"12345")
     before = observed(Watch("tree", str(tmp_path)))
+    (tmp_path / ".closet.lock").write_text("another run")
+    assert observed(Watch("tree", str(tmp_path))) == before
     (below / "weights").write_bytes(b"1234")
     assert observed(Watch("tree", str(tmp_path))) != before
 
