@@ -78,7 +78,11 @@ class ActionModule(ActionBase):
         private_folders = [folder / SECRETS for folder in inventory.folders]
         result.update(
             changed=bool(beside.repairs),
-            inputs=inputs.of_hosts(inventory, made, private_folders, self._loader.path_dwim),
+            inputs=(
+                inputs.of_hosts(inventory, made, private_folders, self._loader.path_dwim)
+                if this_run.name_of_playbook() == "site"
+                else {}
+            ),
             warnings=[*beside.warnings, *checks.unread_files(inventory)],
             servings=made["servings"],
             candidates={host: profiles.candidates(host) for host in servings},

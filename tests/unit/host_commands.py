@@ -291,6 +291,10 @@ NOT_TOLD: Mapping[str, Mapping[str, str]] = {
     },
     "plugins/action/run_lock.py": {"ls -la ": "a part of a command of Ansible; test_advice.py"},
     "playbooks/expose.yml": {"lsof ": "a part of a command of Ansible; test_advice.py"},
+    "plugins/plugin_utils/converged/observation.py": {
+        "pmset ": OURS,
+        "printf ": OURS,
+    },
     "plugins/plugin_utils/mcp/open_webui.py": {"id {x}": "a word, and no command"},
     "plugins/plugin_utils/probe/person.py": {'echo "': OURS, "id -un)": OURS},
     "plugins/plugin_utils/probe/rivals.py": {"id -u)": "a part of a command"},

@@ -73,6 +73,7 @@ RUN = {
     "ansible-playbook playbooks/upgrade.yml -e omlx_pin": (HOST, "upgrade.yml omlx_pin="),
     "ansible-playbook site.yml": (SITE, "site("),
     "ansible-playbook site.yml --check --diff": (HOST, "--check --diff"),
+    "ansible-playbook site.yml --flush-cache": ("tests/lab/test_drift.py", "--flush-cache"),
     "ansible-playbook site.yml --limit": ("tests/lab/test_exposure.py", "site( --limit"),
     "ansible-playbook site.yml -e rotate=air": ("tests/lab/test_backends.py", "rotate=air"),
     'closet ask "…"': (CLOSET, '"ask"'),

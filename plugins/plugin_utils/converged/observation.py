@@ -26,8 +26,10 @@ LOOK = r"""
 export PATH=/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C
 sum='shasum -a 256'
 command -v sha256sum >/dev/null && sum=sha256sum
-look() {
+entries() {
   ls -ldn "$@" 2>/dev/null | sed -E 's/^(.{10})[^ ]* +[0-9]+ ID ID SIZE DATE /seen=\1 \2 \3 /'
+}
+contents() {
   for at do
     shift
     [ -L "$at" ] || [ ! -f "$at" ] || set -- "$@" "$at"
@@ -78,11 +80,7 @@ def script(watches: Sequence[Watch], homes: Mapping[str, str], keys: Mapping[str
     """
     lines = [LOOK]
     for account, group in _by_account(watches, homes).items():
-        paths = shlex.join(watch.name for watch in group if watch.kind == "path")
-        trees = shlex.join(watch.name for watch in group if watch.kind == "tree")
-        look = "; ".join(
-            [*([f"look {paths}"] if paths else []), *([f"trees {trees}"] if trees else [])]
-        )
+        look = _calls(group)
         if account:
             who = "" if account == "root" else f"-H -u {shlex.quote(account)} "
             look = (
@@ -108,6 +106,17 @@ def script(watches: Sequence[Watch], homes: Mapping[str, str], keys: Mapping[str
         asks = f"printf '%s\\n' {shlex.quote(text)} | curl -sS -K - 2>/dev/null"
         lines.append(f"{asks} | sed 's/^/reply=/'")
     return "\n".join([*lines, "echo observed=yes\n"])
+
+
+def _calls(group: Sequence[Watch]) -> str:
+    """The functions of LOOK with the paths of an account."""
+    names = {
+        "entries": [watch.name for watch in group if watch.kind != "tree"],
+        "contents": [watch.name for watch in group if watch.kind == "path"],
+        "trees": [watch.name for watch in group if watch.kind == "tree"],
+    }
+    each = (f"{call} {shlex.join(dict.fromkeys(paths))}" for call, paths in names.items() if paths)
+    return "; ".join(each)
 
 
 def requests(watch: Watch, keys: Mapping[str, str]) -> list[str]:
@@ -149,7 +158,7 @@ def _by_account(watches: Iterable[Watch], homes: Mapping[str, str]) -> dict[str,
     """Paths and trees by the account that looks at them."""
     found: dict[str, list[Watch]] = {}
     for watch in watches:
-        if watch.kind in ("path", "tree"):
+        if watch.kind in ("path", "entry", "tree"):
             found.setdefault(_account(watch.name, homes), []).append(watch)
     return found
 
@@ -175,6 +184,8 @@ def read(lines: Iterable[str], watches: Sequence[Watch], homes: Mapping[str, str
             if found.startswith("-") and watch.name not in hashes:
                 return State(gap=f"{watch.name} is not readable")
             subjects[subject] = f"{found} {hashes.get(watch.name, '')}"
+        elif watch.kind == "entry":
+            subjects[subject] = seen.get(watch.name, "absent")
         elif watch.kind == "endpoint":
             answers = [replies.pop(0) if replies else ("", "000") for _each in requests(watch, {})]
             wrong = _wrong(watch, answers)

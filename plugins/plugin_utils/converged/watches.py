@@ -21,8 +21,8 @@ PMSET = "pmset"
 class Watch:
     """One thing on a host.
 
-    `kind` is path (owner, mode, target of a link, content), tree (names, sizes and times of all
-    files below), job (a launchd label), pmset, or endpoint. `name` is the path, the label or the
+    `kind` is path (owner, mode, target of a link, content), entry (the same without the content),
+    tree (names, sizes and times of all files below), job (a launchd label), pmset, or endpoint. `name` is the path, the label or the
     URL. Of an endpoint: `key` is the digest of the API key, `refused` are those of revoked keys,
     and `model` answers a request.
     """
@@ -64,8 +64,7 @@ def of_jobs(options: Mapping[str, Any]) -> Iterator[Watch]:
         plist = job.get("plist") or {}
         for key in ("StandardOutPath", "StandardErrorPath"):
             if plist.get(key):
-                # a log grows: only the folder says what is wrong with it
-                yield Watch("path", str(plist[key]).rpartition("/")[0])
+                yield Watch("entry", str(plist[key]))  # a log grows
         for word in [plist.get("Program"), *(plist.get("ProgramArguments") or [])[:1]]:
             if word:
                 yield Watch("path", str(word))
@@ -118,9 +117,18 @@ OF = {
 def of_task(module: str, options: Mapping[str, Any]) -> list[Watch] | None:
     """What a task relied on; None if a probe cannot observe it."""
     try:
-        return list(OF[module](options))
+        found = list(OF[module](options))
+        return [*found, *_above(found)]
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
+
+
+def _above(found: Iterable[Watch]) -> Iterator[Watch]:
+    """The folders on the way to each path: a run refuses one that another account can write."""
+    for watch in found:
+        at = watch.name
+        while watch.kind in ("path", "entry", "tree") and (at := at.rpartition("/")[0]):
+            yield Watch("entry", at)
 
 
 def unique(watches: Iterable[Watch]) -> list[Watch]:

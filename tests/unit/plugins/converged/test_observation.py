@@ -65,6 +65,16 @@ def test_the_time_of_a_file_and_what_is_in_a_folder_do_not_count(tmp_path: Path)
     assert observed(path(tmp_path), path(file)) == before
 
 
+def test_of_an_entry_the_content_does_not_count(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("text")
+    before = observed(Watch("entry", str(log)))
+    log.write_text("another text")
+    assert observed(Watch("entry", str(log))) == before
+    log.chmod(0o666)
+    assert observed(Watch("entry", str(log))) != before
+
+
 def test_a_tree_counts_with_names_and_sizes(tmp_path: Path) -> None:
     below = tmp_path / "one/two"
     below.mkdir(parents=True)
@@ -90,11 +100,11 @@ def test_each_account_looks_at_its_own_home_and_root_at_the_rest() -> None:
         Watch("path", at) for at in ("/Users/admin/x", "/Users/llm/x", "/Users/llmore/x", "/etc/x")
     ]
     script = observation.script(wanted, homes, {})
-    assert "\nlook /Users/admin/x; echo looked=yes" in script
+    assert "\nentries /Users/admin/x; contents /Users/admin/x; echo looked=yes" in script
     as_llm, as_root = script.split("sudo -n ")[1:]
     assert as_llm.startswith("-H -u llm ")
-    assert "look /Users/llm/x;" in as_llm
-    assert "look /Users/llmore/x /etc/x;" in as_root
+    assert "entries /Users/llm/x;" in as_llm
+    assert "entries /Users/llmore/x /etc/x;" in as_root
 
 
 class Server(BaseHTTPRequestHandler):

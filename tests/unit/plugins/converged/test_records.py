@@ -157,7 +157,7 @@ def test_a_file_is_watched_by_its_path_alone() -> None:
         "files": [{"path": "/etc/x", "content": "a"}, {"path": "/opt/", "state": "directory"}]
     }
     found = watches.of_task("managed_files", options)
-    assert found == [FILE, Watch("path", "/opt")]
+    assert found == [FILE, Watch("path", "/opt"), Watch("entry", "/etc")]
 
 
 def test_a_job_is_watched_with_its_files() -> None:
@@ -166,8 +166,10 @@ def test_a_job_is_watched_with_its_files() -> None:
     assert found == [
         JOB,
         Watch("path", "/Library/LaunchDaemons/inference.closet.omlx.plist"),
-        Watch("path", "/var/log/closet"),
+        Watch("entry", "/var/log/closet/a.log"),
         Watch("path", "/opt/a"),
+        *(Watch("entry", at) for at in ("/Library/LaunchDaemons", "/Library")),
+        *(Watch("entry", at) for at in ("/var/log/closet", "/var/log", "/var", "/opt")),
     ]
 
 
