@@ -22,9 +22,9 @@ class Watch:
     """One thing on a host.
 
     `kind` is path (owner, mode, target of a link, content), entry (the same without the content),
-    tree (names, sizes and times of all files below), job (a launchd label), pmset, or endpoint. `name` is the path, the label or the
-    URL. Of an endpoint: `key` is the digest of the API key, `refused` are those of revoked keys,
-    and `model` answers a request.
+    tree (names, sizes and times of all files below), job (a launchd label), pmset, or endpoint.
+    `name` is the path, the label or the URL. Of an endpoint: `key` is the digest of the API key,
+    `refused` are those of revoked keys, and `model` answers a request.
     """
 
     kind: str

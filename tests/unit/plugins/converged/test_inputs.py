@@ -9,6 +9,7 @@ import pytest
 from ansible.errors import AnsibleError
 
 from ansible_collections.closet.inference.plugins.filter import preflight
+from ansible_collections.closet.inference.plugins.plugin_utils import this_run
 from ansible_collections.closet.inference.plugins.plugin_utils.converged import inputs
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.hosts import Inventory
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.specs import read
@@ -72,7 +73,7 @@ def test_what_describes_the_run_is_none(name: str) -> None:
 def test_a_file_that_an_option_names_is_one(tmp_path: Path) -> None:
     file = tmp_path / "omlx.txt"
     file.write_text("omlx==1")
-    named = {"attic": {"omlx_requirements": str(file)}}
+    named: dict[str, Any] = {"attic": {"omlx_requirements": str(file)}}
     before = digests(**named)
     file.write_text("omlx==2")
     assert changed(before, digests(**named)) == {"attic"}
@@ -131,6 +132,6 @@ def facts(closet: str, state: str, of_closet: str = "", converged: bool = True) 
 def test_a_host_is_left_out_if_it_and_its_closet_have_converged(
     monkeypatch: pytest.MonkeyPatch, book: str, hosts: dict[str, Host], pattern: str
 ) -> None:
-    monkeypatch.setattr(preflight.this_run, "name_of_playbook", lambda: book)
-    monkeypatch.setattr(preflight.this_run, "only_lists", lambda: False)
+    monkeypatch.setattr(this_run, "name_of_playbook", lambda: book)
+    monkeypatch.setattr(this_run, "only_lists", lambda: False)
     assert preflight.after_preflight("clients", Hosts(hosts)) == f"clients{pattern}"
