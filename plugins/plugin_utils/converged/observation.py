@@ -54,7 +54,7 @@ LOOK = (
 JOB = r"""
 job() {
   echo "job=$1"
-  launchctl print "system/$1" 2>/dev/null | sed -E -e '/^.(forks|execs|active count) = /d' \
+  launchctl print "system/$1" 2>/dev/null | sed -E -e '/^.(forks|execs|active count|copy count) = /d' \
     -e 's/^/said=/'
 }
 """
