@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Ansible's name for what documentations share."""
+    """The class name that Ansible requires."""
 
     DOCUMENTATION = r"""
 options:
@@ -17,20 +17,20 @@ options:
     required: true
   state:
     description:
-      - V(present) installs it where it is not there.
-      - V(pruned) leaves it alone and removes the other releases in its folder, but for the O(keep)
-        that were completed last. One that is being installed stays, with a warning.
-      - V(absent) removes it.
-      - Whether a process still runs from one that is removed is the caller's to know.
+      - V(present) installs the release if it is missing.
+      - V(pruned) removes the other releases beside O(path), except for the O(keep) releases that
+        were completed last. A release that is being installed stays, with a warning.
+      - V(absent) removes the release.
+      - The module does not check whether a process still runs from a release that it removes.
     type: str
     choices: [present, pruned, absent]
     default: present
   keep:
-    description: How many other releases O(state=pruned) leaves.
+    description: Number of other releases that O(state=pruned) keeps.
     type: int
     default: 1
   keep_first:
-    description: One that O(state=pruned) keeps before the others, such as the one that a server
-      ran from until now.
+    description: Release that O(state=pruned) keeps before all others, such as the previous release
+      of a server. It counts as one of O(keep).
     type: str
 """

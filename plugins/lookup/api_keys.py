@@ -6,33 +6,33 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: api_keys
-short_description: Read the keys of a closet from beside the inventory
+short_description: Read the API keys of a closet
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - Reads what P(closet.inference.api_keys#module) made, or what the inventory brings
-    (C(closet_api_key) of a closet, C(closet_client_key) of a laptop). It makes nothing.
-  - In check mode a key that only a real run makes is a placeholder.
+  - Reads keys from the inventory (C(closet_api_key) of a closet, C(closet_client_key) of a laptop)
+    or from the files of P(closet.inference.api_keys#module). Creates no keys.
+  - In check mode, returns a placeholder for a key that a real run would create.
 options:
   _terms:
-    description: Whose keys, V(main) or names of laptops.
+    description: Names of the keys, V(main) or names of laptops.
     type: list
     elements: str
   closet:
-    description: The closet that they open.
+    description: Closet of the keys.
     type: str
     required: true
   folder:
-    description: The folder of the keys.
+    description: Folder of the keys.
     type: str
     required: true
   rotate:
-    description: In check mode, whose keys a real run would replace.
+    description: Names of the keys that a real run would replace, for check mode.
     type: str
     default: ""
   revoked:
-    description: Read the revoked keys instead, as plain texts.
+    description: Whether to return the revoked keys instead, as a list of texts.
     type: bool
     default: false
 """
@@ -99,7 +99,7 @@ class LookupModule(LookupBase):
         return [{"name": term, "key": _key(term, given, store, fresh, check)} for term in terms]
 
     def _fresh(self, terms: list[str], given: dict[str, str]) -> list[str]:
-        """Whose key a real run would replace; a name that it would refuse is told elsewhere."""
+        """Names of the keys that a real run would replace; other code reports invalid names."""
         try:
             return keys.names_to_rotate(str(self.get_option("rotate")), terms, given)
         except keys.KeysRefusedError:
@@ -107,7 +107,7 @@ class LookupModule(LookupBase):
 
 
 def _revoked(store: KeyStore, given: dict[str, str]) -> list[str]:
-    """What has to be refused; what is none (an empty file) opens nothing anyway."""
+    """Keys that the server has to refuse; invalid ones (an empty file) open nothing anyway."""
     active = {*store.stored().values(), *given.values()}
     return [
         key for key in store.revoked().values() if key not in active and keys.error(key) is None

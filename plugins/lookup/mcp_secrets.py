@@ -6,20 +6,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: mcp_secrets
-short_description: Read the secrets of MCP servers from the inventory or from beside it
+short_description: Read the secrets of MCP servers
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - A secret is in C(mcp_secrets) of the inventory, encrypted, or else in a file C(mcp/NAME) below
-    the folder of the keys, which others than its owner cannot read.
+  - Reads a secret from C(mcp_secrets) in the inventory, or from the file C(mcp/NAME) in the folder
+    of the keys. Only the owner may have access to the file.
 options:
   _terms:
-    description: The names of the secrets.
+    description: Names of the secrets.
     type: list
     elements: str
   folder:
-    description: The folder of the keys, beside the inventory.
+    description: Folder of the keys, beside the inventory.
     type: str
     required: true
   given:

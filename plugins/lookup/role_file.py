@@ -1,21 +1,21 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a file of one of our roles lies on the controller; thin."""
+"""The path of a role's file on the controller; thin."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: role_file
-short_description: The path of a file that a role of this collection brings
+short_description: Return the path of a file in a role of this collection
 version_added: "0.1.0"
 author: closet.inference contributors (@closet-inference)
 description:
-  - C(role_path) belongs to the role of the task that uses a variable, which may be another role
-    than the one that defines it. A table of a server is used by several roles and by plays.
+  - Use it in a variable of a role that other roles or plays also use. There C(role_path) is the
+    path of the role whose task uses the variable, not of the role that defines it.
 options:
   _terms:
-    description: The file, from the folder of the roles on.
+    description: Path of the file, relative to the folder of the roles.
     type: list
     elements: str
     required: true
@@ -29,7 +29,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The path of each file.
+  description: Path of each file.
   type: list
   elements: str
 """

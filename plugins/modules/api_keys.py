@@ -6,49 +6,50 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: api_keys
-short_description: Make the keys of a closet and its laptops, beside the inventory
+short_description: Create the API keys of a closet and its laptops beside the inventory
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - Runs on the controller, as an action plugin; no host is contacted.
-  - Makes the closet's main key and one for each laptop that has none, with mode V(0600) in a folder
-    with mode V(0700). A key that the inventory brings (C(closet_api_key) of a closet,
-    C(closet_client_key) of a laptop) is left to the inventory.
-  - The key of a laptop that is not named any more, and one that is replaced, moves to the folder
-    C(revoked). It stays there until O(forget_revoked) says that it was proven to open nothing.
-  - No key is in its result.
+  - Runs on the controller, as an action plugin, and contacts no host.
+  - Creates the missing keys, which are the main key of the closet and a client key for each laptop.
+    The files have mode V(0600), their folder V(0700). Keys in the inventory (C(closet_api_key) of
+    a closet, C(closet_client_key) of a laptop) stay there.
+  - Moves replaced keys and the keys of laptops that are no longer listed to the folder C(revoked).
+    They stay there until a task with O(forget_revoked=true) deletes them, after a check that they
+    open nothing.
+  - Returns no keys.
 options:
   closet:
-    description: The closet that the keys open.
+    description: Closet of the keys.
     type: str
     required: true
   folder:
-    description: The folder of the keys. It is made when it is not there.
+    description: Folder of the keys. Created if missing.
     type: path
     required: true
   laptops:
-    description: The laptops that may ask the closet.
+    description: Laptops that may use the closet.
     type: list
     elements: str
     default: []
   rotate:
-    description: Whose key to replace by another, V(all), V(main), or names separated by commas.
+    description: Keys to replace, V(all), V(main), or names of laptops, separated by commas.
     type: str
     default: ""
   forget_revoked:
-    description: Only remove the revoked keys.
+    description: Whether to delete the revoked keys, and do nothing else.
     type: bool
     default: false
 extends_documentation_fragment:
   - closet.inference.attributes
 attributes:
   diff_mode:
-    description: Says whose keys change, never which they are.
+    description: Shows the names of the changed keys, never the keys.
 """
 
 EXAMPLES = r"""
-- name: Make the keys
+- name: Create the keys
   closet.inference.api_keys:
     closet: attic
     folder: "{{ inventory_dir }}/.secrets"
@@ -57,22 +58,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 created:
-  description: Whose keys were made.
+  description: Names of the created keys.
   returned: unless forget_revoked
   type: list
   elements: str
 rotated:
-  description: Whose keys were replaced.
+  description: Names of the replaced keys.
   returned: unless forget_revoked
   type: list
   elements: str
 retired:
-  description: Whose keys were put aside, since they are not named any more.
+  description: Names of the keys that were revoked because they are no longer listed.
   returned: unless forget_revoked
   type: list
   elements: str
 forgotten:
-  description: How many revoked keys were removed.
+  description: Number of deleted revoked keys.
   returned: with forget_revoked
   type: int
 """

@@ -6,37 +6,37 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: application_firewall
-short_description: Let programs take connections through macOS's application firewall
+short_description: Allow programs in the application firewall of macOS
 version_added: "0.1.0"
 description:
-  - The application firewall judges the program that runs, by its real path. This module follows
-    links to it, allows it, and takes away what it allowed before and is not wanted any more, such
-    as the interpreter of an older installation.
-  - It does not switch the firewall on or off, and leaves entries of others as they are. One of
-    others that was blocked is blocked again when it is not wanted any more.
+  - Adds entries that allow incoming connections to programs. The firewall identifies a program by
+    its real path, so the module resolves links. It removes its own entries that are no longer
+    listed, such as the interpreter of an older release.
+  - Does not turn the firewall on or off, and does not change unmanaged entries. The exception is a
+    listed program that was blocked. It is blocked again when it is no longer listed.
 author:
   - closet.inference contributors (@closet-inference)
 extends_documentation_fragment:
   - closet.inference.attributes
 attributes:
   diff_mode:
-    description: Shows the entries that are ours before and after.
+    description: Shows the entries of this module before and after.
 options:
   programs:
-    description: Paths of the programs to allow, none to take back everything that is ours.
+    description: Paths of the programs to allow. An empty list removes all entries of this module.
     type: list
     elements: path
     required: true
   record:
-    description: The file that keeps which entries are ours. It is gone when none is.
+    description: Record of the entries of this module. It is deleted when there are none.
     type: path
     default: /opt/closet/firewall/applications.json
 notes:
-  - A program that runs already may need a restart before it is let through.
+  - A running program may need a restart before the entry takes effect.
 """
 
 EXAMPLES = r"""
-- name: Let omlx take connections
+- name: Allow incoming connections to omlx
   closet.inference.application_firewall:
     programs: [/opt/closet/omlx/44bc7f6396d4/bin/python]
   become: true
@@ -44,12 +44,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 allowed:
-  description: The real paths of the wanted programs.
+  description: Real paths of the allowed programs.
   returned: success
   type: list
   elements: str
 steps:
-  description: What was done, or would be in check mode.
+  description: Steps that the task ran, or would run in check mode.
   returned: success
   type: list
   elements: str
@@ -58,7 +58,7 @@ enabled:
   returned: success
   type: bool
 blocks_all:
-  description: Whether it blocks every program, those that are allowed too.
+  description: Whether the firewall blocks all programs, including allowed ones.
   returned: success
   type: bool
 """

@@ -6,28 +6,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: exposure_consent
-short_description: Have a person confirm that the LAN may reach a closet
+short_description: Ask a person to confirm the LAN exposure of a closet
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - Runs on the controller, as an action plugin; no host is contacted and nothing is changed.
-  - Asks at the terminal for the name of the closet, unless the command itself has it, as in
+  - Runs on the controller, as an action plugin. Contacts no host and changes nothing.
+  - Asks for the name of the closet at the terminal, unless it is on the command line, as in
     C(-e confirm=attic).
-  - No variable counts, whoever sets it. An inventory, a file given as C(-e @file), a configuration
-    file or an environment variable cannot confirm, and neither can a pipe.
+  - No other source can confirm. The module ignores inventories, files given as C(-e @file),
+    configuration files, environment variables and pipes.
 options:
   host:
-    description: The name that has to be typed.
+    description: Name that the person has to type.
     type: str
     required: true
   addresses:
-    description: The addresses that it will listen on, for the question and the record.
+    description: Addresses on which the server will listen, for the question and the record.
     type: list
     elements: str
     required: true
   url:
-    description: Where it will serve, for the question.
+    description: URL of the server, for the question.
     type: str
     required: true
 extends_documentation_fragment:
@@ -37,10 +37,10 @@ attributes:
     support: partial
     description: Does not ask in check mode, and then returns no record.
     details:
-      - A name on the command line is judged all the same.
+      - Checks a name on the command line in any case.
   diff_mode:
     support: none
-    description: It changes nothing.
+    description: Changes nothing.
 """
 
 EXAMPLES = r"""
@@ -54,11 +54,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 how:
-  description: V(typed) or V(command line), empty when check mode did not ask.
+  description: V(typed) or V(command line). Empty if check mode did not ask.
   returned: success
   type: str
 text:
-  description: The record, for the host to keep.
+  description: Content of the consent record for the host.
   returned: success
   type: str
 """

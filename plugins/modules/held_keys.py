@@ -6,27 +6,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: held_keys
-short_description: Take the keys of a closet out of the folder of a server that serves no longer
+short_description: Remove API keys from the folder of a server that is no longer used
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - Of omlx, the keys and the secret of its admin sessions go out of C(settings.json), which is
-    bound to loopback, and our own files and the copies of settings go. Of the gateway, its
-    configuration and the socket of its administration go, and the folder when it is empty then.
-  - Everything else in the folder stays, models and settings of other things included.
-  - Run it with the rights of the account whose folder it is. It is not for root, since the account
-    may have put links and pipes there.
-  - What could not be removed is a result, not an error; the account may keep a copy anyway, so that
-    only another key takes its access.
+  - For omlx, removes the API keys and the secret of the admin sessions from C(settings.json), binds
+    it to loopback, and deletes the collection's own files and the copies of settings.
+  - For the gateway, deletes its configuration and its admin socket, and the folder if it is then
+    empty.
+  - Everything else in the folder stays, including models and other settings.
+  - Run it as the owner of the folder, not as root, because the owner may have put links and pipes
+    there.
+  - A file that cannot be removed is a result, not an error. The owner may have a copy of the keys
+    in any case, so only new keys end the access.
 options:
   kind:
-    description: Whose folder it is.
+    description: Server that used the folder.
     type: str
     choices: [omlx, gateway]
     required: true
   path:
-    description: The folder.
+    description: Folder of the server.
     type: path
     required: true
 extends_documentation_fragment:
@@ -34,11 +35,11 @@ extends_documentation_fragment:
 attributes:
   diff_mode:
     support: none
-    description: Shows names, since what is in the files is secret.
+    description: Shows no diff, because the files have secrets. RV(removed) has the names.
 """
 
 EXAMPLES = r"""
-- name: Take the keys from the account that served before
+- name: Remove the keys from the home of the previous service account
   closet.inference.held_keys:
     kind: omlx
     path: /Users/old/.omlx
@@ -48,13 +49,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 removed:
-  description: What was removed, by name in the folder.
+  description: Names of the removed parts of the folder.
   returned: success
   type: list
   elements: str
   sample: [the keys in settings.json, mcp.json]
 left:
-  description: What could not be removed, with the reason.
+  description: Parts that could not be removed, with the reasons.
   returned: success
   type: list
   elements: str

@@ -6,83 +6,87 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_facts
-short_description: Look at a host with one ssh command, before Python can be relied on
+short_description: Examine a host with one ssh command that needs no Python there
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - An action plugin that runs one shell command on the host and needs no Python there, so that a
-    Mac without Command Line Tools is told so instead of failing with a module error.
-  - A laptop may also run Debian or Ubuntu. Another Linux is a problem, and so is one that shall
-    serve.
-  - Never fails for what it finds. It returns RV(errors), so that a play can report the problems
-    of all hosts together. Only a host that ssh does not reach is marked unreachable.
+  - An action plugin. It runs one shell command, the probe, on the host. The probe needs no Python,
+    so a Mac without Command Line Tools gets a clear error instead of a failed module.
+  - A closet must be a Mac. A laptop may also run Debian or Ubuntu. Any other system is an error.
+  - Problems of the host do not fail the task. They are returned as RV(errors), so that a play can
+    report the problems of all hosts together. A host that ssh does not reach is unreachable.
 options:
   minimum_macos:
-    description: The oldest macOS that is accepted.
+    description: Oldest macOS version that is accepted.
     type: str
     default: "14"
   is_client:
-    description: Whether the host gets opencode, so that there has to be space for it.
+    description: Whether the host gets opencode, and therefore needs disk space for it.
     type: bool
     default: false
   serving:
     description:
-      - What this host is to serve, from RV(closet.inference.inventory_check#module:servings). A Mac
-        that cannot hold it is a problem, and so are a macOS that its backend does not run on (omlx
-        needs 15, mlx_lm and ollama 14), a port that another program uses, an address
-        that is not this Mac's, and a sudoers configuration that was already invalid.
-      - What the owner of such a Mac should know is a warning, such as FileVault, or a job of
-        another tool that starts by itself and sets the wired limit, the power settings or takes
-        the port.
+      - The serving configuration of this host, from
+        RV(closet.inference.inventory_check#module:servings).
+      - Errors are too little memory, a macOS that is too old for the backend (omlx needs 15, mlx_lm
+        and ollama 14), a port that another program uses, an address that is not this Mac's, and a
+        sudoers configuration that was already invalid.
+      - Warnings are conditions that the owner should know, such as FileVault, or a job of another
+        tool that starts automatically and sets the wired limit or the power settings, or takes the
+        port.
     type: dict
   tailnet:
     description:
-      - What this host is in the tailnet, from
-        RV(closet.inference.inventory_check#module:tailnet); empty in none. A host that is not
-        logged in and has no key is a problem.
+      - The tailnet node of this host, from RV(closet.inference.inventory_check#module:tailnet).
+        Empty for a host outside the tailnet.
+      - A host that is not logged in and has no auth key is an error.
     type: dict
     default: {}
   candidates:
     description:
-      - Every profile that could be served, from
-        RV(closet.inference.inventory_check#module:candidates), to name the largest that fits.
+      - Every profile that this host could serve, from
+        RV(closet.inference.inventory_check#module:candidates). An error about memory names the
+        largest one that fits.
     type: list
     elements: dict
     default: []
   hub:
     description:
-      - Address of the hub that is asked how large the weights are, in the same command. Sizes that
-        an earlier run recorded are not asked again. Without it those of the catalog count.
+      - Address of the hub. The probe asks it for the sizes of the weights, except for sizes that an
+        earlier run recorded. If empty, the sizes of the catalog are used.
     type: str
     default: ""
   ca_bundle:
     description:
-      - File on the controller with a certificate authority for O(hub); a problem when it is none.
+      - File on the controller with the certificate authority of O(hub). A file without a
+        certificate is an error.
     type: str
     default: ""
   wired:
     description:
-      - What the owner says of the wired limit, with the keys C(limit_mb), C(reserve_gb) (0 is
-        computed) and C(may_be_lower).
+      - Wired memory limit as the inventory sets it, with the keys C(limit_mb), C(reserve_gb) (0
+        means computed) and C(may_be_lower).
     type: dict
     default: {}
   account:
-    description: The account that shall serve, when it is not the one that Ansible uses.
+    description: Account that runs the server, if it is not the account that Ansible uses.
     type: str
   person:
     description:
-      - Whose shell on a laptop is asked where it looks for programs, and where zsh has its files;
-        that of the user when it is empty. Another C(opencode) that comes before ours is a warning,
-        and so is a shell that looks past our folder.
+      - Account on a laptop whose login shell is asked for its C(PATH) and for the folder of zsh's
+        files. Empty means the account that Ansible uses.
+      - Another C(opencode) that comes first in that C(PATH) is a warning, and so is a C(PATH)
+        without the collection's folder.
     type: str
   shape:
-    description: V(appliance) only serves. V(workstation) also is worked on, and may be a laptop.
+    description: Use of the Mac. V(appliance) only serves. A person also works on a V(workstation),
+      which may be a laptop.
     type: str
     choices: [appliance, workstation]
     default: appliance
   on_battery:
-    description: What becomes of the server on a battery.
+    description: What happens to the server while the Mac runs on its battery.
     type: str
     choices: [nothing, stop, lean]
     default: nothing
@@ -91,70 +95,71 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Look at every Mac
+- name: Gather the host facts
   closet.inference.host_facts:
   register: preflight_facts
 """
 
 RETURN = r"""
 errors:
-  description: One sentence for each reason why this host cannot be worked with.
+  description: One sentence for each problem that prevents work on this host.
   returned: when the host was reached
   type: list
   elements: str
 consent_errors:
-  description: Why this Mac may not serve the LAN although the inventory asks for it, one sentence.
+  description: One sentence for each reason why this Mac may not serve the LAN as the inventory
+    requests.
   returned: when the host was reached
   type: list
   elements: str
 choice_errors:
   description:
-    - Why a run must not go by the inventory's profile, as one sentence. Another checkout, or this
-      closet under another name, has chosen the one that it serves.
+    - One sentence when the closet serves a profile that was chosen from another checkout, or under
+      another name of this closet. A run must not replace it with the profile of the inventory.
   returned: when the host was reached
   type: list
   elements: str
 lan_confirmed:
-  description: Whether this Mac has a record of root's that it may serve the LAN.
+  description: Whether this Mac has a valid record of the consent to LAN exposure.
   returned: when the host was reached
   type: bool
 tailnet:
   description:
-    - Empty without Tailscale, or when nobody asked. V(found) and the state of the node otherwise,
-      which is left out when it does not say it.
+    - V(found), followed by the state of the node if it is known. Empty on a host without Tailscale,
+      and when the probe did not check for it.
   returned: when the host was reached
   type: str
   sample: found Running
 firewall:
-  description: Which firewalls of this Mac hold something of ours, V(application) or V(packets).
+  description: Firewalls of this Mac that have entries of this collection, V(application) or
+    V(packets).
   returned: when the host was reached
   type: list
   elements: str
 jobs:
   description:
-    - Labels of this collection's jobs that launchd of a closet has loaded, or has a plist of.
-    - Null where that could not be read, as with a sudo that asks for a password.
+    - Labels of this collection's jobs that launchd has loaded on a closet, or that have a plist.
+    - Null if they could not be read, for example because sudo asks for a password.
   returned: when the host was reached
   type: list
   elements: str
   sample: [inference.closet.omlx, inference.closet.wired-memory]
 mcp:
-  description: Names of the files that the role mcp keeps in the home of the user.
+  description: Names of the files that the role mcp manages in the home of the user.
   returned: when the host was reached
   type: list
   elements: str
   sample: [claude.json]
 opencode:
-  description: Files of the user's own that opencode reads, below the home.
+  description: Configuration files of the user that opencode reads, relative to the home.
   returned: when the host was reached
   type: list
   elements: str
   sample: [.config/opencode/opencode.jsonc]
 zsh_folders:
   description:
-    - The folders from below the person's home to the one in which their zsh looks for C(.zshenv),
-      when C(ZDOTDIR) of C(/etc/zshenv) moves that. Empty when it is the home, another place outside
-      it, or another shell.
+    - The folder from which the person's zsh reads C(.zshenv), and its parents below the home, if
+      C(/etc/zshenv) sets C(ZDOTDIR) to a folder in the home. Otherwise empty.
   returned: when the host was reached
   type: list
   elements: str
@@ -170,27 +175,28 @@ kernel:
   type: str
   sample: Darwin
 distribution:
-  description: Which Linux, as the ID in os-release; null on a Mac, as the next four.
+  description: ID of the Linux distribution in os-release. Null on a Mac.
   returned: when the host was reached
   type: str
   sample: debian
 system:
-  description: The same for people.
+  description: Name of the distribution for people. Null on a Mac.
   returned: when the host was reached
   type: str
   sample: Debian GNU/Linux 12 (bookworm)
 architecture:
-  description: What programs on Linux are built for, in dpkg's word.
+  description: Architecture of a Linux host, as dpkg names it. Null on a Mac.
   returned: when the host was reached
   type: str
   sample: amd64
 avx2:
-  description: Whether a processor on Linux has AVX2, without which opencode has a build of its own.
+  description: Whether the processor of a Linux host has AVX2. opencode has a separate build for
+    processors without it. Null on a Mac.
   returned: when the host was reached
   type: bool
   sample: true
 python:
-  description: Version of C(/usr/bin/python3) on Linux.
+  description: Version of C(/usr/bin/python3) on Linux. Null on a Mac.
   returned: when the host was reached
   type: str
   sample: "3.11"
@@ -205,7 +211,7 @@ reached_at:
   type: str
   sample: 10.77.31.10
 tailscale:
-  description: What of Tailscale is there, V(ours), V(app), and labels of daemons of others.
+  description: Installations of Tailscale, V(ours), V(app), and labels of unmanaged daemons.
   returned: when the host was reached
   type: list
   elements: str
@@ -226,18 +232,18 @@ memory_mb:
   type: int
   sample: 131072
 wired_limit_mb:
-  description: The value of C(iogpu.wired_limit_mb) now, in MiB. V(0) is the system's own limit.
+  description: Current value of C(iogpu.wired_limit_mb), in MiB. V(0) is the default of macOS.
   returned: when the host was reached
   type: int
   sample: 0
 user:
-  description: The account that Ansible uses, C(uid), C(group), C(gid) and C(home) are its own.
+  description: Account that Ansible uses. C(uid), C(group), C(gid) and C(home) belong to it.
   returned: when the host was reached
   type: str
   sample: admin
 account:
-  description: The account that serves, C(account_uid), C(account_group), C(account_gid) and
-    C(account_home) are its own.
+  description: Account that runs the server. C(account_uid), C(account_group), C(account_gid) and
+    C(account_home) belong to it.
   returned: when the host was reached
   type: str
   sample: admin
@@ -247,64 +253,64 @@ address:
   type: str
   sample: 10.77.31.10
 memory:
-  description: The sums of the memory that the serving configuration needs, as lines of a table.
+  description: Memory plan of the serving configuration, as lines of a table.
   returned: for a closet
   type: list
   elements: str
 sizes_gb:
-  description: Weights in 10^9 bytes that the hub told, by C(repo@revision).
+  description: Sizes of the weights as the hub reports them, in 10^9 bytes, by C(repo@revision).
   returned: when the host was reached
   type: dict
   sample: {"mlx-community/Qwen3-Coder-Next-4bit@main": 44.8}
 run:
-  description: Which run of a playbook holds this closet, or held it last, as
-    M(closet.inference.run_lock) takes it.
+  description: Content of the run lock, which names the run that holds this closet or held it last.
+    M(closet.inference.run_lock) takes it as O(closet.inference.run_lock#module:seen).
   returned: success
   type: str
   sample: '{"controller": "studio", "user": "ada", "playbook": "site.yml", "held": false}'
 record:
-  description: What the closet was last seen to serve, C({}) when nothing is recorded.
+  description: Serving configuration that last passed its health checks, C({}) without a record.
   returned: when the host was reached
   type: dict
 battery:
-  description: Whether it has a battery of its own.
+  description: Whether the host has a battery.
   returned: when the host was reached
   type: bool
   sample: false
 on_battery:
-  description: Whether it runs on that now.
+  description: Whether the host runs on its battery now.
   returned: when the host was reached
   type: bool
   sample: false
 filevault:
-  description: Whether its disk is encrypted by FileVault; null when that could not be read.
+  description: Whether FileVault encrypts the disk. Null if that could not be read.
   returned: when the host was reached
   type: bool
   sample: false
 autologin:
-  description: The account that is logged in by itself at the start, if any.
+  description: Account that macOS logs in automatically at startup, if any.
   returned: when the host was reached
   type: str
   sample: admin
 turned_off:
-  description: Labels of ours that somebody turned off under Login Items & Extensions.
+  description: Labels of this collection's jobs that are turned off under Login Items & Extensions.
   returned: when the host was reached
   type: list
   elements: str
   sample: []
 installed:
-  description: Complete installations of ours, as C(program/version), the newest first.
+  description: Complete releases of this collection, as C(program/version), newest first.
   returned: when the host was reached
   type: list
   elements: str
   sample: ["opencode/1.18.33"]
 versions:
-  description: Version of omlx by environment. A fork of another name has none.
+  description: Version of omlx in each environment. A fork with another package name has no entry.
   returned: when the host was reached
   type: dict
   sample: {"/opt/closet/omlx/1f2e3d4c5b6a": "0.6.0"}
 served_from:
-  description: The release that each server of ours is started from, by name.
+  description: Release that each server of this collection starts from, by server name.
   returned: when the host was reached
   type: dict
   sample: {"ollama": "/opt/closet/ollama/0.34.4", "gateway": "/opt/closet/gateway/0a1b2c3d4e5f"}

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: inference_endpoint
-short_description: Check the health of an OpenAI-compatible /v1
+short_description: Run the health checks of an OpenAI-compatible /v1
 version_added: "0.1.0"
 description:
-  - Asks, from the host it runs on, whether a C(/v1) connects, lists its models, answers, and
-    how fast.
-  - Waits for a server that is still starting. Stops waiting when it cannot help, such as after
-    a refused key.
-  - Proxies named in the environment are not used.
+  - Checks from the host on which it runs whether a C(/v1) accepts connections, lists its models
+    and answers a request. It can also measure the speed of the answer.
+  - Waits for a server that is still starting. Stops early when waiting cannot help, for example
+    when the server refuses the key.
+  - Ignores proxies of the environment.
 author:
   - closet.inference contributors (@closet-inference)
 extends_documentation_fragment:
@@ -24,58 +24,59 @@ options:
     type: str
     required: true
   api_key:
-    description: Key to show to the server.
+    description: API key to send.
     type: str
   refused_keys:
-    description: Keys that the server has to refuse with 401, such as those of who left.
+    description: Keys that the server has to refuse with 401, such as revoked keys.
     type: list
     elements: str
     default: []
   resolves_to:
     description:
-      - Addresses and networks. The resolver of the system has to know the name in O(url), and to
-        lead to one of these and nowhere else. Not looked at when it is empty.
+      - Addresses and networks. The system's resolver has to resolve the name in O(url) to these,
+        and to nothing else. If empty, the name is not checked.
     type: list
     elements: str
     default: []
   models:
-    description: Model ids that have to be listed.
+    description: Model ids that the server has to list.
     type: list
     elements: str
     default: []
   exact:
-    description: No other model may be listed.
+    description: Whether the server must list no other model.
     type: bool
     default: false
   answer:
-    description: Id of a model that has to answer one short chat request. This loads the model
-      when it is not loaded.
+    description: Id of the model that has to answer one short chat request. The request loads the
+      model if necessary.
     type: str
   measure:
-    description: Also stream one answer of O(answer) and report RV(ttft_s) and RV(decode_tps).
+    description: Stream one more answer of the model O(answer), and return RV(ttft_s) and
+      RV(decode_tps).
     type: bool
     default: false
   prompt_words:
-    description: Length of the prompt of O(measure) in words; one is about two to three tokens.
+    description: Length of the prompt for O(measure), in words of about two to three tokens.
     type: int
     default: 40
   expect:
     description:
-      - V(ok) is all checks.
-      - V(refused) succeeds when nothing can be reached at the port.
+      - V(ok) succeeds when all checks pass.
+      - V(refused) succeeds when no server can be reached at the port.
       - V(unauthorized) succeeds when the server refuses the key, or the lack of one.
     type: str
     choices: [ok, refused, unauthorized]
     default: ok
   timeout_s:
-    description: Seconds to wait in all, loading of models included.
+    description: Total number of seconds to wait, including the time to load models.
     type: float
     default: 60
   hint:
-    description: What to run next when it fails; added to the message.
+    description: Command to run after a failure. The message ends with it.
     type: str
 notes:
-  - It never reports a change.
+  - Never reports a change.
 """
 
 EXAMPLES = r"""
@@ -88,7 +89,7 @@ EXAMPLES = r"""
     timeout_s: 300
     hint: sudo launchctl print system/inference.closet.omlx
 
-- name: Prove that nobody gets in without a key
+- name: Check that the server refuses requests without a key
   closet.inference.inference_endpoint:
     url: http://10.77.31.10:8000/v1
     expect: unauthorized
@@ -96,8 +97,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 steps:
-  description: The checks in order, of the last try; the last one is the one that failed, if one
-    did.
+  description: Checks of the last attempt, in order. After a failure the last entry is the check
+    that failed.
   returned: always
   type: list
   elements: dict
@@ -111,19 +112,18 @@ steps:
       ms: 14
       detail: 2 listed
 models:
-  description: Ids of the models the server lists.
+  description: Ids of the models that the server lists.
   returned: always
   type: list
   elements: str
   sample: [qwen3-coder, qwen3-embedding]
 ttft_s:
-  description: Seconds from the request to the first token that says something; null when not
-    measured.
+  description: Seconds from the request to the first token with content. Null if not measured.
   returned: always
   type: float
   sample: 0.42
 decode_tps:
-  description: Tokens per second after the first; null when not measured.
+  description: Tokens per second after the first token. Null if not measured.
   returned: always
   type: float
   sample: 61.3

@@ -6,43 +6,44 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: inventory_check
-short_description: Check the whole inventory before anything is changed
+short_description: Check the whole inventory before anything changes
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - Runs on the controller, as an action plugin; no host is contacted.
-  - Refuses an inventory without a closet, two hosts with one address, a misspelled variable of
-    this collection, an unknown profile or model, and a laptop whose closet is not one. All problems
-    are reported together, each with its place and what to do.
-  - Reads profiles and models strictly. A model that is named twice, a role that is none, a size
-    without a unit or a limit that the model does not have is refused.
-  - A profile that was chosen earlier with M(closet.inference.profile_choice) holds as long as the
-    inventory's own line stays what it was.
-  - Refuses a tailnet that could not be as the inventory says; names that can be none, two tailnets,
-    a tag that nobody owns, keys that cannot be meant, and a laptop whose URL nobody would answer.
-  - Looks at what lies beside the inventory for its owner alone, C(.secrets) and C(.closet). Modes
-    of the owner's own files that let others in are mended, and a warning says which. What another
-    account owns, and a key that git keeps, is a warning with the command. A folder, a pipe or
-    nothing in place of a key, and a link that leads out, are refused. Nothing is mended in check
-    mode, or in a run that is refused.
-  - Works out what each closet serves, and how each laptop reaches it, for the plays that follow.
+  - Runs on the controller, as an action plugin, and contacts no host.
+  - Refuses an inventory without a closet, two hosts with one address, misspelled variables of this
+    collection, unknown profiles and models, and a laptop whose closet is not in the group
+    C(closet). Reports all errors together, each with its place and its fix.
+  - Checks profiles and models strictly. It refuses duplicate models, unknown roles, sizes without a
+    unit, and limits above those of the model.
+  - Keeps a profile that was chosen with M(closet.inference.profile_choice) until the profile in the
+    inventory changes.
+  - Refuses an inconsistent tailnet, with invalid host names, more than one tailnet, tags without an
+    owner, unusable keys, or a laptop whose URL no closet would answer.
+  - Checks the private folders beside the inventory, C(.secrets) and C(.closet). It corrects modes
+    of the owner's files that give access to other accounts, and warns about each. Files of another
+    account and keys that git tracks cause a warning with the command to run. A missing key, a
+    folder or pipe in place of a key, and a link that leads out of the folder are errors. Check mode
+    and a run with errors correct nothing.
+  - Returns the serving configuration of each closet, and how each laptop reaches it.
 options:
   models:
-    description: The catalogue of models by id, as in the C(preflight) role's C(vars).
+    description: Models of the catalog by id, as in C(vars) of the role C(preflight).
     type: dict
     required: true
   profiles:
-    description: The profiles by name, as in the C(preflight) role's C(vars).
+    description: Profiles of the catalog by name, as in C(vars) of the role C(preflight).
     type: dict
     required: true
   profile:
     description:
-      - The profile that this run asks for, with C(-e profile=lean). It goes before the inventory's.
+      - Profile that this run requests, for example with C(-e profile=lean). It takes precedence
+        over the inventory.
     type: str
     default: ""
   closet:
-    description: The closet that O(profile) is for. Needed only when there are several.
+    description: Closet for O(profile). Required if there are several closets.
     type: str
     default: ""
 extends_documentation_fragment:
@@ -60,7 +61,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 servings:
-  description: What each closet serves, by host name.
+  description: Serving configuration of each closet, by host name.
   returned: always
   type: dict
   sample:
@@ -71,24 +72,25 @@ servings:
       profile: default
       models: []
 candidates:
-  description: Everything that each closet could serve, one entry per profile, by host name.
+  description: Serving configurations that each closet could have, one per profile, by host name.
   returned: always
   type: dict
 closet_of:
-  description: The closet that each laptop uses, by host name.
+  description: Closet of each laptop, by host name.
   returned: always
   type: dict
   sample: {"air": "attic"}
 reach:
-  description: Which name of its closet is in a laptop's URL, by host name.
+  description: Which name of the closet each laptop uses, V(lan), V(tailnet) or V(both), by host
+    name.
   returned: always
   type: dict
   sample: {"air": "tailnet", "pro": "lan"}
 tailnet:
   description:
-    - The hosts that are in the tailnet, each with C(name), C(fqdn), C(domain), C(server) and
-      C(tags). C(key) says where its auth key was found, C(key_file) in which file, if it was in
-      one. No key is in it.
+    - Hosts of the tailnet, each with C(name), C(fqdn), C(domain), C(server) and C(tags). C(key) is
+      the place of the auth key, C(key_file) its file, if it is in a file. The keys themselves are
+      not returned.
   returned: always
   type: dict
   sample:
@@ -98,7 +100,7 @@ tailnet:
       tags: [tag:closet]
       key: inventories/home/.secrets/tailnet.authkey
 tailnet_policy:
-  description: The policy file of the tailnet as text, empty without one.
+  description: Text of the tailnet's policy file. Empty without a tailnet.
   returned: always
   type: str
 """

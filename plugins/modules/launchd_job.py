@@ -11,137 +11,135 @@ version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - Manages one launchd job, or many in one call, through C(launchctl print), C(bootstrap),
-    C(bootout), C(kickstart), C(enable) and C(disable); never through C(load) and C(unload), whose
-    exit code says nothing.
-  - Keeps three things apart. O(plist) is the definition, O(enabled) is the store in which launchd
-    keeps which labels may be loaded, O(state) is whether the job is loaded and runs now.
-  - What launchd really runs is compared with the definition in every run. What differs is
-    reported by name in RV(drift) and mended.
-  - A call that has nothing to change starts at most two C(launchctl) processes for each job and
-    does not wait.
-  - A job of the domain V(system) is refused when another account than its C(UserName) could
-    change its program, the interpreter of that, the working directory, a folder of its C(PATH) or
-    a folder above one of them; for a job of root's, what its arguments name as well.
-  - The log of a job with a C(UserName) may lie in a folder of root's. The module makes the empty
-    file for the user, who could not.
+  - Manages one launchd job, or several in one call, with C(launchctl print), C(bootstrap),
+    C(bootout), C(kickstart), C(enable) and C(disable). Never uses C(load) and C(unload), because
+    their exit code does not report errors.
+  - Manages three separate things. O(plist) is the definition of the job. O(enabled) is its entry in
+    launchd's store of enabled labels. O(state) is whether the job is loaded and runs now.
+  - Compares the loaded job with its definition in every run, reports the differences in RV(drift),
+    and corrects them.
+  - A call without changes starts at most two C(launchctl) processes per job and does not wait.
+  - Refuses a job of the domain V(system) if an account other than its C(UserName) could change its
+    program, the interpreter of the program, the working directory, a folder of its C(PATH), or a
+    parent folder of one of these. For a job of root, this includes the paths in its arguments.
+  - Creates the empty log file of a job with a C(UserName), so that the log may be in a folder that
+    only root can write.
 extends_documentation_fragment:
   - closet.inference.attributes
 attributes:
   check_mode:
     details:
-      - A program, user or folder that does not exist yet is a warning in check mode, because an
-        earlier task of the same run may make it; a real run refuses it before anything is touched.
+      - A missing program, user or folder is a warning in check mode, because an earlier task of the
+        same run may create it. A real run refuses the job before it changes anything.
   diff_mode:
-    description: Shows the plist as text and the state in launchd, before and after. Values of
-      variables whose name says that they are secret are hidden.
+    description: Shows the plist as text and the state in launchd, before and after. Hides the
+      values of variables with the name of a secret.
 options:
   label:
     description: &label
-      - Label of the job. It is written into the plist, whose file is named after it.
+      - Label of the job. The module adds it to the plist and names the plist's file after it.
     type: str
   plist:
     description: &plist
-      - The definition, with the keys of V(launchd.plist(5\)), without V(Label).
-      - Keys and types are checked before anything is written. An unknown key is refused with the
-        name that was probably meant. Dates of YAML become dates of the plist, in UTC.
-      - The variable E(CLOSET_STARTED_WITH) is added to its C(EnvironmentVariables), with
-        fingerprints of the definition and of O(restart_on). C(launchctl print) shows few of a
-        definition's keys but all variables, so what launchd runs can be compared whole.
-      - Without it the definition is taken to be somebody else's, and its file is never changed.
+      - Definition of the job, with the keys of V(launchd.plist(5\)), without V(Label).
+      - Keys and types are checked before anything is written. The error for an unknown key suggests
+        a similar known key. Dates of YAML become dates of the plist, in UTC.
+      - The module adds the variable E(CLOSET_STARTED_WITH) to C(EnvironmentVariables), with
+        fingerprints of the definition and of O(restart_on). C(launchctl print) shows only some keys
+        of a definition, but all variables, so the fingerprints detect every difference.
+      - Without O(plist) the module never changes the file of the definition.
     type: dict
   path:
     description: &path
       - Path of the plist.
-      - By default V(/Library/LaunchDaemons/LABEL.plist) in the domain V(system) and
-        V(~/Library/LaunchAgents/LABEL.plist) of the user in the others. Without O(plist), the
-        path that launchd has loaded the job from comes first.
-      - A file in the home of the domain's user belongs to that user, every other one to root and
-        wheel; its mode is 0644.
+      - The default is V(/Library/LaunchDaemons/LABEL.plist) in the domain V(system), and
+        V(~/Library/LaunchAgents/LABEL.plist) of the user in the other domains. Without O(plist),
+        the default is the path from which launchd loaded the job, if it is loaded.
+      - A file in the home of the domain's user belongs to that user. Other files belong to root and
+        wheel. The mode is 0644.
     type: path
   domain:
     description: &domain
-      - Where the job lives. V(system), V(user/UID) or V(gui/UID), where UID may also be a user's
-        name.
-      - V(gui/UID) exists only while that user is logged in at the screen. A job that shall run
-        with nobody logged in belongs into V(system), with V(UserName) in its plist.
+      - Domain of the job, V(system), V(user/UID) or V(gui/UID). UID is the number or the name of a
+        user.
+      - V(gui/UID) exists only while that user is logged in at the screen. Use V(system), with
+        V(UserName) in the plist, for a job that must run without a login.
     type: str
     default: system
   state:
     description: &state
       - V(started) loads the job with its current definition and makes sure that it runs. After a
-        change it must still be the same process after O(settle_s).
-      - V(loaded) loads it and leaves it to launchd when it runs, for jobs with an interval, and
-        for those that run once.
-      - V(stopped) removes it from launchd and waits until its process is gone. The plist stays,
-        and unless O(enabled=false) launchd loads it again at the next boot.
-      - V(restarted) is V(started) with a new process in any case.
-      - V(absent) removes it from launchd and removes its plist. launchd has no command that
-        forgets an entry of O(enabled).
+        change, the new process must live for O(settle_s).
+      - V(loaded) loads the job, and launchd decides when it runs. Use it for jobs with an interval
+        and for jobs that run once.
+      - V(stopped) removes the job from launchd and waits until its process has ended. The plist
+        stays, and launchd loads it again at the next boot unless O(enabled=false).
+      - V(restarted) is V(started), always with a new process.
+      - V(absent) removes the job from launchd and deletes its plist. The entry of O(enabled) stays,
+        because launchd has no command to delete it.
     type: str
     choices: [started, stopped, loaded, restarted, absent]
     default: started
   enabled:
     description: &enabled
-      - Whether launchd may load the job, at boot and otherwise. A disabled job that is loaded
-        goes on running.
+      - Whether launchd may load the job, at boot or later. A job that is already loaded continues
+        to run when it is disabled.
     type: bool
     default: true
   restart_on:
     description: &restart_on
-      - Any values, such as the checksum of a configuration or the version of a program, that the
-        running process depends on.
-      - Their fingerprint is kept in the variable E(CLOSET_STARTED_WITH) of the job itself. When it
-        differs from what the loaded job was started with, the job is loaded anew, once. This also
-        holds when an earlier run was cut off before it came to that, because launchd remembers.
-      - Needs O(plist).
+      - Values on which the running process depends, such as the checksum of a configuration or the
+        version of a program.
+      - The module keeps their fingerprint in the variable E(CLOSET_STARTED_WITH) of the job. When
+        the values differ from those of the loaded job, the module reloads the job once. An
+        interrupted run does not prevent this, because launchd keeps the variable.
+      - Requires O(plist).
     type: raw
   on_change:
     description: &on_change
-      - What happens when the definition differs from what launchd runs. V(reload) loads the job
-        anew. V(defer) writes the plist only; it counts from the next boot, or the next call with
+      - Action when the definition differs from the loaded job. V(reload) reloads the job. V(defer)
+        only writes the plist. It takes effect at the next boot, or at the next call with
         O(state=restarted).
     type: str
     choices: [reload, defer]
     default: reload
   completed:
     description: &completed
-      - The job is one that runs and ends. With V(true) it must have run since it was loaded and
-        must have ended with 0; if it has not, it is started. For O(state=loaded) and
-        O(state=restarted).
+      - Whether the job must have run to its end, with exit code 0, since it was loaded. If it has
+        not, the module starts it. For O(state=loaded) and O(state=restarted).
     type: bool
     default: false
   settle_s:
     description: &settle_s
-      - Seconds for which a job that was started must live before it counts as started. Nothing is
-        waited for when nothing was done. Several jobs of one call settle at the same time.
+      - Seconds that a new process must live before the job counts as started. A call without
+        changes does not wait. Several jobs of one call are observed at the same time.
     type: float
     default: 3.0
   timeout_s:
     description: &timeout_s
-      - Seconds that launchd gets for what it is told, on top of the job's own exit timeout when a
-        process has to end, and of its throttle when one has to start.
+      - Seconds to wait for launchd. The exit timeout of the job is added when a process has to end,
+        and its throttle interval when a process has to start.
     type: float
     default: 30.0
   before_stop:
     description: &before_stop
-      - A program and its words, run before a process that runs is told to end, in order to let it
-        finish what it is doing. It is not run when there is no process, and never twice.
-      - It runs with the rights of the job's own user, as root where the job does.
-      - What becomes of it is a warning at most; the process is ended all the same.
+      - Program and arguments to run before a running process is stopped, for example to let it
+        finish its requests. The program runs at most once, and only if the job has a process.
+      - It runs as the user of the job.
+      - If the program fails, the module warns and stops the process all the same.
     type: list
     elements: str
     default: []
   before_stop_timeout_s:
     description: &before_stop_timeout_s
-      - Seconds after which that program is killed.
+      - Seconds after which the program of O(before_stop) is killed.
     type: float
     default: 60.0
   jobs:
     description:
-      - Several jobs, each with the parameters above. They are managed in this order; one that
-        fails does not keep the others from being managed, and makes the task fail at the end.
-      - Other parameters of the task are not passed on to them.
+      - Several jobs, each with the parameters above, managed in this order. A failed job does not
+        stop the others. The task fails at the end.
+      - The jobs do not inherit other parameters of the task.
     type: list
     elements: dict
     suboptions:
@@ -198,18 +196,18 @@ options:
         type: float
         default: 60.0
 notes:
-  - A reload is C(bootout), waiting until C(launchctl print) says 113, and C(bootstrap).
-    C(bootout) returns while the process still lives, and a C(bootstrap) in that window fails with
-    5 or 37 or is lost.
-  - When a new definition cannot be loaded, the previous plist is put back and loaded again.
-  - SIGKILL is never sent. launchd itself sends it when a process has not ended within
-    V(ExitTimeOut) after SIGTERM, and the task then warns about it.
+  - A reload is C(bootout), a wait until C(launchctl print) exits with 113, and C(bootstrap).
+    C(bootout) returns while the process still lives. A C(bootstrap) before its end fails with 5 or
+    37, or has no effect.
+  - When launchd cannot load a new definition, the module restores and loads the previous plist.
+  - The module never sends SIGKILL. launchd sends it when a process does not end within
+    V(ExitTimeOut) after SIGTERM, and the task then warns.
 seealso:
   - module: closet.inference.launchd_job_info
 """
 
 EXAMPLES = r"""
-- name: Run the inference server at boot, with nobody logged in
+- name: Run the inference server at boot, without a login
   become: true
   closet.inference.launchd_job:
     label: inference.closet.omlx
@@ -236,7 +234,7 @@ EXAMPLES = r"""
     state: loaded
     completed: true
 
-- name: Keep somebody else's job from running, now and after a reboot
+- name: Turn off the job of another program, now and after a reboot
   become: true
   closet.inference.launchd_job:
     label: com.example.updater
@@ -263,69 +261,70 @@ label:
   type: str
   sample: inference.closet.omlx
 domain:
-  description: Domain of the job, with a user's name replaced by its number.
+  description: Domain of the job, with the user as a number.
   returned: without O(jobs)
   type: str
   sample: system
 path:
-  description: Path of its plist.
+  description: Path of the job's plist.
   returned: without O(jobs)
   type: str
   sample: /Library/LaunchDaemons/inference.closet.omlx.plist
 state_before:
-  description: V(running), V(loaded) without a process, V(absent) or V(unknown).
+  description: State before the task, V(running), V(loaded) (without a process), V(absent) or
+    V(unknown).
   returned: without O(jobs)
   type: str
   sample: running
 state_after:
-  description: The same, afterwards; in check mode as it would be.
+  description: State after the task. In check mode, the state that a real run would reach.
   returned: without O(jobs)
   type: str
   sample: running
 pid:
-  description: Process of the job.
+  description: Process id of the job.
   returned: without O(jobs)
   type: int
   sample: 3438
 runs:
-  description: How often launchd has started it since it was loaded.
+  description: Number of starts since the job was loaded.
   returned: without O(jobs)
   type: int
   sample: 1
 last_exit:
-  description: How its last run ended, an exit code, or a negative signal number; null when it has
-    not ended or launchd has only words for it.
+  description: Exit code of the last run, or the negative number of the signal that ended it. Null
+    if the run has not ended, or if launchd prints only text.
   returned: without O(jobs)
   type: int
   sample: -15
 last_exit_text:
-  description: The same in launchd's words.
+  description: End of the last run in launchd's words.
   returned: without O(jobs)
   type: str
   sample: "Terminated: 15"
 drift:
   description:
-    - What differed from the wanted state before anything was done, by name.
-    - V(file), V(file_owner), V(file_mode), V(file_quarantine) for the plist; V(loaded), V(running),
-      V(completed) for the run state; V(override) for O(enabled).
-    - For the job that launchd has loaded against its definition, as far as launchd prints it,
-      V(path), V(program), V(arguments), V(environment), V(restart_on), V(working_directory),
-      V(stdin_path), V(stdout_path), V(stderr_path), V(username), V(groupname), V(exit_timeout),
-      V(minimum_runtime), V(umask), V(keep_alive), V(process_type), V(start_interval),
-      V(run_at_load); V(definition) for keys that launchd does not print.
+    - Names of the differences from the wanted state before the task.
+    - V(file), V(file_owner), V(file_mode) and V(file_quarantine) are about the plist, V(loaded),
+      V(running) and V(completed) about the state, and V(override) about O(enabled).
+    - The others are differences between the loaded job and its definition, V(path), V(program),
+      V(arguments), V(environment), V(restart_on), V(working_directory), V(stdin_path),
+      V(stdout_path), V(stderr_path), V(username), V(groupname), V(exit_timeout),
+      V(minimum_runtime), V(umask), V(keep_alive), V(process_type), V(start_interval) and
+      V(run_at_load). V(definition) stands for the keys that launchd does not print.
   returned: without O(jobs)
   type: list
   elements: str
   sample: [file, arguments]
 steps:
-  description: What was done, or would be, in this order.
+  description: Steps that the task ran, or would run in check mode, in order.
   returned: without O(jobs)
   type: list
   elements: str
   sample: [bootout, write, bootstrap, settle]
 jobs:
-  description: One result for each job, in the order given, with the keys above,
-    RV(jobs[].changed), and RV(jobs[].failed) and RV(jobs[].msg) where it failed.
+  description: One result for each job, in the order of O(jobs), with the keys above and
+    RV(jobs[].changed). A failed job also has RV(jobs[].failed) and RV(jobs[].msg).
   returned: with O(jobs)
   type: list
   elements: dict
@@ -338,10 +337,10 @@ jobs:
     failed:
       description: Whether this job failed.
       type: bool
-      returned: when it did
+      returned: when it failed
       sample: true
     msg:
-      description: What was tried, what was seen, what to run next.
+      description: Action that failed, reason, and command to run next.
       type: str
       returned: when it failed
       sample: "the plist of inference.closet.omlx is wrong: ThrottleIntervall is not a key"

@@ -11,12 +11,12 @@ version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - Says what launchd has loaded for a label, or for all labels with a prefix. The definition as
-    launchd holds it, the process, how often it was started, how its last run ended, and whether
-    the label is enabled.
-  - Jobs that are only on disk are named as well, with RV(jobs[].state=absent). The label in a plist
-    names the job, as for launchd, whatever the file is called. A folder, a dangling link and a file
-    that cannot be read have no label, so they are no jobs.
+  - Returns what launchd has loaded for a label, or for all labels with a prefix. This is the loaded
+    definition, the process, the number of starts, the end of the last run, and whether the label is
+    enabled.
+  - Includes jobs that are only on disk, with RV(jobs[].state=absent). As for launchd, the label in
+    the plist identifies a job, not the name of the file. Folders, dangling links and unreadable
+    files have no label and are ignored.
 extends_documentation_fragment:
   - closet.inference.attributes.info
 options:
@@ -26,12 +26,12 @@ options:
     type: str
   label_prefix:
     description:
-      - Beginning of the labels to describe.
+      - Prefix of the labels to describe.
     type: str
   domain:
     description:
-      - Where the jobs live. V(system), V(user/UID) or V(gui/UID), where UID may also be a user's
-        name.
+      - Domain of the jobs, V(system), V(user/UID) or V(gui/UID). UID is the number or the name of a
+        user.
     type: str
     default: system
 seealso:
@@ -39,20 +39,19 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at all our jobs
+- name: Read all jobs of this collection
   closet.inference.launchd_job_info:
     label_prefix: inference.closet.
-  register: ours
+  register: closet_jobs
 
-- name: Name the jobs that run something else than their plist says
+- name: List the jobs that differ from their plist
   ansible.builtin.debug:
-    msg: "{{ ours.jobs | selectattr('drift') | map(attribute='label') | list }}"
+    msg: "{{ closet_jobs.jobs | selectattr('drift') | map(attribute='label') | list }}"
 """
 
 RETURN = r"""
 jobs:
-  description: One entry for each job, in the order of their labels. Values that launchd does not
-    print are null.
+  description: One entry for each job, sorted by label. Values that launchd does not print are null.
   returned: always
   type: list
   elements: dict
@@ -68,7 +67,7 @@ jobs:
       returned: always
       sample: system
     state:
-      description: V(running), V(loaded) without a process, or V(absent).
+      description: V(running), V(loaded) (without a process), or V(absent).
       type: str
       returned: always
       sample: running
@@ -78,74 +77,74 @@ jobs:
       returned: always
       sample: running
     override:
-      description: V(enabled) or V(disabled), V(unset) where launchd's store has no entry,
-        V(unknown) where it could not be read.
+      description: V(enabled) or V(disabled). V(unset) if launchd's store has no entry, V(unknown)
+        if it could not be read.
       type: str
       returned: always
       sample: enabled
     path:
-      description: The plist it was loaded from, or else the place where it would be.
+      description: Plist from which the job was loaded, or its default path.
       type: str
       returned: always
       sample: /Library/LaunchDaemons/inference.closet.omlx.plist
     plist_exists:
-      description: Whether the job has a plist there. A file with the label of another job is not
-        its plist, a file that cannot be read may be.
+      description: Whether RV(jobs[].path) is a plist of the job. A file with another label is not.
+        An unreadable file counts as one.
       type: bool
       returned: always
       sample: true
     drift:
-      description: In what the loaded job differs from that file, with the names that
-        M(closet.inference.launchd_job) uses.
+      description: Differences between the loaded job and its plist, with the names of
+        RV(closet.inference.launchd_job#module:drift).
       type: list
       elements: str
       returned: always
       sample: []
     trouble:
-      description: What is wrong with it in a sentence, such as memory pressure or a crash loop.
-        Null when it looks healthy.
+      description: One sentence about a problem of the job, such as memory pressure or a crash loop.
+        Null if the job is healthy.
       type: str
       returned: always
       sample: null
     type:
-      description: What launchd calls it.
+      description: Type of the job in launchd's words.
       type: str
       returned: always
       sample: LaunchDaemon
     program:
-      description: The file that is executed.
+      description: Executable file of the job.
       type: str
       returned: always
       sample: /opt/closet/omlx/current/bin/omlx
     arguments:
-      description: Its arguments, itself first.
+      description: Arguments of the job, the program first.
       type: list
       elements: str
       returned: always
       sample: [/opt/closet/omlx/current/bin/omlx, serve]
     environment:
-      description: Its variables. The values of those whose name says that they are secret are
-        hidden.
+      description: Environment variables of the job. The values of variables with the name of a
+        secret are hidden.
       type: dict
       returned: always
       sample: {HOME: /Users/admin}
     working_directory:
-      description: Its working directory.
+      description: Working directory.
       type: str
       returned: always
       sample: /Users/admin
     stdout_path:
-      description: Where its output goes.
+      description: File of the standard output.
       type: str
       returned: always
       sample: /var/log/closet/omlx.log
     stderr_path:
-      description: Where its error output goes.
+      description: File of the standard error.
       type: str
       returned: always
       sample: /var/log/closet/omlx.log
     username:
-      description: The user it runs as.
+      description: User of the process.
       type: str
       returned: always
       sample: admin
@@ -155,7 +154,7 @@ jobs:
       returned: always
       sample: 60
     throttle_s:
-      description: The least number of seconds between two starts.
+      description: Minimum number of seconds between two starts.
       type: int
       returned: always
       sample: 30
@@ -165,28 +164,28 @@ jobs:
       returned: always
       sample: 23
     properties:
-      description: Further words that launchd prints about it.
+      description: Properties of the job that launchd prints.
       type: list
       elements: str
       returned: always
       sample: [runatload, inferred program]
     pid:
-      description: Its process.
+      description: Process id.
       type: int
       returned: always
       sample: 3438
     runs:
-      description: How often launchd has started it since it was loaded.
+      description: Number of starts since the job was loaded.
       type: int
       returned: always
       sample: 1
     last_exit:
-      description: How its last run ended, an exit code, or a negative signal number.
+      description: Exit code of the last run, or the negative number of the signal that ended it.
       type: int
       returned: always
       sample: 0
     last_exit_text:
-      description: The same in launchd's words.
+      description: End of the last run in launchd's words.
       type: str
       returned: always
       sample: "Terminated: 15"

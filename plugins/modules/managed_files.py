@@ -6,27 +6,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: managed_files
-short_description: Keep many files of one host as they shall be, in one run
+short_description: Manage all files of a host in one module run
 version_added: "0.1.0"
 description:
   - Renders templates on the controller, then compares, validates and writes all files of a host
     in a single module run.
-  - Every file is looked at and every validator is asked before the first file is written. When
-    a write fails midway, the files already written are put back as they were.
-  - Each file is replaced in one step (written beside, synchronised, renamed), so a power cut
-    leaves the old or the new one.
-  - With C(become), a file is read and written as root only where root alone can change every
-    folder above it. Elsewhere the module works with the rights of the account that can change
-    such a folder, in a process that has given up root, so that links which the account plants
-    lead nowhere that the account could not go itself.
-  - Root follows no symbolic links but those of macOS itself (V(/etc), V(/tmp), V(/var)) and one
-    to a home. Below its home an account's own links are followed for folders, blocks, lines and
-    merges. A link at the path itself is replaced by a whole file (O(files[].template),
-    O(files[].content)).
-  - A file that is only edited (O(files[].block), O(files[].line), O(files[].merge)) keeps its
-    owner and mode, save that a secret closes it to others. One that the account cannot replace,
-    in a store of dotfiles for instance, is left alone with a warning that shows what to add.
-  - Parent folders are not created implicitly; list them before the file with
+  - Reads every file and runs every validator before it writes the first file. When a write fails,
+    the module restores the files that it has already written.
+  - Replaces each file in one step (write a temporary file, synchronise, rename), so a power cut
+    leaves the old file or the new one.
+  - With C(become), reads and writes a file as root only if root alone can change every folder above
+    it. Otherwise the module works in a process with the rights of the account that can change such
+    a folder. Symbolic links of that account therefore give access to nothing that the account could
+    not access itself.
+  - As root, follows no symbolic links except those of macOS (V(/etc), V(/tmp), V(/var)) and a link
+    to a home. Below a home, links of the account are followed for folders, blocks, lines and
+    merges. A whole file (O(files[].template), O(files[].content)) replaces a link at its path.
+  - An edited file (O(files[].block), O(files[].line), O(files[].merge)) keeps its owner and mode,
+    except that a secret removes the access of other accounts. A file that the account cannot
+    replace, for example in a store of dotfiles, stays as it is, with a warning that shows the
+    missing text.
+  - Does not create parent folders implicitly. List them before the file with
     O(files[].state=directory).
 author:
   - closet.inference contributors (@closet-inference)
@@ -34,186 +34,187 @@ extends_documentation_fragment:
   - closet.inference.attributes
 attributes:
   check_mode:
-    details: A validator, user or parent folder that an earlier task of the play would have brought
-      is a warning then.
+    details: A missing validator, user or parent folder is a warning, because an earlier task of the
+      play may create it.
   diff_mode:
-    description: One entry per changed file, secret ones without their content.
+    description: Shows one entry per changed file, without the content of secret files.
 options:
   files:
-    description: The files, in the order in which they are written. Blocks and lines may share a
-      path, nothing else may.
+    description: Files, in the order in which they are written. Only blocks and lines may share a
+      path.
     type: list
     elements: dict
     required: true
     suboptions:
       path:
-        description: Absolute path on the host. V(~), V(.) and V(..) are refused.
+        description: Absolute path on the host, without V(~), V(.) and V(..).
         type: str
         required: true
       template:
         description:
-          - Name of a template, found where M(ansible.builtin.template) would find it and
-            rendered in the same way.
-          - Only one of this, O(files[].content), O(files[].block), O(files[].line),
-            O(files[].merge) and O(files[].link) can be given.
+          - Name of a template. M(ansible.builtin.template) finds and renders it in the same way.
+          - Mutually exclusive with O(files[].content), O(files[].block), O(files[].line),
+            O(files[].merge) and O(files[].link).
         type: str
       content:
-        description: The whole content as text.
+        description: Whole content as text.
         type: str
       block:
         description:
-          - Text of a block inside a file that belongs to somebody else, kept between the lines
+          - Text of a block in a file that others manage. The module keeps it between the lines
             V(# BEGIN closet.inference <block_name>) and V(# END closet.inference <block_name>).
-          - With O(files[].state=absent) only O(files[].block_name) is needed.
+          - Not needed with O(files[].state=absent), which uses only O(files[].block_name).
         type: str
       block_name:
-        description: Name by which the block is found again.
+        description: Name of the block in its first and last line.
         type: str
       fits:
         description:
-          - Regular expression that the whole rest of the file has to match, so that
-            O(files[].block) may stand in it. A file that it does not match is refused, with the
-            block to put in by hand.
-          - With O(files[].state=absent) it says that the file goes when nothing is left in it.
+          - Regular expression for the rest of the file, without O(files[].block). The module
+            refuses a file that does not match completely, and shows the block to insert by hand.
+          - With O(files[].state=absent), delete the file if nothing is left in it.
         type: str
       line:
-        description: One line inside a file that belongs to somebody else.
+        description: One line in a file that others manage.
         type: str
       match:
         description:
-          - Regular expression, searched in each line. The first line it is found in becomes
-            O(files[].line), further ones are removed, all others stay. Without a match the line
-            is appended.
-          - With O(files[].state=absent) all lines it is found in are removed.
+          - Regular expression that is searched in each line. O(files[].line) replaces the first
+            matching line. Other matching lines are removed. Without a matching line,
+            O(files[].line) is appended.
+          - With O(files[].state=absent), all matching lines are removed.
         type: str
       link:
-        description: Target of a symbolic link. A file or folder in its place is never replaced.
+        description: Target of a symbolic link. The link never replaces a file or folder.
         type: str
       merge:
         description:
-          - Entries of ours inside a JSON file that an app or a person rewrites, as a list of
-            dictionaries. Everything else in the file stays, with its comments, order and
-            indentation; comments and trailing commas are understood.
-          - C(value) is what shall be at C(at), a list of names from the outermost to the
-            innermost. A dictionary in the list stands for the element of an array that has these
-            values; it is added when there is none.
-          - Entries of ours that are not listed any more are removed, as O(files[].record) names
-            them. With an empty list all of them are, then the record, and the file too if it was
-            made for them and nothing else is in it.
-          - With C(partial) true, other members of an object that is there stay, as long as ours
-            is wanted. An app may have added them.
-          - An entry that was there before and has another value is not ours. It is refused.
-          - A file that cannot be read is refused too, with the text to put in by hand. When
-            nothing is wanted in it any more, that is a warning.
+          - Entries in a JSON file that an app or a person also edits, as a list of dictionaries.
+            The rest of the file stays, with its comments, order and indentation. The file may have
+            comments and trailing commas.
+          - C(at) is the path of the entry, a list of names from the outermost to the innermost.
+            C(value) is its value. A dictionary in C(at) selects the element of an array that has
+            these members, and adds it if there is no such element.
+          - Entries of O(files[].record) that are no longer listed are removed. An empty list
+            removes all of them, then the record, and also the file if the module created it and
+            nothing else is in it.
+          - With C(partial) true, other members of an existing object stay as long as the entry is
+            listed, because an app may have added them.
+          - An existing entry with another value that is not in O(files[].record) is refused.
+          - An unreadable file is refused, with the text to insert by hand. If nothing has to be in
+            it any more, it is a warning.
         type: raw
       record:
-        description: Absolute path of a file that says which entries of O(files[].merge) are ours.
-          It is written before and after the file, so that a power cut forgets none.
+        description: Absolute path of the record of the entries that O(files[].merge) added. It is
+          written before and after the file, so that a power cut loses no entry.
         type: str
       only:
-        description: With O(files[].state=directory), the names that may be in it. Other files and
-          links are removed, another folder is refused.
+        description: With O(files[].state=directory), the names of the allowed entries. Other files
+          and links are removed. Another folder is refused.
         type: list
         elements: str
       state:
         description:
-          - V(directory) makes a folder.
-          - V(absent) removes the file, link, block or line; a folder only when nothing is
-            left in it.
+          - V(directory) creates a folder.
+          - V(absent) removes the file, link, block or line. It removes a folder only if it is
+            empty.
         type: str
         choices: [present, absent, directory]
         default: present
       owner:
-        description: User name or number. When not given, an existing file keeps its owner, and a
-          new one belongs to the account that can change the folder.
+        description: User name or number. By default, an existing file keeps its owner, and a new
+          file belongs to the account that can change the folder.
         type: str
       group:
-        description: Group name or number. When not given, an existing file keeps its group.
+        description: Group name or number. By default, an existing file keeps its group.
         type: str
       mode:
         description:
           - Permissions as a quoted octal number, such as V("0644").
-          - When not given, an existing file keeps its mode, a new one gets V(0644), a folder
-            V(0755), a secret or a file made by O(files[].merge) V(0600).
+          - By default, an existing file keeps its mode. A new file gets V(0644), a new folder
+            V(0755), a new secret or a file that O(files[].merge) creates V(0600).
         type: str
       validate:
-        description: A command as a list of words, run on a copy of the new content before
-          anything is replaced. V(%s) stands for the copy. It has to end with 0.
+        description: Command, as a list of words, that has to accept a copy of the new content with
+          exit code 0 before anything is replaced. V(%s) stands for the path of the copy.
         type: list
         elements: str
       program:
         description:
-          - Any account may start it. Where root alone can change the folder, it belongs to root,
-            whoever had what was there before; elsewhere to the account that can change the folder.
+          - Whether the file is a program that every account may start. It belongs to root if root
+            alone can change the folder, otherwise to the account that can change the folder. An
+            existing file does not keep its owner.
         type: bool
         default: false
       secret:
-        description: The content never appears in output or diff, nor do the words of a
-          validator about it.
+        description: Whether the content is secret. Neither the content nor a validator's message
+          about it appears in output or diff.
         type: bool
         default: false
   confirm:
     description:
-      - A program that reads these files is asked whether it takes them, after they were written.
-        The task fails with its words when it does not; what was written stays.
-      - It is asked when something was written, and when it has not yet said yes to these contents,
-        since it said no or the run was cut off. Check mode does not ask.
+      - Program that reads these files and has to accept them after they are written. If it rejects
+        them, the task fails with the program's message, and the files stay.
+      - The program runs after a change, and when it has not accepted the current contents yet,
+        because it rejected them or because the run was interrupted. Check mode does not run it.
     type: dict
     suboptions:
       command:
-        description: The command as a list of words. It has to end with 0 within 120 seconds.
+        description: Command as a list of words. It has to exit with 0 within 120 seconds.
         type: list
         elements: str
         required: true
       user:
-        description: The account with whose rights it runs.
+        description: Account that runs the command.
         type: str
         required: true
       home:
-        description: That account's home.
+        description: Home of that account.
         type: path
         required: true
       record:
-        description: Absolute path of a file that says to which contents it has said yes.
+        description: Absolute path of the record of the contents that the program accepted.
         type: str
         required: true
       reads:
-        description: Absolute paths that it reads besides, when they are there. One that is no file
-          that the account can read is told, and the program is not asked.
+        description: Absolute paths of other files that the program reads if they exist. If one of
+          them is not a file that the account can read, the task reports it and does not run the
+          program.
         type: list
         elements: str
         default: []
       lines:
-        description: Lines that it has to print.
+        description: Lines that the program has to print.
         type: list
         elements: str
         default: []
       hide:
-        description: Regular expressions; what they match of its words is not shown.
+        description: Regular expressions for parts of the program's output that must not be shown.
         type: list
         elements: str
         default: []
       hints:
-        description: What to do. The first one counts whose C(says) is in its words.
+        description: Advice for a rejection. The first hint with C(says) in the program's output
+          is shown.
         type: list
         elements: dict
         default: []
         suboptions:
           says:
-            description: Words of the program; every answer has the empty ones.
+            description: Text in the program's output. The empty text matches every output.
             type: str
             default: ""
           do:
-            description: A sentence.
+            description: Sentence that says what to do.
             type: str
             required: true
   secret_contents:
-    description: Filled in by the action plugin with the texts of the secret files, to keep them
-      out of every output. Not for use in a task.
+    description: For internal use. The action plugin sets it to the texts of the secret files, which
+      keeps them out of all output.
     type: list
     elements: str
 notes:
-  - Extended attributes and access control lists of a replaced file are not kept.
+  - A replaced file loses its extended attributes and access control lists.
 """
 
 EXAMPLES = r"""
@@ -254,7 +255,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: What became of each path, in the order of the task.
+  description: Result for each path, in the order of O(files).
   returned: success
   type: list
   elements: dict
@@ -264,9 +265,8 @@ files:
       state: present
 digest:
   description:
-    - Changes when, and only when, the wanted contents change; modes and owners are not part of
-      it.
-    - For O(closet.inference.launchd_job#module:restart_on).
+    - Digest of the wanted contents. It does not depend on modes and owners.
+    - Meant for O(closet.inference.launchd_job#module:restart_on).
   returned: success
   type: str
   sample: 9b0c2c1c3d2f5e3f0f4f1c6f1b1d0a7f7f1e2d3c4b5a69788796a5b4c3d2e1f0
@@ -337,7 +337,7 @@ OPTIONS = {
 
 
 def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """The files as they are to be."""
+    """Bring the files to their wanted state."""
     # not AnsibleModule.tmpdir: with pipelining it makes ~root/.ansible, and warns that it did
     result, warnings = execute(options, Runner(), tempfile.gettempdir(), check_mode)
     return {**result, "warnings": warnings}

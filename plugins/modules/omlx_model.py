@@ -6,94 +6,93 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: omlx_model
-short_description: Keep the models of a host present, verified and served by name
+short_description: Download, verify and link the models of a host
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - Brings all models of a host in one run. Each is fetched from a model hub (Hugging Face, a
-    mirror, or a cache on the LAN) at a commit, verified by
-    the hashes the hub lists, recorded in a manifest beside its files, and linked into the folder
-    that omlx serves from under the name given.
-  - A download that was cut off anywhere goes on from the byte it had reached. Files take their
-    names only when the whole model is here and proven.
-  - A model that is complete costs no network and no hashing.
-  - Before the first byte, every model is looked up, and what is still to come is compared with
-    the free space of the disk.
-  - Links and files of ours that nobody lists any more are cleaned up as far as links, superseded
-    files and unfinished downloads go, those of other tools included. Whole models are removed with
-    O(state=absent) or O(exclusive=true) only, and only when O(confirmed=true).
-  - While it fetches, a running playbook shows how far each host is. That is the work of the action
-    plugin of this name; it runs the module a second time, in the background of the host, as soon
-    as something has to be fetched. The pull goes on there when the connection is lost.
+  - Manages all models of a host in one run. Downloads each model from a model hub (Hugging Face, a
+    mirror, or a cache on the LAN) at a commit, verifies it with the hashes of the hub, records it
+    in a manifest beside its files, and links it by its served name into the folder that omlx
+    serves.
+  - An interrupted download resumes at the byte it had reached. The files get their final names only
+    when the whole model is downloaded and verified.
+  - A complete model needs no network and no hashing.
+  - Before the first byte, the module reads the file lists of all models and compares the missing
+    bytes with the free space of the disk.
+  - Removes links that are no longer listed, superseded files, and unfinished downloads, including
+    those of other tools. Removes whole models only with O(state=absent) or O(exclusive=true), and
+    only with O(confirmed=true).
+  - The playbook shows the progress of each host during a download. For this, the action plugin of
+    this name runs the module a second time, in the background of the host. The pull continues there
+    if the connection is lost.
 requirements:
-  - httpx, in the Python that runs the module, as soon as a file has to be fetched. Check mode,
-    and runs that fetch nothing, need only the standard library.
+  - httpx, in the Python that runs the module, to download files. Check mode and runs without a
+    download need only the standard library.
 extends_documentation_fragment:
   - closet.inference.attributes
 attributes:
   check_mode:
-    details: Sizes are reported when the hub can be reached.
+    details: Reports sizes if the hub can be reached.
   diff_mode:
-    description: Shows the served names with repository and commit, before and after.
+    description: Shows the served names with their repositories and commits, before and after.
 options:
   models:
     description:
-      - Every model that O(serve_dir) shall offer. A host keeps one revision of a repository,
-        under one name.
+      - All models for O(serve_dir). A host has one revision of a repository, under one name.
     type: list
     elements: dict
     required: true
     suboptions:
       repo:
-        description: The repository on the hub, C(owner/name).
+        description: Repository on the hub, C(owner/name).
         type: str
         required: true
       revision:
         description:
-          - A commit (40 hexadecimal digits), a branch or a tag.
-          - A branch or tag is looked up once, and the commit found is kept until O(follow=true)
-            or another revision is asked for.
+          - Commit (40 hexadecimal digits), branch or tag.
+          - The module resolves a branch or tag once, and keeps that commit until O(follow=true) or
+            another revision is requested.
         type: str
         default: main
       name:
         description:
-          - The served name; omlx lists it as the model's id. Without it, the part of the repository
-            after the slash.
+          - Served name, which omlx lists as the model's id. The default is the part of
+            O(models[].repo) after the slash.
         type: str
   state:
     description:
-      - V(present) brings the models, V(absent) removes those listed with their names, and touches
-        no other.
+      - V(present) downloads and links the models. V(absent) removes the listed models and their
+        names, and no others.
     type: str
     choices: [present, absent]
     default: present
   exclusive:
     description:
-      - Whether every model of O(store) that is not listed goes.
+      - Whether to remove all models of O(store) that are not listed.
     type: bool
     default: false
   confirmed:
     description:
-      - Removals happen only with this; without it they are listed in RV(removal) and nothing is
+      - Whether to remove models at all. With V(false), RV(removal) lists them and nothing is
         removed.
-      - Even then nothing is removed when the server has one of the models loaded, or when nobody
-        knows whether it has. What a link of somebody else leads to stays.
+      - Even with V(true), nothing is removed if the server has one of the models loaded, or if that
+        is unknown. The target of an unmanaged link stays.
     type: bool
     default: false
   confirm_command:
-    description: The command that confirms a removal, for the message that lists what would go.
+    description: Command that confirms a removal, for the message that lists the models.
     type: str
   store:
     description:
-      - The folder that holds the models, as C(owner/name) below it. Created when missing.
+      - Folder of the models, as C(owner/name) below it. Created if missing.
     type: path
     required: true
   serve_dir:
     description:
-      - The folder that omlx serves from. Holds one symbolic link per listed model.
-      - Links into O(store) that are not listed are removed. Real folders, and links to elsewhere,
-        are left alone and reported.
+      - Folder that omlx serves, with one symbolic link per listed model.
+      - Links into O(store) that are not listed are removed. Real folders and links to other places
+        stay and are reported.
     type: path
     required: true
   endpoint:
@@ -102,95 +101,94 @@ options:
     default: https://huggingface.co
   token:
     description:
-      - Access token for gated and private repositories. It is sent to O(endpoint) only.
-      - Leave it out for public repositories, since a hub refuses even those when the token is
-        bad.
+      - Access token for gated and private repositories. It is sent only to O(endpoint).
+      - Omit it for public repositories, because a hub refuses even these if the token is invalid.
     type: str
   proxy:
     description:
       - Address of the proxy for the hub, with its scheme.
-      - Without it, the environment's is used (C(HTTPS_PROXY) and so on).
+      - The default is the proxy of the environment (C(HTTPS_PROXY) and so on).
     type: str
   ca_certificates:
     description:
-      - Certificates (PEM) of authorities that are trusted besides the public ones, for a company
-        that inspects TLS. Not for O(peers).
+      - Certificates (PEM) of additional authorities to trust, for networks that inspect TLS. Not
+        used for O(peers).
     type: str
   peers:
     description:
-      - Addresses of other hosts of the LAN that offer their O(store) over HTTP. A file that one of
-        them has comes from there, held against the hub's hashes like any other; what they lack or
-        give wrong comes from the hub.
-      - When the hub cannot be reached, a peer's own record of the commit is taken instead of it.
+      - Addresses of other hosts of the LAN that offer their O(store) over HTTP. The module
+        downloads files from them where possible and verifies them with the hub's hashes. Missing
+        and damaged files come from the hub.
+      - When the hub cannot be reached, a peer's record of the commit replaces the hub's file list.
     type: list
     elements: str
     default: []
   server_url:
     description:
-      - Address of the omlx that serves these models. With it, the server is told of new models once
-        they are in place. It reads its models anew only when something changed and while it is
-        idle, and has to list each of them with all of its weights afterwards. That it is down is
-        fine.
-      - It is also asked what it has loaded before anything is removed.
+      - Address of the omlx that serves these models. After a change, the module waits until the
+        server is idle, tells it to reload its list of models, and checks that it lists each model
+        with all its weights. A server that is not running is no error.
+      - Before a removal, the module asks the server which models it has loaded.
     type: str
   server_key:
-    description: The server's main key.
+    description: Main key of the server.
     type: str
   server_stopped:
     description:
-      - Says that no server runs, so that nothing can be loaded. A server that does not answer is
-        otherwise taken for one that is just starting.
+      - Whether the server is known to be stopped, so that no model is loaded. Otherwise a server
+        that does not answer counts as starting.
     type: bool
     default: false
   server_idle_wait_s:
-    description: Seconds that a busy server gets to come to rest before it is left alone.
+    description: Seconds to wait until a busy server is idle, before the reload is skipped.
     type: float
     default: 120
   reserve_gb:
-    description: Gigabytes (1000^3 bytes) of the disk that stay free.
+    description: Gigabytes (1000^3 bytes) that must stay free on the disk.
     type: float
     default: 10
   memory_ceiling_bytes:
     description:
-      - Memory that the models of this host may use. One that alone needs more is refused before
-        its first byte.
+      - Memory that the models of this host may use. A model that alone needs more is refused before
+        its download.
     type: int
   verify:
     description:
-      - How far a model that is here is checked again.
-      - V(manifest) asks that each file of the manifest is there, V(size) also compares sizes,
-        V(sha256) reads and hashes everything.
-      - A file that fails is fetched again, alone.
+      - How thoroughly to check downloaded models.
+      - V(manifest) checks that each file of the manifest exists, V(size) also compares sizes,
+        V(sha256) reads and hashes all files.
+      - Only files that fail the check are downloaded again.
     type: str
     choices: [manifest, size, sha256]
     default: size
   follow:
-    description: Whether a branch or tag that moved on the hub is a reason to fetch again.
+    description: Whether to download a model again when its branch or tag moved on the hub.
     type: bool
     default: false
   fetch:
     description:
-      - With V(false), a run that would have to fetch changes nothing and says RV(pending=true).
+      - Whether to download missing files. With V(false), a run with missing files changes nothing
+        and returns RV(pending=true).
     type: bool
     default: true
   progress:
     description:
-      - Whether the playbook shows how far the pull is.
-      - With V(false) the module runs in the foreground, and ends when the connection does.
+      - Whether the playbook shows the progress of the pull.
+      - With V(false) the module runs in the foreground, and ends with the connection.
     type: bool
     default: true
   progress_path:
     description:
-      - A JSON file that is rewritten about once a second while files are fetched. Without this it
-        is C(.closet.progress.json) in O(store), and removed at the end.
+      - JSON file with the progress, rewritten about once a second during a download. The default is
+        C(.closet.progress.json) in O(store), which is removed at the end.
     type: path
   hub_cache:
     description:
-      - The folder in which other tools keep a cache of the hub (C(~/.cache/huggingface/hub)).
-        Unfinished downloads in it that nobody wrote to for an hour are removed.
+      - Hub cache of other tools (C(~/.cache/huggingface/hub)). Unfinished downloads in it that have
+        not changed for an hour are removed.
     type: path
   max_connections:
-    description: How many requests may run at once. Large files are fetched in several ranges.
+    description: Maximum number of parallel requests. Large files are downloaded in several ranges.
     type: int
     default: 4
 seealso:
@@ -211,7 +209,7 @@ EXAMPLES = r"""
   vars:
     ansible_python_interpreter: /opt/closet/omlx/current/bin/python
 
-- name: Remove a model, after a look at what would go
+- name: Remove a model, after a confirmation
   closet.inference.omlx_model:
     store: /Users/admin/.omlx/store
     serve_dir: /Users/admin/.omlx/models
@@ -222,7 +220,7 @@ EXAMPLES = r"""
     server_url: http://127.0.0.1:8000
     server_key: "{{ closet_key }}"
 
-- name: Take them from a cache on the LAN, and read everything that is here once more
+- name: Download from a cache on the LAN, and verify all files again
   closet.inference.omlx_model:
     store: /Users/admin/.omlx/store
     serve_dir: /Users/admin/.omlx/models
@@ -233,12 +231,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pending:
-  description: Whether bytes are missing that O(fetch=false) kept from being fetched.
+  description: Whether O(fetch=false) prevented a download.
   returned: success
   type: bool
   sample: false
 removal:
-  description: Models that are to go with O(state=absent) or O(exclusive=true).
+  description: Models that O(state=absent) or O(exclusive=true) removes.
   returned: success
   type: dict
   contains:
@@ -246,7 +244,7 @@ removal:
       description: Whether they were removed (in check mode, would be), or only listed.
       type: bool
     models:
-      description: The models; C(loaded) is null when the server could not be asked.
+      description: The models. C(loaded) is null if the server could not be asked.
       type: list
       elements: dict
   sample:
@@ -259,7 +257,7 @@ removal:
         loaded: false
         stays_because: null
 server:
-  description: What became of telling the server; null when there was nothing to tell or nobody.
+  description: Result of the server's reload. Null if nothing changed, and without O(server_url).
   returned: success
   type: dict
   contains:
@@ -267,16 +265,16 @@ server:
       description: One of V(down), V(current), V(reloaded), V(busy).
       type: str
     sentence:
-      description: The same in words.
+      description: The state as a sentence.
       type: str
   sample: {state: current, sentence: "http://127.0.0.1:8000 lists all of them."}
 peer_bytes:
-  description: Bytes that came from O(peers).
+  description: Bytes downloaded from O(peers).
   returned: success
   type: int
   sample: 0
 models:
-  description: One entry per listed model, in the order given.
+  description: One entry per listed model, in the order of O(models).
   returned: success
   type: list
   elements: dict
@@ -289,22 +287,22 @@ models:
       type: str
     revision:
       description:
-        - The commit; in check mode the requested revision when the hub could not be asked.
+        - Commit. In check mode the requested revision, if the hub could not be asked.
       type: str
     requested:
-      description: The revision asked for.
+      description: Requested revision.
       type: str
     path:
-      description: The model's folder in the store.
+      description: Folder of the model in the store.
       type: str
     bytes:
-      description: Size of the model's files; null when unknown (check mode only).
+      description: Size of the model's files. Null if unknown (only in check mode).
       type: int
     missing_bytes:
-      description: Bytes that were still to come when the run began; null when unknown.
+      description: Bytes that were missing at the start of the run. Null if unknown.
       type: int
     fetched_bytes:
-      description: Bytes that came over the network in this run.
+      description: Bytes downloaded in this run.
       type: int
     state:
       description: One of V(present), V(pulled), V(repaired), V(would_pull).
@@ -321,51 +319,50 @@ models:
       state: present
 digest:
   description:
-    - A sha256 over the sorted names, repositories and commits; differs as soon as any served
-      model does. Meant for C(restart_on).
+    - SHA-256 digest of the sorted names, repositories and commits. It changes with every change of
+      a served model. Meant for O(closet.inference.launchd_job#module:restart_on).
   returned: success
   type: str
   sample: 3f0e6cf1a3b8f0f7c8f2c1c6a5cf1b7e0f6ad1a6bd7c2f3f74e9a6de0b5f0c11
 missing_bytes:
   description:
-    - Bytes that were still to be fetched when the run began; null when unknown (check mode only).
+    - Bytes that were missing at the start of the run. Null if unknown (only in check mode).
   returned: success
   type: int
   sample: 0
 free_bytes:
-  description: Free bytes on the disk of the store when the run began.
+  description: Free bytes on the disk of the store at the start of the run.
   returned: success
   type: int
   sample: 512000000000
 leftovers:
   description:
-    - Unfinished downloads that nothing would have continued, ours and those of other tools; they
-      are removed.
+    - Abandoned downloads of this module and of other tools, which this run removed.
   returned: success
   type: dict
   contains:
     count:
-      description: How many files.
+      description: Number of files.
       type: int
     bytes:
-      description: What they took on the disk.
+      description: Disk space of the files.
       type: int
   sample: {count: 1, bytes: 62918656}
 links:
-  description: Served names that were linked or removed in this run (in check mode, would be).
+  description: Served names that this run linked or removed, or would in check mode.
   returned: success
   type: dict
   contains:
     made:
-      description: Names that now lead to their model.
+      description: Names that were linked to their model.
       type: list
       elements: str
     removed:
-      description: Names of ours that nobody lists.
+      description: Names that were removed because they are no longer listed.
       type: list
       elements: str
     foreign:
-      description: Entries of the folder that are not ours and were left alone.
+      description: Unmanaged entries of the folder, which stay.
       type: list
       elements: str
   sample: {made: [qwen3-0.6b], removed: [], foreign: []}

@@ -6,48 +6,47 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: omlx_model_info
-short_description: Tell which models a host holds and serves
+short_description: List the models that a host stores and serves
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - Reads the store that M(closet.inference.omlx_model) keeps and the links that omlx serves from.
-    Never uses the network and changes nothing.
+  - Reads the store of M(closet.inference.omlx_model) and the links in the folder that omlx serves.
+    Uses no network and changes nothing.
 extends_documentation_fragment:
   - closet.inference.attributes.info
 options:
   store:
-    description: The folder that holds the models, as C(owner/name) below it.
+    description: Folder of the models, as C(owner/name) below it.
     type: path
     required: true
   serve_dir:
-    description: The folder that omlx serves from. Without it, no served names are told.
+    description: Folder that omlx serves. Without it, no served names are returned.
     type: path
   verify:
     description:
-      - How far each model is held against its manifest.
-      - V(manifest) asks that each file is there, V(size) also compares sizes, V(sha256) reads and
-        hashes everything.
+      - How thoroughly to compare each model with its manifest.
+      - V(manifest) checks that each file exists, V(size) also compares sizes, V(sha256) reads and
+        hashes all files.
     type: str
     choices: [manifest, size, sha256]
     default: size
   hub_cache:
     description:
-      - The folder in which other tools keep a cache of the hub; unfinished downloads in it are
-        counted in RV(leftovers).
+      - Hub cache of other tools. RV(leftovers) counts the unfinished downloads in it.
     type: path
 seealso:
   - module: closet.inference.omlx_model
 """
 
 EXAMPLES = r"""
-- name: Read what is here
+- name: List the models of a host
   closet.inference.omlx_model_info:
     store: /Users/admin/.omlx/store
     serve_dir: /Users/admin/.omlx/models
-  register: held
+  register: host_models
 
-- name: Prove every byte of it
+- name: Verify every byte of the store
   closet.inference.omlx_model_info:
     store: /Users/admin/.omlx/store
     verify: sha256
@@ -64,36 +63,36 @@ models:
       description: The repository.
       type: str
     names:
-      description: Served names that lead to it.
+      description: Served names of the model.
       type: list
       elements: str
     revision:
-      description: The commit in the manifest; null without a manifest.
+      description: Commit in the manifest. Null without a manifest.
       type: str
     requested:
-      description: The revision that was asked for when it was fetched; null without a manifest.
+      description: Revision that the download requested. Null without a manifest.
       type: str
     path:
-      description: The model's folder.
+      description: Folder of the model.
       type: str
     bytes:
-      description: Size by the manifest; null without one.
+      description: Size according to the manifest. Null without a manifest.
       type: int
     complete:
-      description: Whether there is a manifest and every file of it passed.
+      description: Whether the model has a manifest and all its files passed the check.
       type: bool
     broken:
-      description: Files of the manifest that are missing or did not pass.
+      description: Files of the manifest that are missing or failed the check.
       type: list
       elements: str
     disk_bytes:
-      description: What the folder takes on the disk.
+      description: Disk space of the folder.
       type: int
     unfinished_bytes:
-      description: What unfinished downloads take on the disk.
+      description: Disk space of unfinished downloads.
       type: int
     unfinished_files:
-      description: How many files that is.
+      description: Number of files of unfinished downloads.
       type: int
   sample:
     - repo: mlx-community/Qwen3-0.6B-4bit
@@ -108,30 +107,30 @@ models:
       unfinished_bytes: 0
       unfinished_files: 0
 names:
-  description: The repository of every served name of ours.
+  description: Repository of each served name.
   returned: success
   type: dict
   sample: {qwen3-0.6b: mlx-community/Qwen3-0.6B-4bit}
 bytes:
-  description: What all models take on the disk.
+  description: Disk space of all models.
   returned: success
   type: int
   sample: 351412224
 leftovers:
-  description: Unfinished downloads in O(hub_cache) that nobody wrote to for an hour.
+  description: Unfinished downloads in O(hub_cache) that have not changed for an hour.
   returned: success
   type: dict
   sample: {count: 0, bytes: 0}
 running:
-  description: How far a pull is that runs at this moment; null when none does.
+  description: Progress of a pull that runs now. Null if no pull runs.
   returned: success
   type: dict
   contains:
     sentence:
-      description: In words; empty while it is still planning.
+      description: Progress as a sentence. Empty while the pull is being planned.
       type: str
     record:
-      description: What the pull tells of itself, by model.
+      description: Progress record of the pull, by model.
       type: dict
   sample: null
 foreign:
@@ -169,7 +168,7 @@ OPTIONS = {
 
 
 def work(options: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
-    """What the store holds."""
+    """The content of the store."""
     serve_dir, hub_cache = options["serve_dir"], options["hub_cache"]
     try:
         held = survey(

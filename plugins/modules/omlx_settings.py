@@ -6,75 +6,75 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: omlx_settings
-short_description: Own some keys of omlx's settings.json and model_settings.json
+short_description: Manage keys of omlx's settings.json and model_settings.json
 version_added: "0.1.0"
 description:
-  - Merges the given keys into the two files that omlx keeps itself. Every other key, section
-    and model stays as it is.
-  - Both files are readable by their owner only and are written in one step, so that a power cut
-    leaves the old or the new one.
-  - omlx ignores and then drops keys it does not know, also those that an older one knew, and starts
-    on its defaults (without an API key) when it cannot read the file. So names and values are
-    checked here, and an unreadable file is kept aside as C(<name>.broken-<n>) and replaced.
-  - A running omlx does not read these files again, and its next save overwrites them. Restart
-    it when RV(digest) changes, for instance by giving that to
-    O(closet.inference.launchd_job#module:restart_on), and when RV(restart_needed) says so.
-  - Keys and the settings of models are another matter. An omlx that runs on this host is told them
-    over its admin pages, which needs no restart, and writes them down itself.
-  - It is asked with each new and each old key whether it does as told. A model that is newly pinned
-    is loaded. Only what differs is sent.
-  - A server of other models than O(models) is not told their settings; it reads the file when it is
-    started. When its folders hold these models, or more of one than it counted at its start, it is
-    one to restart, RV(restart_needed).
-  - A server without a main key takes nothing live, so that RV(digest) is about O(models) too.
+  - Merges the given keys into the two files, which omlx also writes itself. All other keys,
+    sections and models stay as they are.
+  - Only the owner can read the files. Each file is written in one step, so a power cut leaves the
+    old file or the new one.
+  - omlx ignores and then drops unknown keys, including keys of older versions. If it cannot read
+    the file, it starts with its defaults, without an API key. Therefore this module checks names
+    and values, and replaces an unreadable file after it has saved it as C(<name>.broken-<n>).
+  - A running omlx does not read these files again, and its next save overwrites them. Restart omlx
+    when RV(digest) changes, for example with O(closet.inference.launchd_job#module:restart_on), and
+    when RV(restart_needed) is true.
+  - API keys and the settings of models need no restart. The module sends the differences to the
+    admin pages of an omlx that runs on this host, and omlx writes its files itself.
+  - Afterwards the module checks each new and each revoked key with a request. It loads models that
+    are newly pinned.
+  - If the running server does not list the models of O(models), it gets their settings from the
+    file at its next start. RV(restart_needed) is true if its folders have these models, or more
+    files of a model than at its start.
+  - A server without a main key accepts no changes while it runs. RV(digest) then includes
+    O(models).
 author:
   - closet.inference contributors (@closet-inference)
 extends_documentation_fragment:
   - closet.inference.attributes
 attributes:
   check_mode:
-    details: In the files and in the running server.
+    details: This includes the running server.
   diff_mode:
-    description: Shows both files before and after, without keys and proxy addresses, and the
-      settings of models that the running server is told.
+    description: Shows both files before and after, without keys and proxy addresses, and the model
+      settings that are sent to the running server.
 options:
   base_path:
     description:
-      - The folder omlx works in, as an absolute path. It is made, with mode V(0700), when its
-        parent is there.
+      - Absolute path of omlx's folder. It is created with mode V(0700) if its parent exists.
     type: str
     required: true
   settings:
     description:
-      - Sections of V(settings.json), each a dictionary of the keys to own. V(null) takes a key
-        out, so that omlx uses its default.
-      - A server that others can reach needs an API key, given here or already in the file, and the
-        consent that C(playbooks/expose.yml) records on the host.
+      - Sections of V(settings.json), each a dictionary of the keys to manage. V(null) removes a
+        key, so that omlx uses its default.
+      - A server on a non-loopback address requires an API key, in O(api_key) or already in the
+        file, and the consent that C(playbooks/expose.yml) records on the host.
     type: dict
     default: {}
   models:
     description:
-      - Entries of V(model_settings.json), from model id to the keys to own. The id is the name
-        of the model's folder.
-      - V(null) takes a key out. Making one model the default takes that from any other.
+      - Entries of V(model_settings.json), each a dictionary of the keys to manage, by model id. The
+        id is the name of the model's folder.
+      - V(null) removes a key. Only one model can be the default, so a new default replaces the old
+        one.
     type: dict
     default: {}
   api_key:
     description:
-      - The main API key, which opens the admin pages too. Without it the one in the file stays, an
-        empty one takes it out.
+      - Main API key, which also opens the admin pages. By default the key in the file stays. An
+        empty key removes it.
     type: str
   client_keys:
     description:
-      - The keys that open C(/v1) and not the admin pages, omlx's sub keys. Those that an earlier
-        run made and that are not listed are taken away; those that somebody made in omlx's own
-        pages stay.
-      - Without it nothing is changed.
+      - Client keys (sub keys of omlx), which open C(/v1) but not the admin pages. Keys of earlier
+        runs that are not listed are revoked. Keys that were created in omlx's admin pages stay.
+      - By default no client key changes.
     type: list
     elements: dict
     suboptions:
       name:
-        description: Whose key it is. Omlx shows it with C(closet:) in front.
+        description: Owner of the key. The admin pages show it with the prefix C(closet:).
         type: str
         required: true
       key:
@@ -83,31 +83,30 @@ options:
         required: true
   program:
     description:
-      - The environment that omlx is installed in. What it said when it was built, its
-        C(answer.json), tells which keys there are, see
-        O(closet.inference.python_environment#module:ask).
-      - Without it, or for one that was not asked then, a table counts, which is about the omlx that
-        this collection pins.
+      - Environment in which omlx is installed. Its C(answer.json) has the list of the known keys,
+        see O(closet.inference.python_environment#module:ask).
+      - Without this list, the module uses a table for the omlx version that this collection pins.
     type: str
   consent_command:
     description:
-      - The command on the controller that records the consent, for the message when it is missing.
+      - Command on the controller that records the consent, for the message about a missing
+        consent.
     type: str
   unchecked:
-    description: Also write sections and keys that this omlx does not have. Known ones are
-      checked all the same.
+    description: Whether to write sections and keys that this omlx does not know. Known keys are
+      checked in any case.
     type: bool
     default: false
   owner:
-    description: User name or number the folder and the files shall belong to.
+    description: Owner of the folder and the files, as a user name or number.
     type: str
   group:
-    description: Group name or number the folder and the files shall belong to.
+    description: Group of the folder and the files, as a group name or number.
     type: str
 """
 
 EXAMPLES = r"""
-- name: Own omlx's settings
+- name: Manage omlx's settings
   closet.inference.omlx_settings:
     base_path: /Users/admin/.omlx
     owner: admin
@@ -132,24 +131,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changed_keys:
-  description: Names of the keys that changed, never their values.
+  description: Names of the changed keys, without their values.
   returned: success
   type: list
   elements: str
   sample: [server.port, auth.api_key, models.qwen3-coder.is_pinned]
 digest:
-  description: Changes when, and only when, a wanted value changes that omlx reads at its start.
-    What a running server is told is not in it.
+  description: Digest of the wanted values that omlx reads only at its start. Settings that a
+    running server accepts are not part of it.
   returned: success
   type: str
   sample: 9b0c2c1c3d2f5e3f0f4f1c6f1b1d0a7f7f1e2d3c4b5a69788796a5b4c3d2e1f0
 restart_needed:
-  description: An omlx runs that takes none of our main keys, or shall have none, or lists other
-    models than its folders hold, so only a restart brings it what is wanted.
+  description: Whether the running omlx needs a restart. Reasons are that it accepts no known main
+    key, that its main key has to be removed, or that its list of models differs from its folders.
   returned: success
   type: bool
 outdated:
-  description: In what its list of models differs from its folders.
+  description: Differences between the server's list of models and its folders.
   returned: success
   type: list
   elements: str
@@ -197,7 +196,7 @@ OPTIONS = {
 
 
 def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """The settings as they are to be, in the files and in the running server."""
+    """Bring the files and the running server to the wanted settings."""
     result, warnings = execute(options, check_mode)
     return {**result, "warnings": warnings}
 

@@ -6,26 +6,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: opencode_config_info
-short_description: Say where a person's own configuration of opencode and the closet's meet
+short_description: Find conflicts between a person's opencode configuration and the closet's
 version_added: "0.1.0"
 description:
-  - Reads the files in which a person configures opencode and warns, one sentence per file, of what
-    the closet's lock leaves without effect, of models that the closet does not serve, and of what
-    wins over the inventory. Changes nothing.
-  - Fails when the one file that is the closet's holds somebody else's settings, which a run would
-    overwrite.
-  - Keys of the files are named, values are not.
+  - Reads the files in which a person configures opencode, and gives one warning per file. It names
+    settings without effect because of the closet's lock, models that the closet does not serve, and
+    settings that take precedence over the inventory. Changes nothing.
+  - Fails if the closet's own file has settings that the collection did not write, because a run
+    would overwrite them.
+  - The warnings name keys, but not their values.
 author:
   - closet.inference contributors (@closet-inference)
 extends_documentation_fragment:
   - closet.inference.attributes.info
 options:
   host:
-    description: Name of the laptop in the inventory, for the sentences.
+    description: Name of the laptop in the inventory, for the warnings.
     type: str
     required: true
   home:
-    description: The person's home.
+    description: Home of the person.
     type: path
     required: true
   models:
@@ -34,23 +34,24 @@ options:
     elements: str
     required: true
   permission:
-    description: Permissions that the lock sets, as opencode takes them.
+    description: Permissions of the lock, in opencode's format.
     type: dict
     default: {}
   agents:
-    description: Agents to which the inventory gives a model.
+    description: Agents with a model in the inventory.
     type: list
     elements: str
     default: []
   named_agents:
-    description: Agents of the inventory. In them and in opencode's own the lock's permissions win.
+    description: Agents of the inventory. The permissions of the lock apply to these agents and to
+      the built-in ones.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: Look at what the person has configured
+- name: Check the person's configuration of opencode
   closet.inference.opencode_config_info:
     host: air
     home: /Users/admin
@@ -60,7 +61,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 conflicts:
-  description: The sentences, by file.
+  description: Warnings by file.
   returned: success
   type: dict
   sample:
@@ -103,7 +104,7 @@ OPTIONS = {
 
 
 def work(options: Mapping[str, Any], _check_mode: bool) -> dict[str, Any]:
-    """Where the person's own configuration contradicts the closet's; a warning for each place."""
+    """Conflicts between the person's configuration and the closet's, with one warning per file."""
     host, home = options["host"], options["home"]
     closet = Closet(
         models=tuple(options["models"]),

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: power_settings
-short_description: Own some settings of pmset, by power source
+short_description: Manage settings of pmset by power source
 version_added: "0.1.0"
 description:
-  - Reads what C(pmset -g custom) prints, compares it with the wanted settings, and writes what
-    differs in one C(pmset) call. When nothing differs, nothing is written.
-  - A source or a setting that this Mac does not have, such as C(autorestart) on a laptop, is
-    reported and left out, in every run alike.
-  - After writing it looks again, so that a setting that macOS did not take is an error.
-  - Reading needs no root, writing does.
+  - Compares the output of C(pmset -g custom) with the wanted settings and writes the differences in
+    one C(pmset) call. Writes nothing if there are no differences.
+  - Reports and skips power sources and settings that this Mac does not have, such as C(autorestart)
+    on a laptop.
+  - Reads the settings again after the change. A setting that macOS did not accept is an error.
+  - Only changes need root.
 author:
   - closet.inference contributors (@closet-inference)
 extends_documentation_fragment:
@@ -22,15 +22,15 @@ extends_documentation_fragment:
 options:
   ac:
     description: &source
-      - Settings for this source of power, by the names that V(pmset(1\)) uses. Times are minutes,
-        V(0) means never. V(true) and V(false) are V(1) and V(0).
+      - Settings for this power source, with the names of V(pmset(1\)). Times are in minutes, V(0)
+        means never. V(true) and V(false) mean V(1) and V(0).
       - Since macOS 26.5 C(autorestart) and C(autorestartatconnect) are one setting, Start up when
         power is connected. V(0) and V(0) are Never, V(1) and V(0) After a Power Failure, V(0) and
         V(1) Always. C(autorestartatconnect=1) gives Always, whatever C(autorestart) says. A Mac
         with Always satisfies C(autorestart=1) alone.
-      - A setting that this module does not know is taken when the Mac shows it, as a newer macOS
+      - The module accepts a setting that it does not know if the Mac has it, because a newer macOS
         may have added it.
-      - V(lowpowermode) is compared with C(powermode) on a Mac that has that instead.
+      - V(lowpowermode) stands for C(powermode) on a Mac that has only C(powermode).
     type: dict
     default: {}
   battery:
@@ -43,8 +43,8 @@ options:
     default: {}
   sleep_disabled:
     description:
-      - Whether the Mac may not sleep at all, not even a laptop with its lid closed
-        (C(disablesleep)). Left alone when not given.
+      - Whether to disable sleep completely, even for a laptop with a closed lid (C(disablesleep)).
+        Unchanged by default.
     type: bool
 """
 
@@ -58,18 +58,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 written:
-  description: What was written, or would be, by source.
+  description: Settings that the task wrote, or would write in check mode, by source.
   returned: success
   type: dict
   sample: {"ac": {"sleep": "0", "autorestart": "1"}}
 unsupported:
-  description: What was asked for and this Mac does not have.
+  description: Requested sources and settings that this Mac does not have.
   returned: success
   type: list
   elements: str
   sample: [battery, ac.autorestart]
 sources:
-  description: The sources of power that this Mac has settings for.
+  description: Power sources of this Mac.
   returned: success
   type: list
   elements: str

@@ -6,22 +6,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: profile_choice
-short_description: Keep which profile was chosen for a closet, beside the inventory
+short_description: Record the chosen profile of a closet beside the inventory
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - Runs on the controller, as an action plugin; no host is contacted.
+  - Runs on the controller, as an action plugin, and contacts no host.
   - Writes C(.closet/HOST.json) beside the inventory.
-  - M(closet.inference.inventory_check) honours it as long as the inventory's own C(closet_profile)
-    stays what it was when the choice was made.
+  - M(closet.inference.inventory_check) uses the recorded profile until C(closet_profile) in the
+    inventory changes.
 options:
   profile:
-    description: The profile that was chosen.
+    description: Chosen profile.
     type: str
     required: true
   inventory_profile:
-    description: What the inventory says now.
+    description: Profile in the inventory at the time of the choice.
     type: str
     required: true
 extends_documentation_fragment:
@@ -29,7 +29,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Remember what was chosen
+- name: Record the chosen profile
   closet.inference.profile_choice:
     profile: lean
     inventory_profile: default
@@ -37,7 +37,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The file, on the controller.
+  description: Path of the record on the controller.
   returned: always
   type: str
   sample: /home/me/inventories/home/.closet/attic.json

@@ -6,25 +6,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: python_environment
-short_description: One complete virtual environment from a locked list, made by uv
+short_description: Build a complete Python virtual environment with uv
 version_added: "0.1.0"
 description:
-  - Builds a virtual environment at a path that stands for its contents, and never changes it
-    afterwards. A new list gets a new path, so that a running server keeps the environment it
-    was started with.
-  - An environment is complete when it holds the file C(.complete), which is written last. An
-    incomplete one, left by a run that was cut off, is removed and built again. A complete one
-    costs no network.
-  - Every pin is looked for at its source before anything is made. A build that fails leaves
-    nothing behind.
-  - One builder works on a path at a time. A second one waits up to 15 minutes, says for whom, and
-    has nothing left to do when the first one has completed it. The lock ends with the module and
-    the commands that it started, also after C(kill -9).
-  - Uses a Python of the host only when no account but root and the administrator who ran sudo can
-    change it; otherwise uv downloads one.
-  - Brings its own uv, installed with C(/usr/bin/python3) and pip when it is missing.
-  - uv keeps its cache, and a Python it had to download, beside O(uv_path), where the user of a
-    service can read them.
+  - Builds a virtual environment from a list of requirements and never changes it afterwards. Use a
+    new path for each new list, so that a running server keeps its environment.
+  - An environment is complete if it has the file C(.complete), which is written last. The
+    incomplete environment of an interrupted run is removed and built again. A complete environment
+    needs no network.
+  - Checks before the build that every pinned version is available. A failed build leaves nothing
+    behind.
+  - Only one process builds at a path at a time. A second one waits up to 15 minutes, shows the
+    process that it waits for, and uses the completed environment. The lock ends with the module and
+    the commands that it started, even after C(kill -9).
+  - Uses a Python of the host only if no account except root and the administrator who ran sudo can
+    change it. Otherwise uv downloads a Python.
+  - Installs its own uv with C(/usr/bin/python3) and pip, if it is missing.
+  - uv keeps its cache and the downloaded Python beside O(uv_path), where the user of a service can
+    read them.
 author:
   - closet.inference contributors (@closet-inference)
 extends_documentation_fragment:
@@ -37,46 +36,45 @@ options:
   path:
     description: Folder of the environment, such as V(/opt/closet/omlx/<digest>).
   requirements:
-    description: Text of a requirements file. It is kept in the environment as
-      C(requirements.txt). Needed for O(state=present), as are O(python), O(uv_path) and
-      O(uv_version).
+    description: Text of a requirements file, stored in the environment as C(requirements.txt).
+      Required for O(state=present), together with O(python), O(uv_path) and O(uv_version).
     type: str
   hashes:
-    description: The list is complete and every package in it has hashes; nothing else gets
+    description: Whether the list is complete and has hashes for every package. No other package is
       installed.
     type: bool
     default: false
   python:
-    description: The Python to use, in uv's words, such as V("3.11") or a path.
+    description: Python to use, in uv's format, such as V("3.11") or a path.
     type: str
   uv_path:
-    description: Folder of the uv that builds it, such as V(/opt/closet/uv/0.13.9).
+    description: Folder of uv, such as V(/opt/closet/uv/0.13.9).
     type: str
   uv_version:
-    description: Version of that uv.
+    description: Version of uv.
     type: str
   index_url:
-    description: Package index to use instead of the usual one, for uv and pip alike.
+    description: Package index for uv and pip, instead of PyPI.
     type: str
   check:
-    description: A program of the environment and its arguments, which has to end with 0 before
-      the environment is complete.
+    description: Program of the environment and its arguments. It has to exit with 0 before the
+      environment is complete.
     type: list
     elements: str
     default: []
   ask:
     description:
-      - Text of a Python program that is run once, by the environment's Python, before the
-        environment is complete. It ends with a line that is a JSON object, which is kept in the
-        environment as C(answer.json) and returned as RV(answer). Texts in its list C(warnings)
-        are shown by the run that builds it.
-      - One that fails, or says something else, costs a warning, and the environment stays.
+      - Text of a Python program that the environment's Python runs once, before the environment is
+        complete. Its last line of output is a JSON object, which is stored in the environment as
+        C(answer.json) and returned as RV(answer). The run that builds the environment shows the
+        texts in its list C(warnings).
+      - If the program fails or prints no such line, the task warns and the environment stays.
     type: str
   ask_user:
-    description: Account that runs O(ask), with nothing in its environment. Needed with O(ask).
+    description: Account that runs O(ask), with an empty environment. Required with O(ask).
     type: str
   report:
-    description: Names of packages whose version in the environment is returned.
+    description: Names of packages for RV(versions).
     type: list
     elements: str
     default: []
@@ -94,7 +92,7 @@ EXAMPLES = r"""
     check: [omlx, --help]
   become: true
 
-- name: Keep the one before it, remove older ones
+- name: Keep the previous environment, remove older ones
   closet.inference.python_environment:
     path: /opt/closet/omlx/1f2e3d4c5b6a
     state: pruned
@@ -104,7 +102,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 steps:
-  description: What was done, or would be; empty for a complete environment.
+  description: Steps that the task ran, or would run in check mode. Empty if the environment was
+    complete.
   returned: success
   type: list
   elements: str
@@ -115,17 +114,17 @@ bin:
   type: str
   sample: /opt/closet/omlx/1f2e3d4c5b6a/bin
 versions:
-  description: Version of each package of O(report) that the environment holds.
+  description: Installed version of each package of O(report).
   returned: with O(state=present)
   type: dict
   sample: {"omlx": "0.6.0"}
 answer:
-  description: What the environment said when it was built; empty when it was not asked then.
+  description: Output of O(ask) during the build. Empty if the environment was built without O(ask).
   returned: with O(state=present)
   type: dict
   sample: {"program": "omlx 0.7.0", "warnings": []}
 digest:
-  description: Changes when, and only when, requirements, Python or uv change.
+  description: Digest of the requirements and of the versions of Python and uv.
   returned: with O(state=present)
   type: str
   sample: 9b0c2c1c3d2f5e3f0f4f1c6f1b1d0a7f7f1e2d3c4b5a69788796a5b4c3d2e1f0
@@ -162,7 +161,7 @@ OPTIONS = {
 
 
 def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """The environment as it is to be."""
+    """Bring the environment to its wanted state."""
     return execute(options, Runner(), check_mode)
 
 

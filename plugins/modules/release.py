@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release
-short_description: One complete release of a program, from an archive or from npm's registry
+short_description: Install a release of a program from an archive or from the npm registry
 version_added: "0.1.0"
 description:
-  - Fetches one archive, checks it, unpacks it beside O(path), tries it, and renames it to O(path).
-    So there is a complete release at O(path) or none. It is never changed afterwards, and costs no
-    network when it is there.
-  - One builder works on a path at a time. A second one waits up to 15 minutes, says for whom, and
-    has nothing left to do when the first one has completed it. The lock ends with the module, also
-    after C(kill -9); what such a module left is removed by the next one.
-  - Unpacks regular files, folders, and links that stay inside the release; an archive with anything
-    else is refused. Everything belongs to the user who runs the module, is readable for all and
-    writable for that user alone.
-  - A release is complete when it holds the file C(.complete).
+  - Downloads one archive, verifies it, unpacks it beside O(path), tests it, and renames it to
+    O(path). Therefore O(path) is either a complete release or missing. A release never changes
+    afterwards. A complete release needs no network.
+  - Only one process installs at a path at a time. A second one waits up to 15 minutes, shows the
+    process that it waits for, and uses the completed release. The lock ends with the module, even
+    after C(kill -9). The next run removes the remains of an interrupted one.
+  - Unpacks regular files, folders, and links that stay inside the release. Refuses an archive with
+    other entries. All files belong to the user who runs the module. Everyone can read them, and
+    only that user can write them.
+  - A release is complete if it has the file C(.complete).
 author:
   - closet.inference contributors (@closet-inference)
 extends_documentation_fragment:
@@ -31,49 +31,49 @@ options:
   kind:
     description:
       - V(archive) is a tar archive at O(url), compressed or not.
-      - V(npm) is a package of npm's registry. Its archive is checked against the integrity that the
-        registry has of it, no script of it runs, and what it depends on is not installed, so it is
-        for packages that hold a program. Neither npm nor Node is needed.
+      - V(npm) is a package of the npm registry. Its archive is verified with the integrity value of
+        the registry. No script of the package runs, and its dependencies are not installed, so use
+        it for packages that contain a program. It requires neither npm nor Node.
     type: str
     choices: [archive, npm]
     default: archive
   url:
-    description: Address of the archive. Needed for O(kind=archive), as is O(checksum).
+    description: Address of the archive. Required for O(kind=archive), together with O(checksum).
     type: str
   checksum:
-    description: What the archive has to be, algorithm and digest, or algorithm and address of a
+    description: Checksum of the archive, as algorithm and digest, or as algorithm and address of a
       list of digests.
     type: str
   headers:
-    description: Headers for O(url), not sent to where it redirects.
+    description: Headers for O(url). They are not sent to the targets of redirects.
     type: dict
     default: {}
   strip_components:
-    description: Leading folders of the archive's names to drop.
+    description: Number of leading folders to remove from the names in the archive.
     type: int
     default: 0
   package:
-    description: Name of the package; its files are placed in C(node_modules/<package>). Needed for
-      O(kind=npm), as is O(version).
+    description: Name of the package. Its files are placed in C(node_modules/<package>). Required
+      for O(kind=npm), together with O(version).
     type: str
   version:
     description: Exact version of the package.
     type: str
   registry:
-    description: Address of a mirror of npm's registry.
+    description: Address of a mirror of the npm registry.
     type: str
   check:
-    description: A program of the release, by its path in it, and its arguments; it has to end with
+    description: Program of the release, as a path inside it, and its arguments. It has to exit with
       0 before the release is complete.
     type: list
     elements: str
     default: []
   check_says:
-    description: What O(check) has to print.
+    description: Text that O(check) has to print.
     type: str
   check_user:
-    description: Account that runs O(check), with nothing in its environment. The user who runs the
-      module unless given.
+    description: Account that runs O(check), with an empty environment. The default is the user who
+      runs the module.
     type: str
 """
 
@@ -101,7 +101,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 steps:
-  description: What was done, or would be; empty for a complete release.
+  description: Steps that the task ran, or would run in check mode. Empty for a complete release.
   returned: success
   type: list
   elements: str
@@ -148,7 +148,7 @@ NEEDED = {"archive": ("url", "checksum"), "npm": ("package", "version")}
 
 
 def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """The release as it is to be."""
+    """Bring the release to its wanted state."""
     kind = options["kind"]
     missing = [name for name in NEEDED[kind] if not options[name]]
     if missing and options["state"] == "present":

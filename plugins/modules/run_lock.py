@@ -6,23 +6,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: run_lock
-short_description: Hold a closet for this run, so that no other run works there at the same time
+short_description: Take the run lock of a closet, so that no other run changes it at the same time
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
   - Runs on the controller, as an action plugin.
-  - Takes a lock on the closet, C(/opt/closet/lock/run.json), that names its holder. When another
-    run holds it, says so on the terminal and waits.
-  - The lock ends with the run of ansible-playbook, however that ends, within a second; with a power
-    cut of the closet; and 90 seconds after the controller was lost. A process on the controller and
-    one on the closet, joined by ssh, keep it; nothing of them is left when the run has ended.
-  - A later task of the same run finds that it holds the closet already.
-  - Needs C(become), and the connection plugin ssh or local. With another one it warns.
+  - Takes the lock C(/opt/closet/lock/run.json) on the closet, which names its holder. If another
+    run holds it, shows that run on the terminal and waits.
+  - The lock ends within a second after ansible-playbook ends for any reason, with a power cut of
+    the closet, and 90 seconds after the connection to the controller is lost. A process on the
+    controller and one on the closet, connected by ssh, keep the lock. Both end with the run.
+  - A later task of the same run uses the same lock.
+  - Requires C(become), and the connection plugin ssh or local. Warns with any other connection
+    plugin.
 options:
   seen:
-    description: What the look at this host read in the lock file, as
-      RV(closet.inference.host_facts#module:run) has it.
+    description: Content of the lock file when the host facts were gathered,
+      RV(closet.inference.host_facts#module:run).
     type: str
     default: ""
   wait_s:
@@ -33,20 +34,20 @@ extends_documentation_fragment:
   - closet.inference.attributes
 attributes:
   check_mode:
-    details: Takes no lock, and warns when another run has it.
+    details: Takes no lock, and warns if another run has it.
   diff_mode:
     support: none
-    description: It changes nothing that could be shown.
+    description: Makes no change that could be shown.
 """
 
 EXAMPLES = r"""
-- name: Hold the closet
+- name: Take the run lock
   closet.inference.run_lock:
     seen: "{{ preflight_facts.run }}"
   become: true
   register: closet_hold
 
-- name: Look again, since another run was there after the first look
+- name: Gather the host facts again, since another run may have changed the closet
   ansible.builtin.include_role:
     name: closet.inference.preflight
   when: closet_hold.stale
@@ -54,12 +55,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 stale:
-  description: Whether another run may have changed the host after the look that O(seen) is from.
+  description: Whether another run may have changed the host after the host facts were gathered.
   returned: success
   type: bool
   sample: false
 waited_s:
-  description: Seconds until the lock was there.
+  description: Seconds of waiting for the lock.
   returned: success
   type: int
   sample: 0

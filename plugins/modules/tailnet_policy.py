@@ -6,26 +6,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tailnet_policy
-short_description: Keep the tailnet's policy beside the inventory, and give it to a headscale
+short_description: Write the tailnet's policy beside the inventory and send it to a headscale
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - Runs on the controller, as an action plugin; no host is contacted.
-  - Writes O(file). With O(server) and O(api_key) it also asks that headscale which policy it has
-    and replaces it, unless it is somebody's own. In check mode the headscale is asked whether it
-    would take the policy.
-  - A headscale runs the policy's tests against the machines that it knows. When they fail for
-    nothing but tags that no machine has yet, the policy is given without tests; run it again when
-    the machines are there.
-  - Tailscale's own control server is not written to; the file is for its policy editor.
+  - Runs on the controller, as an action plugin, and contacts no host of the inventory.
+  - Writes O(file). With O(server) and O(api_key) it also reads the policy of that headscale and
+    replaces it, unless it is an unmanaged policy. In check mode it only asks the headscale whether
+    it would accept the policy.
+  - A headscale runs the policy's tests against its machines. If the tests fail only because no
+    machine has some of the tags yet, the module sends the policy without tests. Run it again when
+    the machines are in the tailnet.
+  - Does not write to the control server of Tailscale. Paste the file into its policy editor.
 options:
   text:
     description: The policy, from RV(closet.inference.inventory_check#module:tailnet_policy).
     type: str
     required: true
   file:
-    description: Where it is kept.
+    description: Path of the policy file.
     type: path
     required: true
   server:
@@ -37,11 +37,11 @@ options:
     type: str
     default: ""
   api_key_place:
-    description: Where a person finds that key; said when it is refused.
+    description: Place of that key, for the message when the headscale refuses it.
     type: str
     default: ""
   replace:
-    description: Replace a policy that was not made by this module.
+    description: Whether to replace a policy that this module did not write.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -49,7 +49,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Keep the policy
+- name: Write the policy
   closet.inference.tailnet_policy:
     text: "{{ preflight_inventory.tailnet_policy }}"
     file: "{{ inventory_dir }}/.closet/tailnet-policy.hujson"
@@ -57,15 +57,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 file:
-  description: Where the policy is kept.
+  description: Path of the policy file.
   returned: always
   type: str
 pushed:
-  description: Whether a headscale was given the policy in this run.
+  description: Whether this run sent the policy to a headscale.
   returned: always
   type: bool
 tests:
-  description: Whether the policy that the headscale has, or would get, has its tests.
+  description: Whether the policy of the headscale, or the one it would get, includes the tests.
   returned: always
   type: bool
 """

@@ -6,151 +6,150 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tailscale_node
-short_description: This host as a node of a tailnet
+short_description: Manage this host as a node of a tailnet
 version_added: "0.1.0"
 author:
   - closet.inference contributors (@closet-inference)
 description:
-  - Reads what C(tailscale status), C(tailscale debug prefs) and C(tailscale serve status) say, logs
-    in only when the host is not logged in, and sets what differs, one preference at a time, with
-    C(tailscale set). A host that runs is never told C(tailscale up), which would put back whatever
-    it does not name.
-  - The daemon has to run already. M(closet.inference.launchd_job) is what runs it.
-  - What differs and may not be changed without being asked for (tags, the tailnet, what would cut
-    the ssh connection of the run) is refused before anything else is changed.
+  - Reads C(tailscale status), C(tailscale debug prefs) and C(tailscale serve status). Logs in only
+    if the host is not logged in, and corrects each differing preference with C(tailscale set).
+    Never runs C(tailscale up) on a running node, because that resets all preferences that it does
+    not name.
+  - The daemon must already run. M(closet.inference.launchd_job) can start it.
+  - Some changes need an explicit option, namely other tags, another tailnet, and changes that would
+    cut the ssh connection of the run. Without the option, the module refuses them before it changes
+    anything.
 extends_documentation_fragment:
   - closet.inference.attributes
 attributes:
   check_mode:
-    details: Where the daemon does not run yet, a login and everything that follows from it.
+    details: If the daemon does not run yet, reports the login and all changes after it.
   diff_mode:
-    description: Shows the login, the preferences and what is served, before and after.
+    description: Shows the login, the preferences and the served ports, before and after.
 options:
   state:
     description:
-      - V(present) is logged in, with the settings below.
-      - V(absent) is logged out. The control server then no longer takes the node's key; the entry
-        in its list of machines stays until somebody removes it there.
+      - V(present) is a node that is logged in, with the settings below.
+      - V(absent) is a node that is logged out. The control server then refuses the key of the node.
+        The entry in its list of machines stays until a person deletes it there.
     type: str
     choices: [present, absent]
     default: present
   variant:
     description:
-      - V(tailscaled) is the open-source daemon, reached through O(socket).
-      - V(app) is the app, reached through the command line inside of it, by the person who is
-        logged in to the Mac. It is not logged in and not logged out; what is left to do for a
-        person is a warning, and RV(person).
+      - V(tailscaled) is the open-source daemon. The module uses O(socket).
+      - V(app) is the app of a person who is logged in to the Mac. The module uses the command line
+        inside the app. It does not log the app in or out, but warns with the step that the person
+        has to do, which is also RV(person).
     type: str
     choices: [tailscaled, app]
     default: tailscaled
   program:
     description:
-      - Path of the C(tailscale) command. For O(variant=app) the default is the one inside of it,
+      - Path of the C(tailscale) command. For O(variant=app) the default is the one inside the app,
         V(/Applications/Tailscale.app/Contents/MacOS/Tailscale).
     type: path
   socket:
     description:
-      - The daemon's socket. It is always named to the command, which otherwise looks first for an
-        app that may have been there once (tailscale issue 5761).
+      - Socket of the daemon. The module always passes it to the command, which otherwise searches
+        for the app first, even if only traces of the app exist (tailscale issue 5761).
     type: path
     default: /var/run/tailscaled.socket
   login_server:
-    description: Address of the control server; empty is Tailscale's own.
+    description: Address of the control server. Empty means Tailscale's control server.
     type: str
     default: ""
   auth_key:
     description:
-      - What to log in with, an auth key or the secret of an OAuth client. It is read only when a
-        login is needed, and is handed to the command through its standard input; it is in no file,
-        no argument list, no output.
-      - The secret of an OAuth client that says nothing else gets
-        C(?ephemeral=false&preauthorized=true), since Tailscale forgets an ephemeral node that is
-        away for a while.
+      - Auth key, or secret of an OAuth client. The module uses it only for a login and passes it to
+        the command through standard input. It appears in no file, argument list or output.
+      - The module appends C(?ephemeral=false&preauthorized=true) to the secret of an OAuth client
+        without parameters, because Tailscale removes ephemeral nodes that are offline for a while.
     type: str
   tags:
     description:
-      - The tags of the node, given at a login. When a node that is logged in has others, that is an
-        error that says so, unless O(reauthenticate=true). Empty leaves them alone.
+      - Tags of the node. They are set at a login, so different tags of a node that is logged in are
+        an error, unless O(reauthenticate=true). An empty list keeps the current tags.
     type: list
     elements: str
     default: []
   hostname:
     description:
-      - Name of the node; an empty one leaves it to the system's own. Left alone when not given.
+      - Name of the node. An empty name means the host name of the system. Unchanged by default.
     type: str
   accept_dns:
-    description: Whether names of the tailnet are used. Left alone when not given.
+    description: Whether the host uses the tailnet's DNS. Unchanged by default.
     type: bool
   accept_routes:
-    description: Whether routes that other nodes offer are used. Left alone when not given.
+    description: Whether the host accepts subnet routes of other nodes. Unchanged by default.
     type: bool
   ssh:
-    description: Whether Tailscale answers ssh at its own address. Left alone when not given.
+    description: Whether Tailscale SSH is on. Unchanged by default.
     type: bool
   shields_up:
-    description: Whether connections from the tailnet are refused. Left alone when not given.
+    description: Whether the host refuses connections from the tailnet. Unchanged by default.
     type: bool
   serve:
     description:
-      - What this node serves to its tailnet. Left alone when not given; an empty list takes away
-        what this module served before.
-      - Which entries are ours is kept in O(serve_record). Those of others stay, and are named in
-        RV(serve_others); one on a port that is wanted here is an error.
+      - Ports that C(tailscale serve) offers to the tailnet. Unchanged by default. An empty list
+        removes the entries of this module.
+      - O(serve_record) has the entries of this module. Unmanaged entries stay and are listed in
+        RV(serve_others). An unmanaged entry on a port of this list is an error.
     type: list
     elements: dict
     suboptions:
       port:
-        description: Port of the node's address in the tailnet.
+        description: Port at the node's tailnet address.
         type: int
         required: true
       to:
-        description: Where connections go, host and port, such as V(127.0.0.1:8000).
+        description: Target of the connections, as host and port, such as V(127.0.0.1:8000).
         type: str
         required: true
       protocol:
         description:
-          - V(tcp) passes bytes on. V(http) and V(https) serve the node's name, V(https) with a
-            certificate that the control server has to offer.
+          - V(tcp) forwards bytes. V(http) and V(https) serve at the name of the node. V(https)
+            needs a control server that issues certificates.
         type: str
         choices: [tcp, http, https]
         default: tcp
   serve_record:
-    description: The file that keeps which entries of O(serve) are ours. It is gone when none is.
+    description: Record of the served entries of this module. It is deleted when there are none.
     type: path
     default: /opt/closet/state/tailscale-serve.json
   change_tailnet:
     description:
-      - Whether a node that is logged in to another control server may be logged out there, and in
-        at O(login_server) with O(auth_key). Its address changes.
+      - Whether to move a node from another control server to O(login_server). The module logs it
+        out there and logs it in with O(auth_key). The address of the node changes.
     type: bool
     default: false
   reauthenticate:
-    description: Whether a node that is logged in may log in again to get other O(tags).
+    description: Whether a node that is logged in logs in again to change its O(tags).
     type: bool
     default: false
   reached_at:
     description:
-      - The address of this host at which the run's ssh connection arrives. When it is one of the
-        tailnet, what could cut that connection is refused.
+      - Address of this host that the run's ssh connection uses. If it is a tailnet address, the
+        module refuses changes that could cut the connection.
     type: str
     default: ""
   may_cut_connection:
-    description: Whether it is done all the same.
+    description: Whether to make changes that could cut the connection at O(reached_at).
     type: bool
     default: false
   timeout_s:
-    description: Seconds that a login may take, and that a daemon that has just started gets.
+    description: Seconds to wait for a login, and for a daemon that has just started.
     type: float
     default: 60.0
 notes:
-  - The configuration file of tailscaled (C(--config), C(alpha0)) is not used. docs/tailscale.md
-    says why.
+  - Does not use the configuration file of tailscaled (C(--config), C(alpha0)), for the reasons in
+    docs/tailscale.md.
 seealso:
   - module: closet.inference.launchd_job
 """
 
 EXAMPLES = r"""
-- name: Be in the tailnet
+- name: Join the tailnet
   closet.inference.tailscale_node:
     program: /opt/closet/tailscale/1.102.4/bin/tailscale
     auth_key: "{{ tailnet_key }}"
@@ -162,7 +161,7 @@ EXAMPLES = r"""
       - {port: 8000, to: "127.0.0.1:8000"}
   become: true
 
-- name: Leave it
+- name: Leave the tailnet
   closet.inference.tailscale_node:
     program: /opt/closet/tailscale/1.102.4/bin/tailscale
     state: absent
@@ -171,53 +170,53 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backend_state:
-  description: What the daemon says of itself, such as V(Running) or V(NeedsLogin); in check mode as
-    it would be.
+  description: State of the daemon, such as V(Running) or V(NeedsLogin). In check mode, the state
+    that a real run would reach.
   returned: success
   type: str
   sample: Running
 addresses:
-  description: The node's addresses in the tailnet, the IPv4 one first.
+  description: Tailnet addresses of the node, the IPv4 address first.
   returned: success
   type: list
   elements: str
   sample: [100.64.0.1, "fd7a:115c:a1e0::1"]
 dns_name:
-  description: Its full name in the tailnet, without a dot at the end.
+  description: Full name of the node in the tailnet, without a final dot.
   returned: success
   type: str
   sample: attic.tail1234.ts.net
 tags:
-  description: Its tags, as the control server has them.
+  description: Tags of the node at the control server.
   returned: success
   type: list
   elements: str
   sample: [tag:closet]
 key_expiry:
-  description: When its key ends, in UTC; empty when it does not.
+  description: Expiry of the node's key, in UTC. Empty if the key does not expire.
   returned: success
   type: str
   sample: "2027-05-22T19:42:11Z"
 serve_urls:
-  description: Where what it serves is reached from the tailnet, in the order of O(serve).
+  description: Addresses of the served ports in the tailnet, in the order of O(serve).
   returned: success
   type: list
   elements: str
   sample: ["http://attic.tail1234.ts.net:8000"]
 serve_others:
-  description: What it serves besides, set up by somebody else and left alone.
+  description: Unmanaged entries of C(tailscale serve), which stay.
   returned: success
   type: list
   elements: str
   sample: ["https 443 / -> http://127.0.0.1:3000"]
 steps:
-  description: What was done, or would be, in this order; no secret is in it.
+  description: Steps that the task ran, or would run in check mode, in order, without secrets.
   returned: success
   type: list
   elements: str
   sample: ["log in to https://headscale.example.net", "serve tcp 8000 to 127.0.0.1:8000"]
 person:
-  description: What is left for a person to do, with O(variant=app); empty otherwise.
+  description: Remaining step for a person, with O(variant=app). Otherwise empty.
   returned: success
   type: str
   sample: "open Tailscale.app and log in"
@@ -260,7 +259,7 @@ OPTIONS = {
 
 
 def work(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """The node as it is to be."""
+    """Bring the node to its wanted state."""
     result, warnings = execute(options, Runner(), check_mode)
     return {**result, "warnings": warnings}
 
