@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Work with an account's rights, in a process that has given up root for good.
 
-What lies below a folder that an account can change is read and written with that account's uid,
-gid and groups. Then the kernel refuses what the account could not do itself, whatever links it
-plants and whenever it swaps them, and its own links keep working.
+Files below a folder that an account can change are read and written with that account's uid, gid
+and groups. The kernel then refuses everything that the account could not do itself, whatever links
+it plants and whenever it swaps them. The account's own links keep working.
 
-A fork costs some milliseconds and keeps one module run for root's files and the account's.
-`become_user` would take a module run of its own, and without pipelining its files have to be
-readable for the other account, which macOS allows by access control lists only.
+A fork takes some milliseconds, and one module run can manage the files of root and of the account.
+`become_user` would need another module run, and without pipelining its files must be readable for
+the other account, which macOS allows only with access control lists.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ansible_collections.closet.inference.plugins.module_utils.trusted import (
 )
 
 Result = TypeVar("Result")
-# An account can stop a process that has its rights, or make it read a pipe that nobody fills.
+# An account can stop a process that has its rights, or make it read a pipe without a writer.
 ANSWER_TIMEOUT_S = 600.0
 _LENGTH = struct.Struct("!Q")
 _OURS = "ansible_collections.closet.inference.plugins."
@@ -49,7 +49,7 @@ class ActingError(RuntimeError):
 
 
 class Rights:
-    """Runs functions as `account`, or in this very process where that is None."""
+    """Runs functions as `account`, or in this process if `account` is None."""
 
     def __init__(self, account: Account | None = None, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
         self.account = account
@@ -85,10 +85,10 @@ class Processes:
         self._others: dict[int, Rights] = {}
 
     def for_path(self, path: str, owner: int | None = None) -> Rights:
-        """The rights to act at `path` with: root's, or those of who can change a folder above it.
+        """The rights to use at `path`: root's, or those of the account that can change a parent.
 
-        `owner` acts where a folder is shared by several accounts. Raises UntrustedPathError when
-        that leaves nobody. A run that is not root's has its own rights everywhere.
+        `owner` is the account to use below a folder that several accounts can change. Raises
+        UntrustedPathError if no account remains. A run without root always uses its own rights.
         """
         if os.geteuid() != 0:
             return self._root

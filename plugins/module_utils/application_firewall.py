@@ -1,11 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs that macOS's application firewall lets take connections, through socketfilterfw.
+"""Programs with incoming connections in macOS's application firewall, through socketfilterfw.
 
-The firewall judges the program that runs, by its real path; a link to it is no entry. Which entries
-are ours is kept in a record, written before each step, so that a run that is cut off forgets none.
-Since macOS 15 the state is in no file: socketfilterfw is the only way to it.
+The firewall identifies a program by its real path; a link to it is no entry. A record has our
+entries. It is written before each step, so that an interrupted run loses none of them. Since macOS
+15 the state is in no file: only socketfilterfw can read it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class FirewallError(RuntimeError):
 
 @dataclass(frozen=True)
 class Record:
-    """Our entries: those we added, and those of somebody else's that we only unblocked."""
+    """Our entries: those that we added, and existing ones that we only unblocked."""
 
     added: tuple[str, ...] = ()
     unblocked: tuple[str, ...] = ()

@@ -4,8 +4,8 @@
 """One builder of a path at a time, by a lock that ends with its holder.
 
 The lock is flock(2) on `<path>.lock`, so the kernel releases it with the last process that has the
-file open, also after `kill -9` and a power cut. The commands of a builder inherit the open file: a
-uv whose module was killed still holds the lock, and nobody removes the folder under it.
+file open, even after `kill -9` and a power cut. The commands of a builder inherit the open file: a
+uv whose module was killed still holds the lock, so no other run removes its folder.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class LockedError(RuntimeError):
 
 @dataclass
 class Held:
-    """A lock that we hold; `waited` says for whom, empty when nobody had it."""
+    """A lock that we hold; `waited` names the previous holder, empty if the lock was free."""
 
     path: str
     waited: str = ""

@@ -169,7 +169,7 @@ def _install(want: Want, runner: Runner) -> None:
     if want.hashes:
         argv += ["--require-hashes", "--no-deps"]
     _do("install the requirements", argv, want, runner, INSTALL_TIMEOUT_S, _reach(want))
-    # uv's own, which everybody may write; nothing is installed here any more
+    # uv's lock, which every account may write; nothing more is installed here
     Path(want.path, ".lock").unlink(missing_ok=True)
 
 
@@ -232,7 +232,7 @@ def _do(
 
 
 def _environment(want: Want) -> dict[str, str]:
-    """What uv and pip are told; nothing of it lands in somebody's home, root's least of all."""
+    """The environment of uv and pip, which keeps their files out of all homes, also root's."""
     shared = Path(want.uv_path).parent
     told = {
         "PATH": ":".join(safe_folders(SEARCHED, STARTED)),

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that are either the old one or the new one, whatever happens in between.
+"""Atomic writes: a file is either the old one or the new one, whatever happens in between.
 
-Each function opens the folder that holds the path and works relative to that. Root opens folders
-that only root can change, see trusted.py; any other account follows its own links.
+Each function opens the parent folder of the path and works relative to it. Root opens only folders
+that only root can change, see trusted.py. Any other account follows its own links.
 """
 
 from __future__ import annotations
@@ -56,10 +56,11 @@ def write_atomic(
 ) -> None:
     """Put `data` at `path` in one step that also survives a power cut.
 
-    The new file is complete, with its mode and owner, and on the disk before it takes the name;
-    the folder is written out afterwards. `uid` and `gid` None leave our own. A symbolic link at
-    `path` is replaced, not followed. Raises OSError and leaves nothing behind. `lasting` False is
-    for what nobody needs after a power cut: the step is the same, the disk is not waited for.
+    The new file is complete, with its mode and owner, and on the disk before it gets the name.
+    The folder is synchronised afterwards. `uid` and `gid` None mean those of this process. A
+    symbolic link at `path` is replaced, not followed. Raises OSError and leaves nothing behind.
+    `lasting` False is for files that are useless after a power cut: the step is the same, but it
+    does not wait for the disk.
     """
     with folder_of(path, anywhere) as (folder, name):
         temporary = _beside(name)
@@ -84,7 +85,7 @@ def write_atomic(
 def read_file(path: AnyPath, anywhere: bool = False) -> tuple[bytes, os.stat_result]:
     """Content and status of a regular file; a link at `path` itself is not followed.
 
-    Never waits for a pipe that nobody fills. Raises OSError for what is no regular file.
+    Never waits for a pipe without a writer. Raises OSError if it is not a regular file.
     """
     with folder_of(path, anywhere) as (folder, name):
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

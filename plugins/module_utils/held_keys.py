@@ -1,10 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keys that a server which serves no longer has left in the folder of its account.
+"""API keys that remain in the folder of a server that is no longer used.
 
-Runs with the rights of that account, which may be hostile: what it finds may be a pipe, a link or
-anything else, and nothing here can do more than the account itself could.
+Runs with the rights of the folder's account, which may be hostile: a name may be a pipe, a link or
+anything else. This module can do nothing that the account could not do itself.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def run(kind: str, folder: Path, check_mode: bool) -> RemovalResult:
 
 
 def plan(kind: str, folder: Path) -> tuple[list[Step], list[str]]:
-    """What to do, from what is there, and what of it cannot even be looked at."""
+    """The steps for the folder, and the entries that cannot be read, with the reasons."""
     steps: list[Step] = []
     left: list[str] = []
     for inner in ("", *filter(None, FOLDERS[kind])):
@@ -140,7 +140,7 @@ def _settings(path: Path) -> Step | None:
         document = stripped(json.loads(content))
         text = json.dumps(document, indent=2)
     except (ValueError, RecursionError):
-        return Step("remove", end, SETTINGS)  # nobody reads it any more, and keys may be in it
+        return Step("remove", end, SETTINGS)  # no server reads it any more, and it may have keys
     if document is None:
         return None
     return Step("strip", end, f"the keys in {SETTINGS}", f"{text}\n".encode())

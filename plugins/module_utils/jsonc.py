@@ -1,13 +1,13 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON as editors read it, with comments and trailing commas: where each part stands in the text.
+"""JSON as editors read it, with comments and trailing commas, and the position of each part.
 
-The JSON of the standard library gives values and forgets the text around them, and a settings file
-that a person wrote shall keep its comments, its order and its indentation.
+The JSON library of Python returns values without their positions. A settings file that a person
+wrote must keep its comments, its order and its indentation.
 
-Such a file can have 20 MB, of which one member is ours. So the library reads whatever is strict
-JSON, and only the containers that somebody asks for their items are taken apart here.
+Such a file can have 20 MB, of which one member is ours. So the library parses strict JSON, and this
+module parses only the containers whose items a caller needs.
 """
 
 from __future__ import annotations

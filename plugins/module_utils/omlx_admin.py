@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The HTTP of a running omlx: its API with a key, its admin API with a session cookie.
 
-omlx wants the main key at its login only; its admin routes refuse it (facts of 0.3 to 0.7: a
-cookie or nothing). A key goes only to what has shown itself to be omlx.
+omlx accepts the main key only at its login; its admin routes need a cookie (facts of 0.3 to 0.7). A
+key is sent only to a server that has identified itself as omlx.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class BadKeyError(OmlxError):
 
 
 class ServerDownError(OmlxError):
-    """Nobody answers there, or not to the end; `refused`: nothing listens at all."""
+    """The server does not answer completely; `refused`: nothing listens at the port."""
 
     def __init__(self, words: str, *, refused: bool = False) -> None:
         super().__init__(words)

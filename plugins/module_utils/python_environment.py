@@ -1,12 +1,12 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A virtual environment that is complete or not there, made by uv from a locked list.
+"""A virtual environment that uv builds completely from a locked list, or not at all.
 
-An environment cannot be built elsewhere and renamed (its scripts hold its path), so it is built in
-place between two marks: `.closet.inference` (this folder is ours) is written first, `.complete`
-last. Taking `.complete` away asks for a new build. A lock beside it keeps a second builder waiting,
-who then finds it complete.
+An environment cannot be built elsewhere and renamed, because its scripts contain its path. So it is
+built in place between two marks: `.closet.inference` (this folder is ours) is written first,
+`.complete` last. Without `.complete`, the next run builds it again. A lock beside it makes a second
+builder wait, which then finds a complete environment.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def execute(params: Mapping[str, Any], runner: Runner, check_mode: bool = False)
 
 
 def _build(want: Want, runner: Runner, warnings: list[str]) -> tuple[str, ...]:
-    """Do what is left to do once nobody else builds it; returns that."""
+    """Take the lock, then run and return the remaining steps."""
     with build_lock.held(want.path, "build it", runner) as lock:
         warnings += lock.warnings
         steps = plan(want, observe(want.path), observe(want.uv_path))
@@ -99,7 +99,7 @@ def _remove(params: Mapping[str, Any], runner: Runner, check_mode: bool) -> dict
     """Remove the environment, or the old ones beside it."""
     path = _checked_path("path", params["path"])
     if params["state"] == "absent" and observe(path).state == "foreign":
-        raise EnvironmentRefusedError(f"{path} was not built here, so it is not removed")
+        raise EnvironmentRefusedError(f"this module did not build {path}, so it is not removed")
     try:
         return installed_releases.remove_releases({**params, "path": path}, runner, check_mode)
     except OSError as error:
@@ -136,7 +136,7 @@ def parse_want(params: Mapping[str, Any]) -> Want:
 
 
 def observe(path: str) -> Have:
-    """Look at a folder that should hold an environment of ours."""
+    """The state of the environment in a folder."""
     folder = Path(path)
     if not folder.exists():
         return Have("foreign" if folder.is_symlink() else "absent")
@@ -168,8 +168,8 @@ def plan(want: Want, have: Have, uv: Have) -> tuple[str, ...]:
     for path, found in ((want.path, have), (want.uv_path, uv)):
         if found.state == "foreign":
             raise EnvironmentRefusedError(
-                f"{path} holds something that was not built here; look at it "
-                f"(`ls -la {shlex.quote(path)}`), move it away, or choose another path"
+                f"{path} holds something that this module did not build; check it "
+                f"(`ls -la {shlex.quote(path)}`), then move it away or choose another path"
             )
     if have.state == "complete" and have.mark != want.digest():
         raise EnvironmentRefusedError(

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hold a closet for one run: what the closet's own Python executes, as root, as long as that runs.
+"""Hold the run lock of a closet; the closet's own Python runs this as root for the whole run.
 
-The lock is flock(2) on a file, so it ends with this process, whatever ends that: a power cut, a
-kill, the loss of the controller (its end of our input closes, or nothing comes through it any
-more). The text of the file says who holds it, or held it last; the look at a closet reads it.
+The lock is flock(2) on a file, so it ends with this process for any reason: a power cut, a kill, or
+the loss of the controller (our input closes, or nothing arrives any more). The text of the file
+names the run that holds the lock or held it last; the probe reads it.
 
-Order: JSON, the only argument. Output: one line of JSON for each piece of news.
-Text of its own, without imports of the collection: run_lock/keeper.py sends it as it stands.
+Input: JSON, the only argument. Output: one line of JSON for each event.
+The script has no imports of the collection, because run_lock/keeper.py sends its text unchanged.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def leave(*words: object) -> None:
 
 
 def open_file(root: str) -> int:
-    """The lock file, below folders that are nobody else's."""
+    """A descriptor of the lock file, below folders that only root can change."""
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     for name in FOLDERS:
         with contextlib.suppress(FileExistsError):
@@ -106,7 +106,7 @@ def read(lock: int) -> str:
 
 
 def write(lock: int, what: dict[str, object]) -> None:
-    """Say who holds it; nobody has to read it after a power cut."""
+    """Record the holder; not synchronised, because a power cut ends the lock anyway."""
     text = (json.dumps(what) + "\n").encode()
     os.pwrite(lock, text, 0)
     os.ftruncate(lock, len(text))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place where modules start commands, wait and look at the clock."""
+"""The one place where modules start commands, wait and read the clock."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which paths only root can change, and how root opens a folder so that no swap misleads it.
+"""Paths that only root can change, and how root opens a folder without a race.
 
-A path is walked from / one component at a time, each opened relative to the one before it and
-without following a link (openat, O_NOFOLLOW, O_DIRECTORY). A folder that has been opened stays the
-same folder whatever is renamed afterwards, and only root can rename inside a folder that only root
-can write. So what is checked is what is used.
+A path is walked from / one component at a time. Each component is opened relative to its parent,
+without following links (openat, O_NOFOLLOW, O_DIRECTORY). An open folder stays the same folder
+after a rename, and only root can rename inside a folder that only root can write. So the checked
+folder is the used one.
 
-Access control lists are not read: macOS shows them to `ls -le` alone.
+Access control lists are not read: macOS shows them only through `ls -le`.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def open_folder(folder: str) -> int:
 def border_above(path: str) -> Border | None:
     """The first folder above `path` that another account can change; None when only root can.
 
-    Links made by root are followed: a home may lie on another volume. Parents that are not there
-    are not looked at, since only root can make them.
+    Links made by root are followed, because a home may be on another volume. Missing parents are
+    not checked, because only root can create them.
     """
     try:
         descriptor, border = _walk(posixpath.dirname(path), follow=True)
@@ -158,7 +158,7 @@ def _walk(
         while True:
             status = os.fstat(descriptor)
             last = not parts
-            # in a sticky folder only its owner renames an entry, but anybody may make a link
+            # in a sticky folder only its owner can rename an entry, but every account can add links
             passable = not last and _is_sticky(status) and not _is_strange(parts[0], descriptor)
             border = None if passable else _border(here, status, trusted)
             if border is not None or last:
@@ -232,7 +232,7 @@ def _is_strange(name: str, descriptor: int) -> bool:
 
 
 def _is_roots_group(gid: int) -> bool:
-    """Whether nobody but root, or who can become root, is in the group."""
+    """Whether the group has only members that are root or can become root."""
     if gid == 0 or (os.uname().sysname == "Darwin" and gid == ADMIN_GROUP):
         return True
     try:

@@ -29,6 +29,7 @@ ACCOUNTS = "changes the accounts of this machine"
 PACKAGES = "installs packages on this machine"
 CONTROL = "is run on the control server, which is the owner's own machine"
 LOG = "shows a log that a provisioned host has; the lab's tests read it in this way"
+TAILNET = "of a node in a tailnet, which only the lab has; not run there"
 NAMES_IT = "tells which command failed, and suggests none"
 OURS = "we run it ourselves"
 PART = "the rest is a text of its own"
@@ -253,6 +254,7 @@ BY_FILE: Mapping[str, Mapping[str, str]] = {
         "plutil ": MAC,
         "sudo xattr ": MAC,
     },
+    "plugins/module_utils/tailscale/apply.py": {"tailscale status": TAILNET},
     "plugins/module_utils/tailscale/explain.py": {
         "curl ": CONTROL_SERVER,
         "headscale ": CONTROL,
@@ -262,7 +264,7 @@ BY_FILE: Mapping[str, Mapping[str, str]] = {
     "plugins/module_utils/tailscale/probe.py": {"curl ": CONTROL_SERVER},
     "plugins/module_utils/tailscale/refusals.py": {
         "headscale ": CONTROL,
-        "tailscale serve ": "of a node in a tailnet, which only the lab has; not run there",
+        "tailscale serve ": TAILNET,
         "sudo tail ": LOG,
     },
     "plugins/module_utils/tailscale/run.py": {"sudo launchctl ": LAUNCHCTL},

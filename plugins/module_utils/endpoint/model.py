@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is asked of an endpoint, and what was found. Values only."""
+"""The requirements of an endpoint, and the results of its checks. Values only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.closet.inference.plugins.module_utils.endpoint.wire imp
 
 @dataclass(frozen=True)
 class Want:
-    """What shall be true of an endpoint."""
+    """The requirements of an endpoint."""
 
     base: Base
     api_key: str | None = None

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""HTTP to a /v1 with nothing but the standard library, with deadlines, past every proxy.
+"""HTTP to a /v1 with the standard library alone, with deadlines and without proxies.
 
-http.client never looks at HTTP_PROXY, which a laptop's shell may have and which would carry a LAN
-name to a proxy that does not know it.
+http.client ignores HTTP_PROXY. A laptop's shell may set it, and a proxy cannot resolve the names of
+the LAN.
 """
 
 from __future__ import annotations

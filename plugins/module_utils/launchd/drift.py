@@ -1,11 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In what the job that launchd runs differs from its definition, by name.
+"""The differences between a loaded job and its definition, by name.
 
-What launchd prints is compared by name, and a line that is not there is only evidence when the
-output is complete. A number that the definition leaves to launchd is not compared. What is not
-printed shows in the stamp of a definition that we wrote.
+The printed values are compared by name. A missing line is evidence only if the output is complete.
+Numbers that the definition leaves to launchd are not compared. The stamp of our own definitions
+detects differences in keys that launchd does not print.
 """
 
 from __future__ import annotations
@@ -119,12 +119,12 @@ def _environment_drift(plist: Mapping[str, Any], job: Printout) -> list[str]:
 
 
 def _stamp_drift(plist: Mapping[str, Any], job: Printout) -> list[str] | None:
-    """What the job was started with against what the definition says; None without a stamp."""
+    """The differences between the stamps of job and definition; None without a stamp."""
     if job.environment is None:
         return None
     wanted, shown = read_stamp(plist.get("EnvironmentVariables") or {}), read_stamp(job.environment)
     if wanted is None and shown is None:
-        return None  # somebody else's definition
+        return None  # not our definition
     found = []
     if shown is None or shown.definition != definition_of(plist):
         found.append("definition")

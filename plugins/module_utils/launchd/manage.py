@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jobs from their arguments to their results: observe, plan, apply, look again."""
+"""Jobs from their arguments to their results: observe, plan, apply, observe again."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ class Manager:
             _Course({"label": job.get("label"), "domain": job.get("domain"), "changed": False})
             for job in jobs
         ]
-        twins: set[tuple[str, str]] = set()
+        given: set[tuple[str, str]] = set()
         for course, arguments in zip(courses, jobs):
-            self._try(course, partial(self._begin, course, arguments, twins))
+            self._try(course, partial(self._begin, course, arguments, given))
         self._processes.close()
         for course in courses:
             if not course.result.get("failed") and course.watch is not None:
@@ -104,12 +104,12 @@ class Manager:
             self._look_again(course)
 
     def _begin(
-        self, course: _Course, arguments: Mapping[str, Any], twins: set[tuple[str, str]]
+        self, course: _Course, arguments: Mapping[str, Any], given: set[tuple[str, str]]
     ) -> None:
         want = want_from(arguments)
-        if (want.domain.name, want.label) in twins:
+        if (want.domain.name, want.label) in given:
             raise JobError(f"{want.target} is given twice in one call.")
-        twins.add((want.domain.name, want.label))
+        given.add((want.domain.name, want.label))
         want, have = observe(self._launchctl, want, self._disabled_in(want.domain), self._processes)
         steps = plan(want, have)
         if _loads_as_it_is(steps) and is_quarantined(self._runner, want.path):

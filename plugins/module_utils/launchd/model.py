@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wanted of a launchd job and what there is, as plain values."""
+"""The wanted and the present state of a launchd job, as plain values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.closet.inference.plugins.module_utils.launchd.printout import Printout
 
 STARTED_WITH = "CLOSET_STARTED_WITH"
-"""The variable of a managed job that remembers what its process was started with; see stamp.py."""
+"""The variable of a managed job with the fingerprints of its process; see stamp.py."""
 
 DEFAULT_EXIT_TIMEOUT_S = 5
 """What launchd of macOS 13 to 27 gives a job without ExitTimeOut between SIGTERM and SIGKILL."""
@@ -86,7 +86,7 @@ class Step(enum.Enum):
 
 @dataclass(frozen=True)
 class Domain:
-    """system, user/UID or gui/UID; `missing_user` is a name in it that nobody has (yet)."""
+    """system, user/UID or gui/UID; `missing_user` is a user name that does not exist (yet)."""
 
     name: str
     uid: int | None = None
@@ -101,7 +101,7 @@ class Domain:
 
 @dataclass(frozen=True)
 class Want:
-    """One job as it shall be; without `plist` the definition is somebody else's and stays."""
+    """The wanted state of one job; without `plist` its definition is unmanaged and stays."""
 
     label: str
     domain: Domain
@@ -136,7 +136,7 @@ class FileState:
     uid: int = 0
     gid: int = 0
     mode: int = 0o644
-    quarantined: bool = False  # looked at only before the file is loaded as it is
+    quarantined: bool = False  # checked only before an unchanged file is loaded
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,8 @@ class Have:
     file: FileState = field(default_factory=FileState)
     override: Override = Override.UNSET
     probe: str = ""
-    age_s: int | None = None  # of the process; looked at only where the job may be crashing
-    missing_logs: tuple[str, ...] = ()  # that the job's user cannot make, as root's folder has them
+    age_s: int | None = None  # of the process; read only if the job may be crashing
+    missing_logs: tuple[str, ...] = ()  # in root's folder, so the job's user cannot create them
 
     @property
     def running(self) -> bool | None:

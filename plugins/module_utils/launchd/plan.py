@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what there is to what is wanted: the steps, and why. Pure."""
+"""The steps from the present to the wanted state, and their reasons. Pure."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def plan(want: Want, have: Have) -> Plan:
 
 
 def definition(want: Want, have: Have) -> Mapping[str, Any]:
-    """The definition that launchd shall run: the wanted one, or else the one on disk."""
+    """The definition for launchd: the wanted one, or else the one on disk."""
     if want.plist is not None:
         return want.plist
     return have.file.content or {}
@@ -119,8 +119,8 @@ def _refuse_the_unknown(want: Want, have: Have) -> None:
     needs_to_know = want.state in ("started", "restarted") or want.completed
     if needs_to_know and have.presence is Presence.LOADED and have.running is None:
         raise JobError(
-            f"{want.target} is loaded, but what launchctl printed does not say whether it runs, so "
-            f"nothing was done. Look at it: `launchctl print {want.target}`"
+            f"{want.target} is loaded, but the output of launchctl does not say whether it runs, "
+            f"so nothing was done. Check the output: `launchctl print {want.target}`"
         )
 
 
@@ -156,7 +156,7 @@ def _load(want: Want, have: Have) -> tuple[Step, ...]:
 
 
 def _run(want: Want, have: Have) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-    """What to start, and what to look at, for a job that is loaded as it shall be."""
+    """The steps to run and to verify a job that is loaded with the wanted definition."""
     stop = (Step.STOP,) if have.running else ()
     if want.state == "restarted":
         return (*stop, Step.KICKSTART), _verify(want)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must be there before a job is touched; each lack has its own sentence."""
+"""The requirements of a job before it changes, with one sentence for each that is not met."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _session_mismatch(want: Want, have: Have) -> Iterator[str]:
 def _unfit_foreign_plist(want: Want, have: Have) -> Iterator[str]:
     file, path = have.file, shlex.quote(want.path)
     if file.kind is FileKind.BROKEN:
-        yield f"{want.path} is not a property list; look at it: `plutil -lint {path}`"
+        yield f"{want.path} is not a property list; check it: `plutil -lint {path}`"
     if file.quarantined:
         yield (
             f"{want.path} was downloaded and carries a quarantine mark, so launchd refuses it with "
@@ -189,7 +189,7 @@ def _log_lacks(key: str, log: Path, user: pwd.struct_passwd | None) -> Iterator[
 
 
 def _account(plist: Mapping[str, Any], want: Want) -> pwd.struct_passwd | None:
-    """Who the job runs as, as far as the machine knows; None when nobody in particular."""
+    """The account of the job; None if it names none, or if the account does not exist."""
     try:
         if "UserName" in plist and want.domain.kind == "system":
             return pwd.getpwnam(plist["UserName"])

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads what `launchctl print` and `launchctl print-disabled` say.
+"""Parses the output of `launchctl print` and `launchctl print-disabled`.
 
 The output is "NOT API in any sense at all" (launchctl(1)), so it is read key by key, never by
-position, and a fact that is not there is unknown (None), not a default. Grammar and transcripts:
-macOS 10.10 to 27, see tests/unit/plugins/launchd/fixtures.
+position, and a missing fact is unknown (None), not a default. Grammar and transcripts: macOS 10.10
+to 27, see tests/unit/plugins/launchd/fixtures.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Printout:
 
     @property
     def ended_badly(self) -> bool:
-        """The last run ended, and nobody had asked for it."""
+        """Whether the last run ended without a request to stop."""
         reason = self.values.get("last exit reason")
         if self.jetsam is not None or (reason and _IDLE_EXIT not in reason):
             return True
@@ -123,7 +123,7 @@ class Printout:
 
     @property
     def was_restarted_after_a_bad_end(self) -> bool:
-        """launchd has started it again and again, and nobody had asked the last process to end."""
+        """Whether launchd restarted it repeatedly, and its last run ended without a request."""
         return (self.runs or 0) > 2 and self.ended_badly
 
     @property

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a job was started with, as a short text in its own environment.
+"""Fingerprints of a job's definition, as a short text in the job's own environment.
 
-`launchctl print` shows the environment of a loaded job, but by far not every key of its
-definition. So each definition we write carries fingerprints of itself and of `restart_on`. A
-handler forgets and a file can lie; what launchd holds in memory does neither.
+`launchctl print` shows the environment of a loaded job, but only some keys of its definition. So
+each definition that we write has fingerprints of itself and of `restart_on`. A handler is lost with
+an interrupted run, and a file can differ from the loaded job. The loaded environment cannot.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LENGTH = 16  # hexadecimal digits: 64 bits, and a line that can be read
 
 
 class Stamp(NamedTuple):
-    """Fingerprints of a definition, and of the values it shall be restarted for ("" for none)."""
+    """Fingerprints of a definition and of its `restart_on` values ("" for none)."""
 
     definition: str
     restart_on: str

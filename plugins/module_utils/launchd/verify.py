@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks at a job after something was done to it, until it is certain how it went."""
+"""Observes a job after a step, until the result of the step is certain."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Watch:
             return job
         if presence is Presence.UNKNOWN:
             said = result.stderr.strip() or f"exit code {result.rc}"
-            raise JobError(f"{self._want.target} can no longer be looked at: {said}")
+            raise JobError(f"launchctl can no longer read {self._want.target}: {said}")
         raise JobError(
             f"{self._want.target} was loaded, but launchd has dropped it since. "
             f"Next: `sudo launchctl bootstrap {self._want.domain.name} "

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Does the steps of managed_files, and puts everything back when one fails."""
+"""Applies the steps of managed_files, and restores all files when one fails."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def _failure(
     words = f"{step.path} could not be changed ({step.action}){rights}: {why}"
     words += f"{_hint(step, error)}. "
     if lost:
-        return words + f"These could not be put back either: {', '.join(lost)}; look at them."
+        return words + f"These could not be restored: {', '.join(lost)}; correct them by hand."
     if before:
-        return words + f"The {before} changed before it are as they were again."
+        return words + f"The {before} changed before it were restored."
     return words + "Nothing else was changed."
 
 
 def _hint(step: Step, error: OSError | ActingError) -> str:
-    """What to look at for the errors whose own words do not say it."""
+    """The command that shows the cause of an error, where its text does not."""
     if isinstance(error, (UntrustedPathError, ActingError)):
         return ""
     folder = posixpath.dirname(step.have.real)

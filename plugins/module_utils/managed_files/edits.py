@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Our block or our line inside a text that belongs to somebody else; everything around it stays."""
+"""Our block or our line in an unmanaged text; everything around it stays."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ END = "# END closet.inference {name}"
 
 
 class DamagedBlockError(ValueError):
-    """The markers in the file do not pair up, so nobody can say what is ours."""
+    """The markers in the file do not pair up, so our block cannot be found."""
 
 
 class MisfitError(ValueError):
-    """What stands around our block is of another shape than the block is for."""
+    """The text around our block does not have the required structure."""
 
 
 def edited(text: str, edit: Edit) -> str:

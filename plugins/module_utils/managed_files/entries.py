@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Entries of ours in a JSON text that belongs to somebody else; everything around them stays.
+"""Our entries in an unmanaged JSON text; everything around them stays.
 
 A place is a path of steps from the root. A string is a member of an object; a mapping is the
 element of an array that has these values: ("inputs", {"id": "token"}).

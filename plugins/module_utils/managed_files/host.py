@@ -1,10 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The eyes of managed_files: look at a host, and try the validators.
+"""Reads the files of a host and runs the validators, for managed_files.
 
-All of it runs with the rights for the path at hand: root's where only root can change the folders
-above it, else those of the account that can, in a process of its own (acting.py).
+Each path is read with the right account: root if only root can change the folders above it,
+otherwise the account that can change them, in a separate process (acting.py).
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def observe(wants: Sequence[Want], check_mode: bool, rights: Mapping[str, Rights
 
 
 def user_id(name: str) -> int | None:
-    """The number of a user given by name or number; None for a name nobody has."""
+    """The number of a user given by name or number; None for an unknown name."""
     if name.isdigit():
         return int(name)
     try:
@@ -96,7 +96,7 @@ def user_id(name: str) -> int | None:
 
 
 def group_id(name: str) -> int | None:
-    """The number of a group given by name or number; None for a name nobody has."""
+    """The number of a group given by name or number; None for an unknown name."""
     if name.isdigit():
         return int(name)
     try:
@@ -125,9 +125,11 @@ def _unreadable(path: str, real: str, error: OSError) -> str:
 
 
 def _real_place(kind: str, path: str) -> str:
-    """Where an account's path leads. Its last part is followed for what is edited in place,
-    because it is somebody else's file, perhaps kept in a repository of theirs. Root follows
-    nothing."""
+    """The path of an account with its links resolved; root's stays as it is.
+
+    A link at the path itself is resolved only for folders and edits in place: it may lead to a file
+    in the account's repository of dotfiles.
+    """
     if os.geteuid() == 0:
         return path
     if kind in ("edits", "merge", "directory"):

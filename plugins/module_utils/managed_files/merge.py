@@ -1,11 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keep entries of ours in a JSON file that an app or a person rewrites, and know which are ours.
+"""Keep our entries in a JSON file that an app or a person also edits, and record them.
 
-A record beside it names them, since JSON has no place for a mark. It is written before the file
-with all that was and will be ours, and after it with what is: whatever a power cut leaves, the next
-run finds an entry of ours on record, and never takes one of the person's for it.
+A record beside the file names our entries, because JSON has no place for markers. It is written
+before the file with the old and the new entries, and after it with the new ones. So after a power
+cut every entry of ours is on record, and no entry of the person is.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class MergeRefusedError(ValueError):
 
 
 class UnreadableError(MergeRefusedError):
-    """Nobody can say where in the file our entries are or would be."""
+    """The file cannot be parsed, so the place of our entries is unknown."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ class Merged:
 
 
 def merged(text: str | None, record: Record, entries: Sequence[Entry]) -> Merged:
-    """What the file and its record shall be; raises MergeRefusedError."""
+    """The new content of the file and its record; raises MergeRefusedError."""
     wanted = tuple(entry.place for entry in entries)
     old = "" if text is None else text
     try:
-        _check_strangers(old, record, entries)
+        _check_unmanaged(old, record, entries)
         new = old
         for place in record.places:
             if place not in wanted:
@@ -98,7 +98,7 @@ def merged(text: str | None, record: Record, entries: Sequence[Entry]) -> Merged
 
 
 def alone(entries: Sequence[Entry]) -> str:
-    """The text of a file that holds nothing but these, for somebody who puts them in by hand."""
+    """The text of a file with these entries alone, to show a person who inserts them by hand."""
     text = ""
     for entry in entries:
         text = with_entry(text, entry.place, entry.value)
@@ -120,7 +120,7 @@ def read_record(data: bytes) -> Record:
 
 
 def record_data(record: Record, path: str) -> bytes:
-    """A record as it is written; `path` is for people who look at it."""
+    """The record's content; `path` tells a reader which file it is about."""
     told = {
         "about": f"entries of closet.inference in {path}",
         "version": VERSION,
@@ -130,7 +130,7 @@ def record_data(record: Record, path: str) -> bytes:
     return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _check_strangers(text: str, record: Record, entries: Sequence[Entry]) -> None:
+def _check_unmanaged(text: str, record: Record, entries: Sequence[Entry]) -> None:
     for entry in entries:
         found = value_at(text, entry.place)
         goal = completed(found, entry.value) if entry.partial else entry.value
@@ -161,7 +161,7 @@ def _pruned(
 
 
 def _without_brackets(text: str) -> str:
-    """An empty root is nothing, unless somebody wrote a comment beside it."""
+    """The text, or nothing if it is only an empty root without a comment."""
     return "" if text.strip() in ("{}", "[]") else text
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is at a path, the steps that change it, and the plan that they make."""
+"""The state of a path, the steps that change it, and the plan of all steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.closet.inference.plugins.module_utils.managed_files.mer
 
 @dataclass(frozen=True)
 class Have:
-    """What is at a path now; `real` is where it really is, behind symbolic links of its parents."""
+    """The present state of a path; `real` is the path with the links of its parents resolved."""
 
     real: str
     kind: str  # absent | file | link | directory | other
@@ -32,14 +32,14 @@ class Have:
 
 @dataclass(frozen=True)
 class Scene:
-    """The machine as far as the plan may know it; an id that is None is unknown here."""
+    """The facts of the host that the plan uses; an id of None does not exist on the host."""
 
     have: Mapping[str, Have]
     uids: Mapping[str, int | None]
     gids: Mapping[str, int | None]
     euid: int
     check_mode: bool
-    accounts: Mapping[str, Account] = field(default_factory=dict)  # who acts, where not root does
+    accounts: Mapping[str, Account] = field(default_factory=dict)  # that act instead of root
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Want:
-    """One path and everything that shall be true of it; None is "as it is"."""
+    """The wanted state of one path; None keeps the present value."""
 
     path: str
     kind: str  # file | edits | merge | link | directory | absent

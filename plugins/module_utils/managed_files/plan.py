@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what shall be there and what is there to the steps between them; a pure function."""
+"""The steps from the present to the wanted files; a pure function."""
 
 from __future__ import annotations
 

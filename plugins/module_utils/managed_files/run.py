@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of managed_files: look, plan, try the validators, then write everything or nothing."""
+"""One run of managed_files: observe, plan, run the validators, write all files or none."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ from ansible_collections.closet.inference.plugins.module_utils.trusted import Un
 def execute(
     params: Mapping[str, Any], runner: Runner, folder: str, check_mode: bool = False
 ) -> tuple[dict[str, Any], list[str]]:
-    """The result and the warnings; `folder` is a private place for what validators look at.
+    """The result and the warnings; `folder` is a private place for the copies for validators.
 
-    FilesRefusedError: nothing was touched. FilesNotWrittenError: everything was put back.
-    NotConfirmedError: everything is written, and who reads it does not take it.
+    FilesRefusedError: nothing was changed. FilesNotWrittenError: all files were restored.
+    NotConfirmedError: all files are written, and the program that reads them rejects them.
     """
     wants = parse_wants(params["files"], params.get("secret_contents") or ())
     asked = confirm.parse(params.get("confirm"))

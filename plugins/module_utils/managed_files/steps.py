@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The step that makes one file or folder as wanted, given what is there. Pure."""
+"""The step from the present to the wanted state of one file or folder. Pure."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def content_step(
     want: Want, have: Have, data: bytes, uid: int | None, gid: int | None
 ) -> Step | None:
     mode = _file_mode(want, have)
-    kept = have if have.kind == "file" else None  # what is not asked for stays as it was
+    kept = have if have.kind == "file" else None  # mode and owner stay by default
     if kept and want.kind in ("edits", "merge"):
-        uid, gid = kept.uid, kept.gid  # somebody else's file
+        uid, gid = kept.uid, kept.gid  # the file is not ours
     step = Step(
         want.path,
         "write",
@@ -73,7 +73,7 @@ def _directory_step(want: Want, have: Have, uid: int | None, gid: int | None) ->
 
 
 def _wanted_data(want: Want, have: Have, made: Plan) -> bytes | None:
-    """The whole new content; None when nothing shall be there or it cannot be said."""
+    """The whole new content; None if the file stays absent or cannot be edited."""
     if want.kind == "file":
         return want.data
     if have.kind == "absent" and want.state == "absent":
@@ -92,11 +92,11 @@ def _wanted_data(want: Want, have: Have, made: Plan) -> bytes | None:
 
 
 def by_hand(path: str, error: Exception, ours: str, secret: bool) -> str:
-    """Somebody else's file that cannot be edited safely, and what to put in."""
+    """The message about an unmanaged file that cannot be edited, with the text to insert."""
     words = "(it holds a secret and is not shown here)" if secret else ours.rstrip("\n")
     return (
-        f"{path} is not ours and cannot be edited safely: {error}. Mend it, or put "
-        f"this in by hand and no longer ask for it here:\n{words}\n"
+        f"{path} is not ours and cannot be edited safely: {error}. Repair it, or insert "
+        f"this text by hand and no longer request it:\n{words}\n"
     )
 
 

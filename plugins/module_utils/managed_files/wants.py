@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What shall be there: the task's words, checked, with all edits of one file brought together."""
+"""The wanted files: the checked options of the task, with all edits of one file together."""
 
 from __future__ import annotations
 
@@ -228,16 +228,14 @@ def _mode(path: str, mode: Any) -> int | None:
 def _validator(path: str, argv: Any) -> tuple[str, ...]:
     words = tuple(str(word) for word in argv or ())
     if words and not any("%s" in word for word in words[1:]):
-        raise FilesRefusedError(
-            f"{path}: validate has no '%s', so it would not look at the new file"
-        )
+        raise FilesRefusedError(f"{path}: validate has no '%s', so it would not check the new file")
     return words
 
 
 def _block_name(path: str, entry: Mapping[str, Any]) -> str:
     name = str(entry.get("block_name") or "")
     if not re.fullmatch(r"\S(?:[^\n]*\S)?", name):
-        raise FilesRefusedError(f"{path}: a block needs a block_name, by which it is found again")
+        raise FilesRefusedError(f"{path}: a block needs a block_name")
     return name
 
 

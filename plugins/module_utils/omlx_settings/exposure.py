@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whom a settings.json would let in: beyond loopback only with a key, and with a consent; pure."""
+"""Checks the exposure of a settings.json: beyond loopback it needs a key and a consent; pure."""
 
 from __future__ import annotations
 

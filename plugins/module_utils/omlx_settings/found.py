@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands where omlx keeps its two files: content, mode and owner."""
+"""The present state of omlx's two files: content, mode and owner."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Owner:
-    """Whom the files belong to; None is "whoever has them", or we ourselves for new ones."""
+    """The wanted owner of the files; None keeps the owner, or means this account for new files."""
 
     uid: int | None
     gid: int | None
@@ -89,7 +89,7 @@ def attributes(path: Path) -> Found | None:
 
 
 def differs(have: Found, document: Document | None, owner: Owner) -> bool:
-    """Whether a file is not what it shall be."""
+    """Whether content, mode or owner of a file differ from the wanted ones."""
     if document is None:
         return False
     if have.document is None or not same(have.document, document):
@@ -98,7 +98,7 @@ def differs(have: Found, document: Document | None, owner: Owner) -> bool:
 
 
 def attributes_differ(have: Found | None, mode: int, owner: Owner) -> bool:
-    """Whether mode or owner are not what they shall be."""
+    """Whether mode or owner differ from the wanted ones."""
     if have is None:
         return True
     return (

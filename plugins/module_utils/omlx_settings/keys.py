@@ -1,10 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""omlx's keys: one main key, which administers, and sub keys, which only ask; pure.
+"""omlx's keys: one main key, which also opens the admin pages, and sub keys, which do not; pure.
 
-A sub key is ours when its name in omlx starts with OURS. Those that somebody made in omlx's own
-pages are theirs: they stay. Source: omlx v0.5.0, omlx/admin/auth.py and routes.py.
+A sub key is ours if its name in omlx starts with OURS. Sub keys that a person created in omlx's
+admin pages stay. Source: omlx v0.5.0, omlx/admin/auth.py and routes.py.
 """
 
 from __future__ import annotations

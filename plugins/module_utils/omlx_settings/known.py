@@ -1,14 +1,14 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keys omlx knows in settings.json and model_settings.json, and what each may hold.
+"""The keys that omlx knows in settings.json and model_settings.json, and their valid values.
 
-Every key may also be null, which takes it out of the file.
+Every key may also be null, which removes it from the file.
 
 Source: omlx v0.5.0, omlx/settings.py and omlx/model_settings.py; ranges from its own validation.
-What 0.7.0 changed is from who used it (its depth of MTP, of which the old key is ignored) and from
-the admin routes around that release (1 to 8, MAX_LIGHTNING_MTP_DRAFT_TOKENS); 0.7.0 itself was not
-to be had. What else newer ones know they say themselves, see schema.py.
+The source of 0.7.0 was not available. Its changes are from reports of users (MTP depth, whose old
+key is ignored) and from the admin routes around that release (1 to 8,
+MAX_LIGHTNING_MTP_DRAFT_TOKENS). Newer versions report their other keys themselves, see schema.py.
 omlx ignores unknown keys and drops them at its next save, so a typo would never be noticed.
 """
 

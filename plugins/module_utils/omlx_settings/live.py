@@ -1,11 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bring the keys of a running omlx and the settings of its models to the wanted ones.
+"""Apply the wanted keys and model settings to a running omlx.
 
-omlx reads settings.json and model_settings.json at its start, and writes what it has in memory
-whenever something is saved. So the running server is told first, which needs no restart, and the
-files are looked at afterwards.
+omlx reads settings.json and model_settings.json at its start, and overwrites them from memory with
+each save. So the changes are sent to the running server first, which needs no restart, and the
+files are checked afterwards.
 """
 
 from __future__ import annotations
@@ -79,12 +79,12 @@ def settle(
 ) -> LiveResult:
     """Bring the server that was started with `document` to `want`, if one runs.
 
-    Keys are proved by asking: each wanted one opens, each old one is refused. A server that none
-    of our main keys opens, and one that shall have no main key, needs a restart. So does one whose
-    list of models is not what the disk holds: a reload would unload them all just the same, and a
-    restart lets requests end first.
+    Requests check the keys: the server must accept each wanted key and refuse each old one. A
+    server needs a restart if it accepts none of our main keys, if its main key has to be removed,
+    or if its list of models differs from the disk. A reload would also unload all models, and only
+    a restart lets running requests end first.
 
-    `differs` says whether the files are not as wanted, so that silence is an error.
+    `differs`: the files differ from the wanted ones, so a server that does not answer is an error.
     """
     if want.api_key is None and want.client_keys is None and not want.models:
         return LiveResult()
@@ -109,7 +109,7 @@ def settle(
 
 
 def wanted(api_key: str | None, client_keys: Mapping[str, str] | None, now: Keys) -> Keys:
-    """The keys that shall open the server which takes `now`; None leaves what is there."""
+    """The wanted keys of a server that now has `now`; None keeps the present ones."""
     subs = dict(now.subs)
     if client_keys is not None:
         ours = {key: f"{OURS}{name}" for name, key in client_keys.items()}
@@ -152,10 +152,10 @@ def _outdated(
     want: Want,
     check_mode: bool,
 ) -> tuple[str, ...]:
-    """In what the server's list differs from the folders that it was started with.
+    """The differences between the server's list of models and its folders.
 
-    Nothing when it shall have other folders: then it is restarted for those. A check knows only
-    what is not listed, since what the run would pull before this is not there yet.
+    Empty if the folders themselves change, which restarts the server anyway. Check mode finds only
+    unlisted models, because the models that a real run would pull first are not there yet.
     """
     in_file = _folders((document or {}).get("model"))
     wanted = _folders(want.settings.get("model"))

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which settings of its models a running omlx has to be told, and whether it has these models.
+"""The model settings to send to a running omlx, and whether it has these models.
 
-omlx looks for models when it starts, and again only when it is told to. What was pulled, repaired
-or taken away since is not what it has.
+omlx reads its folders at its start, and later only on request. It does not notice models that are
+downloaded, repaired or removed after that.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Change:
 
     @property
     def pins(self) -> bool:
-        """Whether the model shall now stay loaded, which omlx does only when told to load it."""
+        """Whether the change pins the model; omlx then loads it only on request."""
         return self.keys.get("is_pinned") is True
 
 
@@ -66,7 +66,7 @@ def names(changes: Iterable[Change]) -> list[str]:
 
 
 def _same(now: Any, wanted: Any) -> bool:
-    # a flag that nobody set is off
+    # a missing flag is off
     if isinstance(wanted, bool):
         return bool(now) == wanted
     return bool(now == wanted)
@@ -105,7 +105,7 @@ def weights_on_disk(wanted: Iterable[str], folders: Sequence[str]) -> dict[str, 
 
 
 def vanished(have: Mapping[str, Listed]) -> list[str]:
-    """The listed models whose folders are gone; one that may not be looked at is not."""
+    """The listed models whose folders are gone; an unreadable folder is not gone."""
     return [model for model, row in have.items() if row.path and not _is_there(Path(row.path))]
 
 

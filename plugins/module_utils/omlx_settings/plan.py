@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the wanted keys and the files omlx has to the files it shall have; a pure function."""
+"""Merges the wanted keys into the present files of omlx; a pure function."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ NOT_OURS = ("secret_key", "sub_keys")
 
 
 class SettingsRefusedError(ValueError):
-    """The wanted settings cannot be meant, or would open what shall be closed."""
+    """The wanted settings are invalid, or would give access without a key or a consent."""
 
 
 @dataclass(frozen=True)
 class Want:
-    """The keys a task owns. A value that is None takes its key out of the file.
+    """The keys that a task manages. A value of None removes the key from the file.
 
-    api_key: None leaves the one in the file, an empty one takes it out.
-    client_keys: the keys that only ask, by name; None leaves those in the file.
-    no_consent: why the LAN may not be served; None when it may. consent_command gives it.
-    schema: which keys there are.
+    api_key: the main key; None keeps the one in the file, an empty one removes it.
+    client_keys: the client keys by name; None keeps those in the file.
+    no_consent: why the LAN may not be served; None if it may. consent_command records the consent.
+    schema: the known keys.
     """
 
     settings: Mapping[str, Mapping[str, Any]]
@@ -64,14 +64,14 @@ class Want:
 
     @property
     def owns_settings(self) -> bool:
-        """Whether settings.json is any of this task's business."""
+        """Whether the task manages keys of settings.json."""
         return bool(self.sections()) or self.client_keys is not None
 
     def digest(self, settings: Document | None = None) -> str:
-        """Changes when, and only when, something changes that omlx reads at its start alone.
+        """A digest of the values that omlx reads only at its start.
 
-        `settings` is what settings.json shall hold. The keys are not in it: a running omlx is told
-        those, and with a main key the settings of its models too.
+        `settings` is the wanted content of settings.json. The API keys are not part of the digest,
+        because a running omlx accepts them, and with a main key also its model settings.
         """
         owned = dict(self.settings)
         if not _get(settings, "auth", "api_key"):
@@ -81,7 +81,7 @@ class Want:
 
 @dataclass(frozen=True)
 class Planned:
-    """What the two files shall hold; None is a file that nobody asked for."""
+    """The wanted content of the two files; None is a file that the task does not manage."""
 
     settings: Document | None
     models: Document | None
@@ -91,7 +91,8 @@ class Planned:
 def plan(want: Want, settings: Document | None, models: Document | None) -> Planned:
     """Merge the wanted keys into the documents (None: no usable file).
 
-    Raises SettingsRefusedError for what omlx would ignore, drop, or serve to everybody.
+    Raises SettingsRefusedError for settings that omlx would ignore or drop, and for a server that
+    would be open to every client.
     """
     check_keys(want)
     changed: list[str] = []

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a person's own configuration of opencode and the closet's meet, and which of the two wins.
+"""Conflicts between a person's configuration of opencode and the closet's.
 
-Pure: the text of a file in, a sentence out. The lock beats everything; the defaults of the
-inventory are below every file of the person. No value of the file is repeated.
+Pure: the text of a file in, a sentence out. The lock takes precedence over all files, and every
+file of the person takes precedence over the defaults of the inventory. No value of a file is shown.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ansible_collections.closet.inference.plugins.module_utils.jsonc import Json
 from ansible_collections.closet.inference.plugins.module_utils.opencode import permissions
 
 PROVIDER = "closet"
-# Top-level keys of the lock that hold one value, which nobody else sets with effect.
+# Top-level keys of the lock with a single value; other files cannot change them.
 LOCKED = ("enabled_providers", "disabled_providers", "autoupdate", "share", "autoshare")
 # Keys of the lock inside its provider; others of a person's are added to them.
 LOCKED_PROVIDER = ("npm", "name", "whitelist", "blacklist")

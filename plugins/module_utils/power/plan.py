@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the settings there are to the settings there shall be. Pure."""
+"""The differences between the present and the wanted settings of pmset. Pure."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ansible_collections.closet.inference.plugins.module_utils.power.pmset impor
     AFTER_FAILURE,
     AT_CONNECT,
     FLAGS,
+    OTHER_NAME,
     SOURCES,
-    TWINS,
     Settings,
 )
 
 
 @dataclass(frozen=True)
 class Want:
-    """What shall hold; a source or a key that is not named stays as it is."""
+    """The wanted settings; sources and keys that are not named stay as they are."""
 
     settings: Settings
     sleep_disabled: bool | None = None
@@ -28,7 +28,7 @@ class Want:
 
 @dataclass(frozen=True)
 class Have:
-    """What holds; `sleep_disabled` is None where nobody asked."""
+    """The present settings; `sleep_disabled` is None if it was not read."""
 
     settings: Settings
     sleep_disabled: bool | None = None
@@ -61,7 +61,7 @@ class Plan:
 
 
 def plan(want: Want, have: Have) -> Plan:
-    """The differences. What a Mac does not print it does not have: writing it would never end."""
+    """The differences, without settings that this Mac does not print: it would not keep them."""
     writes: dict[str, dict[str, str]] = {}
     unsupported = []
     for source in SOURCES:
@@ -81,9 +81,9 @@ def plan(want: Want, have: Have) -> Plan:
 
 
 def with_start_up(wanted: Mapping[str, str], there: Mapping[str, str]) -> Mapping[str, str]:
-    """What is wanted, with both keys of "Start up when power is connected" as one setting.
+    """The wanted settings, with both keys of "Start up when power is connected" as one setting.
 
-    Always comes back after a power failure too, so an owner's choice of it is left as it is.
+    Always includes a start after a power failure, so a Mac with Always stays as it is.
     """
     if AT_CONNECT not in there:
         return wanted
@@ -95,15 +95,15 @@ def with_start_up(wanted: Mapping[str, str], there: Mapping[str, str]) -> Mappin
 
 
 def shown_as(key: str, there: Mapping[str, str]) -> str | None:
-    """The name under which this Mac has a setting; None when it has none."""
+    """This Mac's name for a setting; None if it does not have the setting."""
     if key in there:
         return key
-    twin = TWINS.get(key)
-    return twin if twin in there else None
+    other = OTHER_NAME.get(key)
+    return other if other in there else None
 
 
 def table(have: Have, todo: Plan, after: bool) -> str:
-    """The settings that the plan touches, as lines for a diff."""
+    """The settings that the plan changes, as lines for a diff."""
     lines = []
     for source, keys in todo.writes.items():
         for key, value in sorted(keys.items()):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What pmset knows and prints: its settings by power source. Pure.
+"""The settings of pmset and its output, by power source. Pure.
 
 Source: pmset.m and pmset(1) of Apple's PowerManagement 1846, captures of macOS 26 laptops and of
 desktops up to 26.5.2. The order of the lines is a hash table's; a name may hold spaces; a value may
@@ -70,7 +70,7 @@ UNMANAGED: Mapping[str, str] = {
 # After a Power Failure 1 and 0, Always 0 and 1. With 1 and 1, System Settings makes it Always.
 AFTER_FAILURE, AT_CONNECT = "autorestart", "autorestartatconnect"
 # A Mac with a High Power mode shows powermode where others show lowpowermode; 1 is low in both.
-TWINS = {"lowpowermode": "powermode", "powermode": "lowpowermode"}
+OTHER_NAME = {"lowpowermode": "powermode", "powermode": "lowpowermode"}
 
 _REMARK = re.compile(r"\s+\([^()]*\)$")
 _SYSTEM_SLEEP = re.compile(r"^\s*SleepDisabled\s+(\d)", re.MULTILINE)

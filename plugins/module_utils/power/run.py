@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads pmset, writes once where something differs, and looks whether it took."""
+"""Reads pmset, writes all differences at once, and checks the result."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def execute(
 
 
 def observe(runner: Runner, sleep_disabled: bool | None) -> Have:
-    """What holds now; an answer that cannot be read is an error, never an empty Mac."""
+    """The present settings; unreadable output is an error, never a Mac without settings."""
     settings = parse_custom(_ask(runner, "custom"))
     if not settings:
         raise PowerError(
-            "`pmset -g custom` names no power source, so nothing was changed. Look at it: "
-            "`pmset -g custom`"
+            "`pmset -g custom` names no power source, so nothing was changed. Check its output on "
+            "this Mac"
         )
     if sleep_disabled is None:
         return Have(settings)
@@ -90,7 +90,7 @@ def _write(runner: Runner, want: Want, todo: Plan) -> list[str]:
         names += ["sleep_disabled"] if left.sleep_disabled is not None else []
         raise PowerError(
             f"{told} ended well, but {', '.join(names)} did not change: this Mac does not take it. "
-            "Leave it out, or look at what manages its power (a profile of a device management?)"
+            "Remove it, or check whether a device management profile sets the power settings"
         )
     said = " ".join(done.stderr.split())
     return [f"pmset says: {said}"] if said else []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fetch an archive and hold it against its digest before anything reads it."""
+"""Download an archive and verify its digest before anything reads it."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ def _fetch(
         file.close()
         raise ReleaseFailedError(
             f"{url} is not what was pinned: it has {algorithm} {found.hexdigest()}, wanted is "
-            f"{digest}. It was not unpacked. Next: run this again; if it says the same, somebody "
-            "has changed the file, or the pin is of another one"
+            f"{digest}. It was not unpacked. Next: run this again; if it fails again, the file was "
+            "replaced at its source, or the pin is wrong"
         )
     file.seek(0)
     return file

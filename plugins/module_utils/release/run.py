@@ -1,11 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A release that is complete or not there.
+"""A release that is installed completely or not at all.
 
-It is unpacked and tried in a folder of its own, `<path>.partial`, gets its marks there, and takes
-its name in one step. A lock beside it keeps a second builder waiting, who then finds it complete.
-What a build that was cut off left is removed by the next one, under the lock.
+It is unpacked and tested in the folder `<path>.partial`, gets its marks there, and is renamed in
+one step. A lock beside it makes a second builder wait, which then finds a complete release. The
+next build removes the remains of an interrupted one, under the lock.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def plan(want: Want, have: Have) -> tuple[str, ...]:
     """The steps to a complete release; none, and no network, when there is one."""
     if have.state == "foreign":
         raise ReleaseRefusedError(
-            f"{want.path} holds something that was not put there by this module; look at it "
+            f"{want.path} holds something that this module did not install; check it "
             f"(`ls -la {shlex.quote(want.path)}`), then move it away. Nothing was changed"
         )
     if have.state == "complete":
@@ -90,7 +90,7 @@ def plan(want: Want, have: Have) -> tuple[str, ...]:
 
 
 def _build(want: Want, runner: Runner, warnings: list[str]) -> tuple[str, ...]:
-    """Do what is left to do once nobody else builds it; returns that."""
+    """Take the lock, then run and return the remaining steps."""
     before = os.umask(0o022)  # another user than the one who builds will run it
     step = "lock"
     try:
@@ -203,7 +203,7 @@ def _remove(params: Mapping[str, Any], runner: Runner, check_mode: bool) -> dict
     """Remove the release, or the old ones beside it."""
     path = checked_path(str(params["path"]))
     if params["state"] == "absent" and observe(path).state == "foreign":
-        raise ReleaseRefusedError(f"{path} was not put there by this module, so it is not removed")
+        raise ReleaseRefusedError(f"this module did not install {path}, so it is not removed")
     try:
         return installed_releases.remove_releases({**params, "path": path}, runner, check_mode)
     except OSError as error:

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Unpack a tar archive that nobody vouches for: files, folders and links that stay inside.
+"""Unpack an untrusted tar archive: only files, folders and links that stay inside.
 
-Links are made last, so no entry can be written through one. Owner and special modes are ours.
+Links are created last, so no entry can be written through a link. Owners and special modes of the
+archive are ignored.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ MAX_ENTRIES = 200_000
 
 
 class UnpackError(ValueError):
-    """The archive holds what no release needs."""
+    """The archive has entries that no release needs."""
 
 
 def unpack(file: IO[bytes], folder: str, strip: int = 0) -> None:
-    """Unpack into `folder`, which is empty and nobody else's; `strip` drops leading folders."""
+    """Unpack into the empty `folder`, which only we can write; `strip` drops leading folders."""
     room, entries = MAX_BYTES, 0
     links: list[tuple[str, str, bool]] = []
     try:

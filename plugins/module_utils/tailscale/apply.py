@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes the planned steps, the login first, and looks after each what is left to do."""
+"""Applies the planned steps, the login first, and plans again after each."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Apply:
             raise NodeError(explain.tags_given(self.want, have))
 
     def _serve(self, have: Have) -> None:
-        """Serve what shall be served; the record always knows at least what is."""
+        """Serve the wanted entries; the record always has at least the served ones."""
         wanted = {entry.port for entry in self.want.serve or ()}
         steps: Sequence[Step] = plan(self.want, have).steps
         record.write(self.record, have.ours | wanted)
@@ -117,8 +117,8 @@ class Apply:
         if left:
             told = "; ".join(step.says for step in left)
             raise NodeError(
-                f"everything was done, and yet this is left: {told}. Something else may manage "
-                "this node too. Look at it: tailscale status; tailscale debug prefs"
+                f"all steps ended well, but these differences remain: {told}. Another program may "
+                "manage this node too. Check it: `tailscale status; tailscale debug prefs`"
             )
 
     def _do(self, step: Step, words: Sequence[str]) -> None:

@@ -30,7 +30,7 @@ from ansible_collections.closet.inference.plugins.module_utils.tailscale.model i
 APP = "/Applications/Tailscale.app/Contents/MacOS/Tailscale"
 # The app's program is the app itself unless it is told so.
 APP_ENVIRONMENT = {"TAILSCALE_BE_CLI": "1"}
-NEVER_ASK = "--accept-risk=lose-ssh"  # decided before; nobody is there to answer
+NEVER_ASK = "--accept-risk=lose-ssh"  # the plan has decided, and the run cannot answer a question
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ def is_missing(done: Completed) -> bool:
 
 
 def up_words(step: Step, want: Want, prefs: Mapping[str, Any], timeout_s: float) -> list[str]:
-    """`up` for a host that is not logged in, or shall log in again.
+    """The arguments of `up`, for a login or a new login.
 
-    It puts back to its default whatever is not named, so everything that is not as by default is
-    named as it shall be afterwards: that way no preference of somebody else is lost.
+    `up` resets every preference that it does not name. So the arguments name all preferences that
+    differ from their defaults, including those that another program has set.
     """
     words = ["up", "--auth-key=file:/dev/stdin", f"--timeout={int(timeout_s)}s"]
     # a node key that has ended is only replaced when that is said (seen with headscale: "regen=true

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why a step failed, from what the command and the daemon's health say. Pure.
+"""Why a step failed, from the output of the command and the health of the daemon. Pure.
 
-What control servers answer: Tailscale's own by its documentation, headscale by its source (0.29)
-and by what it answered in the lab.
+Answers of control servers: Tailscale's from its documentation, headscale's from its source (0.29)
+and from the lab.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REASONS: Sequence[tuple[str, str]] = (
     (
         r"x509|certificate|tls:",
         "the certificate of {server} is not one that this host trusts, so nothing was sent to it. "
-        "Look at it: `curl -v '{server}/key?v=1'`; mend the server's certificate, or its name "
+        "Check it: `curl -v '{server}/key?v=1'`; correct the server's certificate, or its name "
         "or port in tailscale_login_server",
     ),
     (
@@ -75,8 +75,8 @@ def login(want: Want, done: Completed, have: Have | None, key: str) -> str:
     if have is not None and have.state == "NeedsMachineAuth":
         return (
             f"this host has logged in to {want.server}, and waits there for approval "
-            "(Tailscale: admin console > Machines). Do so, then run again; a key that is "
-            "pre-approved needs nobody"
+            "(Tailscale: admin console > Machines). Approve it, then run again; a pre-approved "
+            "key needs no approval"
         )
     reason = _reason(said).format(server=want.server, tags=", ".join(want.tags) or "that it has")
     told = f" (tailscale says: {said})" if said else ""
@@ -92,7 +92,7 @@ def step(says: str, done: Completed) -> str:
 
 
 def warnings(have: Have) -> list[str]:
-    """What its owner should know of a node that is as it shall be."""
+    """Warnings for the owner of a node that has its wanted state."""
     found = []
     if any("coordination server" in line for line in have.health) or have.state == "Starting":
         found.append(

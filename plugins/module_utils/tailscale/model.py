@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A node of a tailnet: what shall hold, what holds, and the steps between them."""
+"""A node of a tailnet: its wanted state, its present state, and the steps between them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Want:
-    """What shall hold; the key itself is not in it, so that nothing can print it."""
+    """The wanted state, without the key itself, so that nothing can print it."""
 
     present: bool = True
     app: bool = False

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the node there is to the node there shall be: the steps. Pure.
+"""The steps from the present to the wanted node. Pure.
 
-Everything that is refused is refused here, before the first step.
+All refusals happen here, before the first step.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _plan_app(want: Want, have: Have) -> Plan:
 
 
 def _log_in(want: Want, have: Have) -> tuple[Step, ...]:
-    """How it comes to be logged in and up, with the tags that it shall have."""
+    """The steps to a node that is logged in and up, with its wanted tags."""
     login = Step("login", f"log in to {want.server}")
     moves = have.has_key and not same_server(have.server, want.server)
     if moves:
@@ -109,7 +109,7 @@ def _serving(want: Want, have: Have) -> Iterator[Step]:
 
 
 def _same(wanted: Entry, entries: list[Entry], have: Have) -> bool:
-    """Whether a port serves what it shall, under the node's present name, and nothing else."""
+    """Whether a port serves only the wanted entry, at the node's present name."""
     if len(entries) != 1:
         return False
     entry = entries[0]
@@ -140,13 +140,13 @@ def _cuts(step: Step) -> bool:
 
 
 def others(want: Want, have: Have) -> list[str]:
-    """What is served and is none of ours, as words."""
+    """The served entries that are not ours, as text."""
     wanted = {entry.port for entry in want.serve or ()}
     return [entry.words for entry in have.served if entry.port not in have.ours | frozenset(wanted)]
 
 
 def table(want: Want, have: Have, todo: Plan, after: bool) -> str:
-    """The facts that the plan touches, as lines for a diff."""
+    """The facts that the plan changes, as lines for a diff."""
     lines: list[str] = []
     served = {entry.words for entry in have.served}
     for step in todo.steps:

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asks a control server for its public key before anybody logs in to it.
+"""Asks a control server for its public key before a login.
 
-A login that fails leaves a daemon behind that goes on trying, and says of a server that it does not
-reach only that it waits. curl is the system's own: it trusts whom the system trusts, as tailscaled
-does, and its exit codes tell the reasons apart (curl(1), EXIT CODES).
+After a failed login the daemon continues to try, and about an unreachable server it reports only
+that it waits. The curl of the system trusts the same certificates as tailscaled, and its exit codes
+distinguish the reasons (curl(1), EXIT CODES).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ansible_collections.closet.inference.plugins.module_utils.tailscale.model i
 CURL = "/usr/bin/curl"
 TIMEOUT_S = 10
 PATH = "/key?v=1"  # where every control server has its public key
-LOOK = "Look at it from this host: `curl -v '{server}" + PATH + "'`"
+CHECK = "Check it from this host: `curl -v '{server}" + PATH + "'`"
 WHERE = "is that the right name in tailscale_login_server?"
 REASONS: Mapping[int, str] = {
     6: "has no address here: " + WHERE,
@@ -36,7 +36,7 @@ REASONS: Mapping[int, str] = {
 
 
 def refuse_an_unfit_server(runner: Runner, server: str) -> None:
-    """Raise NodeError where nobody could log in; what curl cannot tell, the login may."""
+    """Raise NodeError if no login can succeed; the login itself finds the other causes."""
     url = server.rstrip("/") + PATH
     words = [CURL, "-sS", "-o", "/dev/null", "-m", str(TIMEOUT_S), url]
     done = runner.run(words, timeout_s=TIMEOUT_S + 5)
@@ -44,7 +44,7 @@ def refuse_an_unfit_server(runner: Runner, server: str) -> None:
     if reason is None:
         return
     raise NodeError(
-        f"the control server {server} {reason}{_said(done)}. {LOOK.format(server=server)}. "
+        f"the control server {server} {reason}{_said(done)}. {CHECK.format(server=server)}. "
         "Nothing was changed."
     )
 

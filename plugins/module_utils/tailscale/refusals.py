@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why something is not done, each as a sentence that says what to do. Pure."""
+"""The reasons to refuse a change, each with a sentence that says what to do. Pure."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ MAKE_KEY = (
 
 
 def words(params: Mapping[str, Any]) -> None:
-    """Refuse what cannot be meant, all of it at once."""
+    """Refuse invalid options, all in one error."""
     found = [*_names(params), *_key_words(params), *_serve_words(params.get("serve") or ())]
     if found:
         raise NodeError(f"{'; '.join(found)}. {NOTHING}")
 
 
 def state(have: Have) -> None:
-    """Refuse states in which nothing can be done from here."""
+    """Refuse states that the module cannot change."""
     if have.state == "NeedsMachineAuth":
         raise NodeError(
             f"this host has logged in to {have.server}, and waits there for approval. "
@@ -46,8 +46,8 @@ def state(have: Have) -> None:
     if have.state in ("", "NoState"):
         raise NodeError(
             "tailscaled runs on this host and does not know its own state: it cannot read it, or "
-            "is still starting. Look at it: `sudo tail /var/log/closet/tailscale/tailscaled.log`; "
-            f"then run again. {NOTHING}"
+            "is still starting. Read the end of its log: "
+            f"`sudo tail /var/log/closet/tailscale/tailscaled.log`; then run again. {NOTHING}"
         )
     if have.state == "InUseOtherUser":
         raise NodeError(
@@ -90,7 +90,7 @@ def tags(want: Want, have: Have) -> None:
 
 
 def port(entry: Entry, there: Sequence[Entry]) -> NoReturn:
-    """Refuse a port on which somebody else serves something."""
+    """Refuse a port with an unmanaged entry."""
     flag = there[0].protocol if there[0].protocol in ("http", "https") else "tcp"
     raise NodeError(
         f"port {entry.port} of this node already serves {there[0].words}, which is not ours. Take "

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks at the node, plans, does what is planned, and looks whether it took."""
+"""Observes the node, plans, applies the plan, and checks the result."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from ansible_collections.closet.inference.plugins.module_utils.tailscale.probe i
 )
 
 NO_DAEMON = (
-    "no tailscaled answers on this host: {said}. Look at it: `sudo launchctl print "
+    "no tailscaled answers on this host: {said}. Check the job: `sudo launchctl print "
     "system/inference.closet.tailscaled; sudo tail /var/log/closet/tailscale/tailscaled.log`"
 )
 
@@ -82,7 +82,7 @@ def execute(
 
 
 def wanted(params: Mapping[str, Any]) -> Want:
-    """The task's words as what shall hold; the key stays where it is."""
+    """The wanted state from the options of the task, without the key."""
     text = params.get("auth_key") or ""
     kind = "client" if text.startswith("tskey-client-") else "auth"
     entries = params.get("serve")
@@ -106,11 +106,11 @@ def wanted(params: Mapping[str, Any]) -> Want:
 def _observe(
     command: Command, want: Want, params: Mapping[str, Any], ours: frozenset[int], check_mode: bool
 ) -> tuple[Have, list[str]]:
-    """The node before anything is done, and what is odd about it.
+    """The present node, and warnings about it.
 
-    Where no daemon answers: a check may be of a host that a real run would install it on first, or
-    start it; an app is a person's to start; a node that shall be absent may be gone. All else is an
-    error.
+    A daemon that does not answer is an error, with three exceptions: check mode, where a real run
+    would install or start it first; an app, which only a person starts; and a node whose wanted
+    state is absent.
     """
     serve = want.serve is not None
     waiting = want.present and not check_mode and not want.app

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why ssh does not reach a host, by what ssh said, and the command that helps. Pure.
+"""Why ssh does not reach a host, from ssh's message, and the command that helps. Pure.
 
 The words are those of OpenSSH 9.2 and 10, which do not depend on the locale; the banner is that of
 macOS 26 before the first login after a boot (apple_ssh_and_filevault(7)).
@@ -127,7 +127,7 @@ def _hung_up(name: str, way: Way, message: str) -> str:
     return (
         f"{name} does not answer by ssh at {way.address}, it hangs up ({last_line(message, '')}): "
         "something listens there that accepts no login, or the Mac is still starting. Wait a "
-        f"minute, then try `{way.command('true')}`; look at who may log in under System Settings "
+        f"minute, then try `{way.command('true')}`; check who may log in under System Settings "
         "> General > Sharing > Remote Login, and whether port and address are right"
     )
 
@@ -136,7 +136,7 @@ def _silent(name: str, way: Way, message: str) -> str:
     said = last_line(message, "") or "no answer"
     return (
         f"{name} does not answer by ssh at {way.address} ({said}): "
-        "wake it, look at System Settings > General > Sharing > Remote Login (on Linux: `sudo "
+        "wake it, check System Settings > General > Sharing > Remote Login (on Linux: `sudo "
         f"apt-get install openssh-server`), then try `{way.command('true')}`. A Mac with FileVault "
         "that has restarted may wait for a password at its screen"
     )

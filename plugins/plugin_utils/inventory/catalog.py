@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Models and profiles as people write them in the inventory, read strictly.
+"""Models and profiles of the inventory, checked strictly.
 
 Pure: every entry becomes a frozen value or an error that names the entry and the fix.
 """
@@ -18,8 +18,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.inventory import 
 from ansible_collections.closet.inference.plugins.plugin_utils.inventory.names import suggestion
 
 KINDS = ("chat", "embedding", "reranker", "vision")
-# What serves; each stands behind the same port, path and served names.
-# What a model is used for, and of which kind it has to be then.
+# The uses of a model, and the kind of model that each needs.
 ROLES = {
     "build": "chat",
     "chat": "chat",
@@ -77,7 +76,7 @@ class OfferError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One model of the catalogue; size_gb is its weights in 10^9 bytes, context tokens."""
+    """One model of the catalog; size_gb is its weights in 10^9 bytes, context in tokens."""
 
     name: str
     repo: str

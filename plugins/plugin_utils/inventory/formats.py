@@ -119,7 +119,7 @@ def _is_port(value: str) -> bool:
 def _is_url(
     value: str, schemes: Sequence[str] = ("http", "https"), may_log_in: bool = False
 ) -> bool:
-    """A complete address that nobody reads as something else; `~` and `%` only in its path."""
+    """A complete address that all programs parse alike; `~` and `%` only in its path."""
     if not re.fullmatch(r"[!-~]+", value, re.ASCII) or set(value) & set("\"'<>\\^`{|}$()"):
         return False
     try:

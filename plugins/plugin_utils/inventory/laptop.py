@@ -1,11 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one laptop's opencode is asked to be, checked against the closet that it uses.
+"""The opencode options of one laptop, checked against the closet that it uses.
 
-Pure. opencode itself refuses a wrong permission only when somebody starts it, and drops a key that
-it does not know without a word, so both are refused here. The names and types are those of
-opencode 1.18: `opencode debug config` says which it takes.
+Pure. opencode refuses an invalid permission only at its start, and silently drops unknown keys, so
+both are refused here. The names and types are those of opencode 1.18: `opencode debug config` shows
+the accepted ones.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a closet serves to its laptops, worked out from the inventory and the catalog.
+"""The serving configuration of a closet, from the inventory and the catalog.
 
 Pure: values in, a serving configuration or a list of errors out.
 """
@@ -115,8 +115,8 @@ def plan(
 
     Args:
         wanted: `profile`, `exposure`, `port`, `url_host`, `revisions` (commit by repo) of the host.
-        models: the catalogue, by model id.
-        profiles: the profiles, by name.
+        models: the models of the catalog, by id.
+        profiles: the profiles of the catalog, by name.
 
     Raises:
         OfferError: an unknown profile, model, role or exposure, a model named twice, a value that

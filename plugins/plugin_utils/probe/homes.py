@@ -1,11 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a home is a folder of its user that nobody else can change. Pure; see script.py.
+"""Whether a home is a folder that only its user can change. Pure; see script.py.
 
-macOS makes homes 0750 or 0755, of the user and staff. Every local user is in staff, so a home that
-the group may write is one that everybody may write; on Linux a user's own group has nobody else.
-A link to another volume is fine when root made it: then nobody but root can lead it elsewhere.
+macOS creates homes with mode 0750 or 0755, for the user and the group staff. Every local user is in
+staff, so a group-writable home is writable for every account. On Linux the user is alone in its own
+group. A link to another volume is allowed if root made it, because then only root can change it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def errors(
 ) -> list[str]:
     """Return an error for each home that cannot be worked in; the first reason for each.
 
-    `own_group`: the user's group has nobody else in it.
+    `own_group`: the user is alone in its group.
     """
     by_user: dict[str, list[Place]] = {}
     for step in steps:

@@ -86,7 +86,7 @@ def closet_errors(
         )
     if facts.sysctl_conf_odd:
         found.append(
-            f"{name}: /etc/sysctl.conf is not a file, and our line belongs into it: look at it "
+            f"{name}: /etc/sysctl.conf is not a file, and our line belongs into it: check it "
             "with `ls -l /etc/sysctl.conf` and move it away with "
             "`sudo mv -n /etc/sysctl.conf /etc/sysctl.conf.aside`"
         )

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Other people's jobs that set what a closet sets: a part of the script, and messages.
+"""Unmanaged jobs that set the same as a closet: a part of the script, and messages.
 
-Such a job wins at the next boot, and the next run sets it back, so nobody sees the quarrel. The
-shell only picks the files that mention something of ours; what they mean is decided here.
+Such a job takes effect at the next boot, and the next run reverts it, so the conflict goes
+unnoticed. The shell only selects files that mention our settings; this module evaluates them.
 """
 
 from __future__ import annotations

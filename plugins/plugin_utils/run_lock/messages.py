@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run makes of the news about a closet's lock: whether it is stale, and messages. Pure."""
+"""Evaluates the events of a closet's run lock: stale host facts, and messages. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def read(text: str) -> Mapping[str, Any]:
-    """The text of the lock file, or a line of news; empty for what is neither."""
+    """The text of the lock file or an event, parsed; empty for any other text."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -21,10 +21,10 @@ def read(text: str) -> Mapping[str, Any]:
 
 
 def is_stale(news: Mapping[str, Any], seen: str, token: str) -> bool:
-    """Whether another run may have changed the closet since the look, which read `seen`.
+    """Whether another run may have changed the closet since the probe, which read `seen`.
 
-    The lock file has another text after every run. One that still says `held` was left by a run
-    that was cut off, or was at work during the look.
+    Every run changes the text of the lock file. If it still says `held`, that run was interrupted,
+    or it was active during the probe.
     """
     if news.get("state") == "ours":
         return False

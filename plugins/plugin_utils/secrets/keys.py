@@ -1,11 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keys of one closet: its main one, and one for each laptop; pure.
+"""The API keys of one closet: the main key, and a client key for each laptop; pure.
 
-They are kept on the controller, beside the inventory: `<closet>.key` is the main one, which logs
-in to the server's admin pages, `<closet>/<laptop>.key` a laptop's. One that is taken from somebody
-moves to `<closet>/revoked/` and stays there until a run has proven that it opens nothing.
+They are on the controller, beside the inventory: `<closet>.key` is the main key, which also opens
+the admin pages, and `<closet>/<laptop>.key` a client key. A revoked key moves to
+`<closet>/revoked/` and stays there until a run has checked that it opens nothing.
 """
 
 from __future__ import annotations

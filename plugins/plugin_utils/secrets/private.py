@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The look at the owner's files beside all inventories of a run, and what follows from it."""
+"""Checks the owner's private files beside all inventories of a run, and plans their repair."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_p
 def judged(
     folders: Iterable[Path], closets: Iterable[str], run: Invocation, check_mode: bool
 ) -> Plan:
-    """What to do about `.secrets` and `.closet` in each of these folders."""
+    """The plan for `.secrets` and `.closet` in each of these folders."""
     found = Plan()
     uid = os.geteuid()
     for folder in folders:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The owner's files beside the inventory: keys in `.secrets`, choices of profiles in `.closet`.
 
-`observe` reads names, modes and owners and follows no link, `private_plan.plan` judges them and is
-pure, `mend` changes the modes of our own files and nothing else.
+`observe` reads names, modes and owners and follows no link. `private_plan.plan` is pure and plans
+the repairs. `mend` changes only the modes of the owner's files.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ DEEPEST = 3  # .secrets/attic/revoked/air-1.key
 MOST = 2000
 LARGEST = 64 * 1024
 GIT_LIMIT_S = 5
+EVERY_ACCOUNT = "every account"
 
 
 class SecretFileError(ValueError):
@@ -53,19 +54,19 @@ class Entry:
 
 @dataclass(frozen=True)
 class Seen:
-    """What lies beside one inventory, who we are, and which of it git has in its index."""
+    """The private files beside one inventory, our account, and the files that git tracks."""
 
     inventory: Path
     secrets: Path = Path()
     """`.secrets` itself, or where its owner keeps it."""
     entries: tuple[Entry, ...] = ()
     open_to: str = ""
-    """Who else may write the folder of the inventory: `everybody`, a group's name, or nobody."""
+    """Who else may write the folder of the inventory: `EVERY_ACCOUNT`, a group, or empty."""
     inventory_uid: int = 0
     uid: int = 0
     work_tree: str = ""
     tracked: tuple[tuple[str, ...], ...] = ()
-    """Files of `.secrets` that git keeps, as `Entry.below` has them."""
+    """Files of `.secrets` that git tracks, in the form of `Entry.below`."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Repair:
 
 
 def observe(inventory: Path) -> Seen:
-    """Look at `.secrets` and `.closet` beside an inventory; a missing one has no entry."""
+    """Read `.secrets` and `.closet` beside an inventory; a missing folder has no entry."""
     try:
         folder = inventory.stat()
     except OSError:
@@ -103,7 +104,7 @@ def mend(repairs: Iterable[Repair]) -> list[str]:
     failed = []
     for repair in repairs:
         try:
-            # not through a link that took the name since the look
+            # not through a link that has replaced the file in the meantime
             descriptor = os.open(repair.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except PermissionError:
             descriptor = -1  # ours, and we may not even read it: by name, then
@@ -235,11 +236,11 @@ def _kind(mode: int) -> str:
 
 
 def _who_else_writes(folder: os.stat_result) -> str:
-    """Whoever could put another `.secrets` in place of ours; with the sticky bit nobody can."""
+    """Who else could replace `.secrets` by another folder; the sticky bit prevents it."""
     if folder.st_mode & stat.S_ISVTX:
         return ""
     if folder.st_mode & stat.S_IWOTH:
-        return "everybody"
+        return EVERY_ACCOUNT
     if not folder.st_mode & stat.S_IWGRP:
         return ""
     try:
@@ -253,12 +254,12 @@ def _who_else_writes(folder: os.stat_result) -> str:
 
 
 def _tracked(folder: Path) -> tuple[str, tuple[tuple[str, ...], ...]]:
-    """The work tree that `folder` is in, and what of it git has in its index."""
+    """The work tree of `folder`, and the files in `folder` that git tracks."""
     top = next((path for path in (folder, *folder.parents) if (path / ".git").exists()), None)
     git = shutil.which("git")
     if top is None or git is None:
         return "", ()
-    # neither somebody's environment nor a hook of the repository has a say in this question
+    # without git's environment variables and the repository's fsmonitor hook
     mine = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     words = ["-c", "core.fsmonitor=false", "-C", str(folder), "ls-files", "-z", "--", "."]
     try:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to do about the owner's files beside the inventory; pure.
+"""The plan for the owner's private files beside the inventory; pure.
 
-What is ours is mended, what is not is a warning with the command, and what cannot be a key or leads
-out of its folder is refused.
+Modes of the owner's files are repaired. Files of other accounts are a warning with the command. An
+entry that cannot be a key or leads out of its folder is refused.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from ansible_collections.closet.inference.plugins.plugin_utils.invocation import Invocation
 from ansible_collections.closet.inference.plugins.plugin_utils.secrets.keys import MAIN
 from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_files import (
+    EVERY_ACCOUNT,
     SECRETS,
     Entry,
     Repair,
@@ -197,7 +198,7 @@ def _inventory(seen: Seen, controller: Controller) -> Iterator[str]:
     if not seen.open_to:
         return
     path = shlex.quote(str(seen.inventory))
-    bits = "o-w,g-w" if seen.open_to == "everybody" else "g-w"
+    bits = "o-w,g-w" if seen.open_to == EVERY_ACCOUNT else "g-w"
     sudo = "" if seen.inventory_uid == seen.uid else "sudo "
     yield (
         f"{seen.inventory}, which holds {SECRETS}, can be written by {seen.open_to}, who can put "

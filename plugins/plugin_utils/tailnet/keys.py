@@ -1,10 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Auth keys of the tailnet: where they are looked for, and which ones cannot be meant.
+"""Auth keys of the tailnet: their places and their checks.
 
-A key is in the inventory, encrypted, or in a file of the owner's alone beside it. No sentence and
-no result holds one.
+A key is in the inventory, encrypted, or in a private file beside it. No message and no result has a
+key.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ HEADSCALE = "hskey-"
 
 @dataclass(frozen=True)
 class Found:
-    """Where the key of a machine is: `file` is empty when the inventory has it, or nobody."""
+    """The place of a node's key; `file` is empty if it is in the inventory or missing."""
 
     place: str = ""
     file: str = ""
 
 
 def files(folder: Path, node: Node) -> list[Path]:
-    """The files that may hold a machine's key, in order: that of its group, that of all."""
+    """The files for a node's key, in order: the file of its group, the file of all nodes."""
     return [folder / f"tailnet-{node.group}{SUFFIX}", folder / f"tailnet{SUFFIX}"]
 
 
 def find(node: Node, said: Mapping[str, Any], folder: Path) -> tuple[Found, list[str]]:
-    """The key of a machine, and what is wrong with it. Without one both are empty."""
+    """The key of a node, and its errors. Without a key both are empty."""
     if said.get(KEY):
         place = f"{node.host}: {KEY}"
         return Found(place), _complaints(place, str(said[KEY]), node)
@@ -60,7 +60,7 @@ def find(node: Node, said: Mapping[str, Any], folder: Path) -> tuple[Found, list
 
 
 def missing(node: Node, folder: str) -> str:
-    """What a run says whose machine is not logged in, when there is no key to do it with."""
+    """The error about a node that is not logged in and has no key."""
     first = files(Path(folder), node)[0]
     return (
         f"{node.host} is not logged in to the tailnet {node.domain}, and there is no key for it: "
@@ -70,11 +70,11 @@ def missing(node: Node, folder: str) -> str:
 
 
 def error(state: str, node: Mapping[str, Any]) -> str | None:
-    """Why a machine that was looked at cannot be logged in, or None; what is unknown is no reason.
+    """Why a probed host cannot log in, or None; an unknown state is no reason.
 
     Args:
         state: empty without Tailscale, `found`, or `found` and the state of the node.
-        node: the machine as playbooks know it, empty in no tailnet.
+        node: the values of the node for playbooks, empty outside the tailnet.
     """
     if not node or node["key"] or not node["needs_key"]:
         return None

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hosts in a tailnet: who is in it, under which name and tags, and how a laptop gets home.
+"""The nodes of a tailnet: their names and tags, and how a laptop reaches its closet.
 
-Pure: what the inventory says in, machines and errors out. docs/tailnet.md explains the options.
+Pure: the options of the inventory in, nodes and errors out. docs/tailnet.md explains the options.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-# What an owner may say; the machines that say nothing of it are in no tailnet.
+# The options of the inventory; a host without DOMAIN is outside the tailnet.
 DOMAIN = "closet_tailnet"
 SERVER = "closet_tailnet_server"
 NAME = "closet_tailnet_name"
@@ -135,7 +135,7 @@ def way(
 
 
 def way_errors(way: Way, nodes: Mapping[str, Node], exposure: str) -> list[str]:
-    """An error for each reason why nobody would answer a laptop; exposure is its closet's."""
+    """An error for each reason why a laptop would get no answer; `exposure` of its closet."""
     laptop, closet = way.laptop, way.closet
     found = []
     if way.by_tailnet:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tailnet, put together from the inventory; it reads key files and nothing else."""
+"""The tailnet of an inventory; it reads key files and nothing else."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _described(
             **node.as_dict(),
             "key": key.place,
             "key_file": key.file,
-            # with the app nobody but a person can log in
+            # with the app only a person can log in
             "needs_key": inventory.said[host].get(tailnet.VARIANT) != "app",
             "no_key": auth_keys.missing(node, str(inventory.secrets)),
         }

@@ -35,7 +35,7 @@ _TAG = re.compile(r"tag:[A-Za-z][A-Za-z0-9-]*")
 
 @dataclass(frozen=True)
 class Door:
-    """Who may knock where: the first tags of a closet's laptops, the closet's, and its port."""
+    """One grant: the first tags of a closet's laptops, the closet's tag, and its port."""
 
     sources: tuple[str, ...]
     target: str

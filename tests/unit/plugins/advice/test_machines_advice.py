@@ -207,7 +207,7 @@ def server() -> Iterator[str]:
 def test_the_question_to_a_control_server_is_one_for_each_shell(server: str, shell: str) -> None:
     """A question mark in a bare word is a pattern, and zsh refuses one that fits no file."""
     said = [
-        probe.LOOK.format(server=server),
+        probe.CHECK.format(server=server),
         *tailnet.warnings(model.Have(state="Starting", prefs={"ControlURL": server})),
         *(reason.format(server=server) for _, reason in tailnet.REASONS if "curl" in reason),
     ]

@@ -180,9 +180,7 @@ def test_what_cannot_be_put_back_is_named(
 
     monkeypatch.setitem(apply_module.DO, "unlink", broken)
     monkeypatch.setattr(apply_module, "_put_back", broken)
-    with pytest.raises(
-        FilesNotWrittenError, match=r"could not be put back either: .*made"
-    ) as raised:
+    with pytest.raises(FilesNotWrittenError, match=r"could not be restored: .*made") as raised:
         run(everything(root), tmp_path)
     assert re.search(r"Input/output error; see owners and modes: `sudo ls -ld", str(raised.value))
 

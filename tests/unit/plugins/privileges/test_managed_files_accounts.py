@@ -177,7 +177,7 @@ def test_root_makes_an_account_s_folder_where_only_root_can(place: Path, nobody:
 
 def test_all_or_nothing_over_two_accounts(place: Path, home: Path) -> None:
     (home / "locked").mkdir(mode=0o755)  # root's, in the account's home
-    with pytest.raises(Exception, match=r"locked/x could not be changed \(write\).*as they were"):
+    with pytest.raises(Exception, match=r"locked/x could not be changed \(write\).*were restored"):
         run(
             {"path": f"{place}/first", "content": "x"},
             {"path": f"{home}/second", "content": "x"},

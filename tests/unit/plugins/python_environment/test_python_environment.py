@@ -254,7 +254,7 @@ def test_what_others_made_is_never_removed(params: dict[str, Any], which: str) -
     folder = Path(params[which])
     folder.mkdir(parents=True)
     (folder / "thesis.txt").touch()
-    with pytest.raises(EnvironmentRefusedError, match="was not built here"):
+    with pytest.raises(EnvironmentRefusedError, match="this module did not build"):
         execute(params, Pretender())
     assert (folder / "thesis.txt").exists()
 
@@ -364,7 +364,7 @@ def test_what_was_not_built_here_is_not_taken_away(params: dict[str, Any]) -> No
     folder = installed(params, "a")
     (folder / "theirs").mkdir()
     (folder / "theirs/precious").touch()
-    with pytest.raises(EnvironmentRefusedError, match="was not built here"):
+    with pytest.raises(EnvironmentRefusedError, match="this module did not build"):
         remove(params, "theirs", state="absent")
     assert (folder / "theirs/precious").exists()
 

@@ -303,7 +303,7 @@ def test_what_others_made_is_never_removed(params: dict[str, Any]) -> None:
     Path(params["path"]).mkdir(parents=True)
     Path(params["path"], "thesis.txt").touch()
     for asked in (params, {**params, "state": "absent"}):
-        with pytest.raises(ReleaseRefusedError, match="not put there by this module"):
+        with pytest.raises(ReleaseRefusedError, match="this module did not install"):
             release.execute(asked, Runner())
     assert Path(params["path"], "thesis.txt").exists()
 

@@ -235,7 +235,7 @@ def test_what_another_account_owns_is_told_with_the_command(home: Path) -> None:
     ("mode", "gid", "said"),
     [
         (0o755, -1, ""),
-        (0o777, -1, "everybody"),
+        (0o777, -1, "every account"),
         (0o1777, -1, ""),
         (0o775, 999999, "group 999999"),
         (0o775, os.getgid(), ""),  # a group of one, which a umask of 002 is for

@@ -105,7 +105,7 @@ def test_what_does_not_take_is_an_error(tmp_path: Path) -> None:
     node = Node("running")
     node.prefs["CorpDNS"] = False
     node.ignores_set = True
-    with pytest.raises(NodeError, match="this is left: set accept_dns to true"):
+    with pytest.raises(NodeError, match="these differences remain: set accept_dns to true"):
         execute(given(tmp_path), node)
 
 
