@@ -369,9 +369,8 @@ links:
 """
 
 from ansible_collections.closet.inference.plugins.module_utils.entry import Module, run_module
-from ansible_collections.closet.inference.plugins.module_utils.models.arguments import ARGUMENTS
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
-from ansible_collections.closet.inference.plugins.module_utils.models.run import run
+from ansible_collections.closet.inference.plugins.module_utils.models.run import ARGUMENTS, run
 
 MODULE = Module(ARGUMENTS, run, (ModelError,))
 

@@ -50,3 +50,23 @@ def objection(host: str, path: str) -> str | None:
         "file of a certificate authority; on a Mac that trusts it: security find-certificate -a -p "
         "-c NAME /Library/Keychains/System.keychain > ca.pem"
     )
+
+
+UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
+DATES = frozenset({9, 10})
+OWN_AUTHORITY = (
+    "Where a company inspects TLS, its authority is in the Keychain, which Python does not read: "
+    "set models_ca_bundle to its PEM file"
+)
+
+
+def describe_certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
+    """Why a certificate is not trusted, and what to do; the codes are X509_V_ERR_… of OpenSSL."""
+    reason = str(error.verify_message).rstrip(".")
+    if error.verify_code in DATES:
+        advice = "Look at the clock of this host: date"
+    elif error.verify_code in UNKNOWN_ISSUER:
+        advice = f"Who signed it is no authority that this Python trusts. {OWN_AUTHORITY}"
+    else:
+        advice = "Something else than that host may answer; look at it with a browser"
+    return f"the certificate of {host} is not trusted ({reason}). {advice}"

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.files import sync_folder
+from ansible_collections.closet.inference.plugins.module_utils.models.disk import step
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     ModelError,
     ModelWant,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.steps import step
 
 TEMPORARY_PREFIX = ".closet-link."
 

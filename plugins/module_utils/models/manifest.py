@@ -16,13 +16,13 @@ from ansible_collections.closet.inference.plugins.module_utils.files import (
     read_linked,
     write_atomic,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.disk import step
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     MANIFEST_NAME,
     ModelError,
     check_tree_path,
     is_commit,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.steps import step
 from ansible_collections.closet.inference.plugins.module_utils.models.weights import is_whole
 
 VERSION = 1
@@ -123,15 +123,3 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     path = folder / MANIFEST_NAME
     with step("the record of a model was written", path):
         write_atomic(path, format_manifest(manifest))
-
-
-def named_shards(index: bytes, index_path: str) -> frozenset[str]:
-    """Paths of the shards that a `*.safetensors.index.json` names."""
-    try:
-        weight_map = json.loads(index)["weight_map"]
-        named = {str(shard) for shard in weight_map.values()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ModelError(f"{index_path} is not a safetensors index: no weight_map in it.") from None
-    folder = index_path.rpartition("/")[0]
-    prefix = f"{folder}/" if folder else ""
-    return frozenset(f"{prefix}{shard}" for shard in named)

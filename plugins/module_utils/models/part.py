@@ -13,6 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.closet.inference.plugins.module_utils.files import sync_to_disk
+from ansible_collections.closet.inference.plugins.module_utils.models.disk import (
+    journal_path,
+    part_path,
+    step,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
     Piece,
     Span,
@@ -25,12 +30,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.journal im
     verified_line,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import FileEntry
-from ansible_collections.closet.inference.plugins.module_utils.models.steps import step
-from ansible_collections.closet.inference.plugins.module_utils.models.store import (
-    journal_path,
-    part_path,
-    read_journal,
-)
+from ansible_collections.closet.inference.plugins.module_utils.models.store import read_journal
 from ansible_collections.closet.inference.plugins.module_utils.models.threads import StoppedError
 
 READ_BACK_BYTES = 256 << 10  # small enough to be still in the processor's cache when hashed

@@ -12,12 +12,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
-from ansible_collections.closet.inference.plugins.module_utils.models.hub_answers import (
+from ansible_collections.closet.inference.plugins.module_utils.models.hub import (
     CONTENT_RANGE,
     Body,
     fits,
@@ -31,9 +28,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
     MANIFEST_NAME,
     ModelError,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
-    HubTroubleError,
-)
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import HubTroubleError
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     Response,
     Transport,
@@ -143,45 +138,3 @@ def _is_part(reply: Response, start: int, size: int) -> bool:
     if reply.status != 206 or sent is None or sent[3] != str(size):
         return False
     return fits(reply, sent, start)
-
-
-@dataclass(frozen=True)
-class FileJob:
-    """One file to fetch. `claimed`: bytes that its journal says are here already."""
-
-    model: str
-    repo: str
-    revision: str
-    entry: FileEntry
-    final: Path
-    claimed: int = 0
-
-
-class Sources:
-    """Where the bytes of one file come from: a peer that has it, else the hub."""
-
-    def __init__(self, hub: Hub, peers: Peers, job: FileJob) -> None:
-        self.hub = hub
-        self._peers = peers
-        self._job = job
-        self._hub_only = False
-
-    def open(self, start: int, end: int) -> tuple[Body, Peer | None]:
-        job = self._job
-        while not self._hub_only:
-            peer = self._peers.holder(job.repo, job.entry)
-            if peer is None:
-                break
-            try:
-                return peer.open(job.repo, job.entry, start, end), peer
-            except HubTroubleError:
-                peer.blame()
-        return self.hub.open(job.repo, job.revision, job.entry, start, end), None
-
-    def count(self, peer: Peer | None, size: int) -> None:
-        if peer is not None:
-            self._peers.count(size)
-
-    def distrust(self) -> None:
-        """The content was wrong: nobody but the hub itself is believed now."""
-        self._hub_only = True

@@ -1,85 +1,75 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to happen, from what is wanted and what is there. Pure: no disk, no network."""
+"""The plan of a run: requested models, compared with the disk and the hub. It changes nothing.
+
+plan_host() plans all models of a host and refuses what does not fit on it; _plan_model() plans one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from enum import Enum
-from fnmatch import fnmatchcase
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from ansible_collections.closet.inference.plugins.module_utils.models.disk import (
+    check_places,
+    check_way,
+    check_writable,
+    free_bytes,
+    in_gb,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.links import (
+    LinkPlan,
+    Served,
+    links_without,
+    observe_links,
+    plan_links,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
     FileEntry,
     Manifest,
-    named_shards,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.removal import (
+    Orphans,
+    Removal,
+    cache_leftovers,
+    leftovers,
+    plan_removal,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
-    JOURNAL_SUFFIX,
-    LONGEST_NAME,
+    MANIFEST_NAME,
     FlawError,
-    FoldedTree,
     ModelError,
     ModelWant,
-    fold,
     is_commit,
-    is_too_long,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.request import Request, Tools
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
+    HubUnreachableError,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.selection import (
+    choose_files,
+    stale_files,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.store import (
+    FileState,
+    Have,
+    file_states,
+    observe_model,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.weights import (
-    is_for_people,
-    missing_by_name,
-    model_paths,
     weight_paths,
 )
 
-INDEX_PATTERN = "*.safetensors.index.json"
-GB = 1000**3
-
-
-@dataclass(frozen=True)
-class ModelState:
-    """What the store holds of one repository; `broken` are manifest files that failed the check."""
-
-    manifest: Manifest | None
-    broken: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        return self.manifest is not None and not self.broken
-
-
-class Step(Enum):
-    """How the commit of a model is found."""
-
-    KEEP = "keep"
-    REPAIR = "repair"
-    ASK = "ask"
-
-
-class Have(Enum):
-    """What is on the disk under one file's name."""
-
-    GOOD = "good"
-    STAGED = "staged"
-    PARTIAL = "partial"
-    NOTHING = "nothing"
-
-
-@dataclass(frozen=True)
-class FileState:
-    entry: FileEntry
-    have: Have
-    claimed: int = 0
-
-    @property
-    def missing(self) -> int:
-        return 0 if self.have in {Have.GOOD, Have.STAGED} else self.entry.size - self.claimed
+IN_MEMORY = 1.05  # omlx's estimate over the bytes of the weights (its model_discovery.py)
 
 
 @dataclass(frozen=True)
 class ModelPlan:
-    """One model. `files` is None when the hub could not be asked (check mode only)."""
+    """One model. `files` is None when the hub could not be reached (check mode only).
+
+    `record`: only the manifest changes, because it was written for another branch or tag.
+    """
 
     want: ModelWant
     revision: str
@@ -91,13 +81,22 @@ class ModelPlan:
 
     @property
     def fetch(self) -> tuple[FileState, ...]:
+        """The files that do not have their final name yet."""
         return tuple(file for file in self.files or () if file.have is not Have.GOOD)
 
     @property
+    def download(self) -> tuple[FileState, ...]:
+        """The files that need bytes from the network."""
+        return tuple(file for file in self.fetch if file.have is not Have.STAGED)
+
+    @property
+    def same_revision(self) -> bool:
+        return self.before is not None and self.before.revision == self.revision
+
+    @property
     def incomplete(self) -> bool:
-        """Files are missing or superfluous, or nothing vouches for them yet."""
-        same = self.before is not None and self.before.revision == self.revision
-        return self.files is None or bool(self.fetch) or bool(self.stale) or not same
+        """Files are missing or superfluous, or no manifest covers them yet."""
+        return self.files is None or bool(self.fetch) or bool(self.stale) or not self.same_revision
 
     @property
     def changes(self) -> bool:
@@ -115,136 +114,180 @@ class ModelPlan:
     def state(self) -> str:
         if not self.incomplete:
             return "present"
-        same = self.before is not None and self.before.revision == self.revision
-        return "repaired" if same else "pulled"
+        return "repaired" if self.same_revision else "pulled"
+
+    @property
+    def weight_bytes(self) -> int:
+        sizes = {file.entry.path: file.entry.size for file in self.files or ()}
+        return sum(sizes[path] for path in weight_paths(sizes))
 
     def manifest(self) -> Manifest:
         entries = tuple(file.entry for file in self.files or ())
         return Manifest(self.want.repo, self.want.revision, self.revision, entries)
 
 
-def next_step(want: ModelWant, have: ModelState, follow: bool) -> Step:
-    """A known commit needs no hub to be asked what it is; a branch only when followed."""
-    manifest = have.manifest
-    if manifest is None:
-        return Step.ASK
-    settled = manifest.revision == want.revision or (
-        manifest.requested == want.revision and not follow
-    )
-    if not settled:
-        return Step.ASK
-    return Step.REPAIR if have.broken else Step.KEEP
+@dataclass(frozen=True)
+class HostPlan:
+    """All changes of one run. `orphans` are those in the hub cache.
 
-
-def choose_files(want: ModelWant, tree: Sequence[FileEntry]) -> tuple[FileEntry, ...]:
-    """The files of a repository that a server reads."""
-    if not tree:
-        raise FlawError(f"model {want.title}: the repository holds no files.")
-    _check_whole(want, [entry.path for entry in tree])
-    own = _without_twins(want, model_paths(entry.path for entry in tree))
-    return tuple(entry for entry in tree if entry.path in own)
-
-
-def _without_twins(want: ModelWant, paths: Iterable[str]) -> frozenset[str]:
-    """What fits together on a Mac's disk; files that a server reads go first, and may not clash."""
-    tree, kept = FoldedTree(), set()
-    for path in sorted(paths, key=lambda each: (is_for_people(each), each)):
-        if is_too_long(path):
-            if is_for_people(path):
-                continue
-            raise FlawError(
-                f"model {want.title}: {path} has a longer name than a Mac's disk takes: "
-                f"{LONGEST_NAME - len(JOURNAL_SUFFIX)} bytes for a file ({LONGEST_NAME} less what "
-                f"a running download adds), {LONGEST_NAME} for a folder. Whoever published it has "
-                "to shorten it."
-            )
-        twin = tree.add(path)
-        if twin is None:
-            kept.add(path)
-        elif not is_for_people(path):
-            raise FlawError(
-                f"model {want.title}: {twin} and {path} differ only in case or Unicode composition "
-                "where one of them needs a name for itself, and a Mac's disk keeps one of them. "
-                "Whoever published it has to rename one."
-            )
-    return frozenset(kept)
-
-
-def _check_whole(want: ModelWant, paths: Sequence[str]) -> None:
-    if not weight_paths(paths):
-        gguf = any(path.endswith(".gguf") for path in paths)
-        raise FlawError(
-            f"model {want.title}: none of the {len(paths)} files that the hub lists is a weight "
-            "that omlx or mlx_lm loads (*.safetensors, or *.bin)"
-            f"{'; GGUF files are for ollama' if gguf else ''}. Set repo to an MLX conversion of "
-            "it, for example one of mlx-community."
-        )
-    missing = missing_by_name(paths)
-    if missing:
-        raise FlawError(
-            f"model {want.title}: the repository does not hold {missing[0]}"
-            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}, which the names of "
-            "its other shards promise; whoever published it has to complete it."
-        )
-
-
-def index_warning(want: ModelWant, path: str, index: bytes, paths: Sequence[str]) -> str | None:
-    """Hold an index against the files that are there; FlawError when some of its shards lack.
-
-    Servers load the weights that they find and read no index. So one that names no file at all is
-    of another quantization, left behind by whoever published this one, and worth a warning only.
+    `flaws` has the error of each unusable repository, by served name; `models` are the others.
     """
+
+    models: tuple[ModelPlan, ...]
+    links: LinkPlan
+    served: Served
+    free: int
+    removal: Removal = field(default_factory=Removal)
+    orphans: tuple[tuple[str, int], ...] = ()
+    flaws: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def changes(self) -> bool:
+        models = any(model.changes for model in self.models)
+        return models or self.links.changes or self.removal.changes or bool(self.orphans)
+
+    @property
+    def leftovers(self) -> Orphans:
+        here = [found for model in self.models for found in model.leftovers]
+        return [*here, *self.orphans, *self.removal.interrupted]
+
+
+def plan_host(request: Request, tools: Tools) -> HostPlan:
+    """All models of the host together; ModelError when one precondition is not met."""
+    served = observe_links(request.serve_dir, request.store)
+    removal = _plan_removals(request, tools, served)
+    free = free_bytes(request.store) + removal.freed
+    if request.absent:  # concerns the listed models only
+        return HostPlan((), LinkPlan((), ()), served, free, removal)
+    orphans = tuple(cache_leftovers(request.hub_cache, tools.wall()))
+    links = plan_links(request.wants, served, str(request.serve_dir))
+    models, flaws = _plan_models(request, tools)
+    links = links_without(links, flaws)
+    plan = HostPlan(models, links, served, free, removal, orphans, flaws)
+    check_memory(models, request.ceiling)
+    check_space(models, free, request.reserve, str(request.store))
+    if not request.check_mode:
+        _check_means(request, tools, plan)
+    return plan
+
+
+def _plan_removals(request: Request, tools: Tools, served: Served) -> Removal:
+    """Which whole models are removed: the listed ones (absent), or all others (exclusive)."""
+    listed = {want.repo.casefold() for want in request.wants}
+
+    def goes(repo: str) -> bool:
+        if request.absent:
+            return repo.casefold() in listed
+        return request.exclusive and repo.casefold() not in listed
+
+    confirmed = request.confirmed and (request.absent or request.exclusive)
+    return plan_removal(request.store, served, goes, tools.loaded, confirmed)
+
+
+def _check_means(request: Request, tools: Tools, plan: HostPlan) -> None:
+    """Check write permission and httpx before anything is changed."""
+    folders = [request.store / model.want.repo for model in plan.models if model.changes]
+    if plan.links.changes:
+        folders.append(request.serve_dir)
+    if plan.changes:
+        check_writable([request.store, *folders])
+    if request.fetch and any(model.download for model in plan.models):
+        tools.carry()
+
+
+def _plan_models(request: Request, tools: Tools) -> tuple[tuple[ModelPlan, ...], dict[str, str]]:
+    """The usable models, and the error of each other one by its served name."""
+    models: list[ModelPlan] = []
+    flaws: dict[str, str] = {}
+    for want in request.wants:
+        try:
+            models.append(_plan_model(request, tools, want))
+        except FlawError as flaw:
+            flaws[want.name] = str(flaw)
+    return tuple(models), flaws
+
+
+def _plan_model(request: Request, tools: Tools, want: ModelWant) -> ModelPlan:
+    """Compare the files on the disk with the hub's list; the difference is missing."""
+    folder = request.store / want.repo
+    check_way(folder)
+    check_places(folder, [MANIFEST_NAME])
+    have = observe_model(folder, want.repo, request.verify, request.connections)
+    before = have.manifest
+    ask = must_ask(want, before, request.follow)
+    revision = want.revision if ask or before is None else before.revision
     try:
-        named = named_shards(index, path)
-    except ModelError as unreadable:
-        named, foreign = frozenset[str](), str(unreadable)
-    else:
-        some = f"{len(named)} shards, and none of them is in the repository"
-        foreign = f"{path} names {some if named else 'no shard'}."
-    lacking = sorted(named.difference(paths))
-    if lacking and len(lacking) < len(named):
-        raise FlawError(
-            f"model {want.title}: {path} names {lacking[0]}"
-            f"{f' and {len(lacking) - 1} more' if len(lacking) > 1 else ''}, which the repository "
-            "does not hold; whoever published it has to complete it."
-        )
-    if named and not lacking:
-        return None
-    _check_whole(want, [each for each in paths if each != path])
-    return f"model {want.title}: {foreign} It is served from the weights that are there."
+        revision, entries = _list_files(tools, want, before, revision, ask)
+    except HubUnreachableError:
+        lent = tools.peers.record(want.repo, want.revision)
+        if lent is not None:
+            revision, entries = lent.revision, lent.files
+        elif request.check_mode:
+            return ModelPlan(want, revision, before, None)
+        else:
+            raise
+    check_places(folder, [entry.path for entry in entries])
+    files = file_states(folder, have, entries)
+    same = before is not None and before.revision == revision
+    plan = ModelPlan(
+        want,
+        revision,
+        before,
+        files,
+        stale=() if same else stale_files(before, entries),
+        record=same and before is not None and not needs_no_record(want, before),
+    )
+    return replace(plan, leftovers=tuple(leftovers(folder, files, plan.incomplete)))
 
 
-def is_index(path: str) -> bool:
-    return fnmatchcase(path, INDEX_PATTERN)
+def _list_files(
+    tools: Tools, want: ModelWant, before: Manifest | None, revision: str, ask: bool
+) -> tuple[str, tuple[FileEntry, ...]]:
+    """The commit and its files: from the manifest if it has that commit, else from the hub."""
+    if ask:
+        revision = tools.ask().resolve(want.repo, want.revision)
+    if before is not None and before.revision == revision:
+        return revision, before.files
+    return revision, choose_files(want, tools.ask().tree(want.repo, revision))
 
 
-def stale_files(before: Manifest | None, files: Sequence[FileEntry]) -> tuple[str, ...]:
-    """Files that only the previous revision had. mlx-lm loads every shard it finds."""
-    if before is None:
-        return ()
-    wanted = {fold(entry.path) for entry in files}
-    return tuple(entry.path for entry in before.files if fold(entry.path) not in wanted)
+def must_ask(want: ModelWant, manifest: Manifest | None, follow: bool) -> bool:
+    """A recorded commit needs no request to the hub; a branch needs one only with `follow`."""
+    if manifest is None:
+        return True
+    recorded = manifest.requested == want.revision and not follow
+    return manifest.revision != want.revision and not recorded
+
+
+def needs_no_record(want: ModelWant, manifest: Manifest) -> bool:
+    """Whether the manifest answers this request, so that the next run does not ask the hub."""
+    return manifest.requested == want.revision or is_commit(want.revision)
 
 
 def check_space(plans: Sequence[ModelPlan], free: int, reserve: int, store: str) -> None:
-    """Refuse before the first byte what would not fit; all models together."""
+    """Refuse models that do not fit on the disk together, before the first byte."""
     missing = sum(plan.missing or 0 for plan in plans)
     reclaimed = sum(size for plan in plans for _name, size in plan.leftovers)
     if missing == 0 or missing + reserve <= free + reclaimed:
         return
     parts = [f"{plan.want.title} {in_gb(plan.missing or 0)}" for plan in plans if plan.missing]
     raise ModelError(
-        f"the models do not fit on the disk of {store}: {', '.join(parts)} are still to come, "
-        f"together {in_gb(missing)}; {in_gb(free + reclaimed)} are free, of which "
-        f"{in_gb(reserve)} stay in reserve. Free {in_gb(missing + reserve - free - reclaimed)}, "
-        "or list fewer models."
+        f"the models do not fit on the disk of {store}: {', '.join(parts)} are missing, together "
+        f"{in_gb(missing)}; {in_gb(free + reclaimed)} are free, with {in_gb(reserve)} of them in "
+        f"reserve. Free {in_gb(missing + reserve - free - reclaimed)}, or list fewer models."
     )
 
 
-def in_gb(size: int) -> str:
-    return f"{size / GB:.2f} GB" if size >= GB / 100 else f"{size / 1000**2:.2f} MB"
-
-
-def needs_no_record(want: ModelWant, manifest: Manifest) -> bool:
-    """A manifest that already answers for this request, so that next time nobody is asked."""
-    return manifest.requested == want.revision or is_commit(want.revision)
+def check_memory(plans: Sequence[ModelPlan], ceiling: int | None) -> None:
+    """Refuse a model that no server of this host can load, before its download."""
+    if ceiling is None:
+        return
+    for plan in plans:
+        weights = plan.weight_bytes
+        if weights * IN_MEMORY > ceiling:
+            raise ModelError(
+                f"{plan.want.title} needs {in_gb(int(weights * IN_MEMORY))} of memory (its weights "
+                f"are {in_gb(weights)}), and the models of this host may use {in_gb(ceiling)}. The "
+                "server would refuse to load it: remove it from the list, or use a smaller "
+                "quantization."
+            )

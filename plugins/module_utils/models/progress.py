@@ -10,7 +10,7 @@ import json
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from ansible_collections.closet.inference.plugins.module_utils.files import (
     read_linked,
     write_atomic,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.plan import ModelPlan
 
 EVERY_S = 1.0
 RATE_OVER_S = 15.0  # long enough to be calm, short enough to notice a line that went dead
@@ -56,13 +55,13 @@ class Progress:
             record = self._record()
         self._write(record)
 
-    def begin(self, plans: Sequence[ModelPlan]) -> None:
+    def begin(self, models: Iterable[tuple[str, str, int | None, int | None]]) -> None:
+        """Begin the pull of models: (served name, repository, size, missing bytes) of each."""
         with self._lock:
             self._seen.append((self._clock(), 0))
-            for plan in plans:
-                name = plan.want.name
-                self._models[name] = {"repo": plan.want.repo, "bytes": plan.size}
-                self._done[name] = (plan.size or 0) - (plan.missing or 0)
+            for name, repo, size, missing in models:
+                self._models[name] = {"repo": repo, "bytes": size}
+                self._done[name] = (size or 0) - (missing or 0)
                 self._fetched[name] = 0
         self.enter("pulling")
 
@@ -128,9 +127,7 @@ class Progress:
 
 VERSION = 1
 
-
 UNITS = ((1000**3, "GB"), (1000**2, "MB"), (1000, "kB"))
-
 
 Record = Mapping[str, Any]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass

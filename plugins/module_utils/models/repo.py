@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +19,6 @@ REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]*")
 MANIFEST_NAME = ".closet.json"
 PART_SUFFIX = ".part"
 JOURNAL_SUFFIX = ".part.journal"
-LONGEST_NAME = 255  # bytes of one part of a path, on APFS as on most file systems
 
 
 class ModelError(Exception):
@@ -138,46 +136,6 @@ def check_tree_path(repo: str, path: str) -> None:
         raise FlawError(f"{repo} lists {path!r}, a name kept for running downloads.")
 
 
-def is_too_long(path: str) -> bool:
-    """Whether a file of that path, or what lies beside it while it is fetched, has no name."""
-    *folders, _name = pieces = [len(piece.encode()) for piece in path.split("/")]
-    return max(folders, default=0) > LONGEST_NAME or pieces[-1] + len(JOURNAL_SUFFIX) > LONGEST_NAME
-
-
-def digest_of(parts: Iterable[tuple[str, str, str]]) -> str:
-    """sha256 over the sorted (name, repo, revision): one value that moves when a model does."""
-    lines = [f"{name} {repo} {revision}\n" for name, repo, revision in sorted(parts)]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
 def fold(name: str) -> str:
     """Equal for names that are one there: canonical caseless matching (Unicode 3.13, D145)."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
-
-
-class FoldedTree:
-    """The files that stand together in one folder of a Mac."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, tuple[str, bool, str]] = {}
-
-    def add(self, path: str) -> str | None:
-        """Put a file in, or leave it out and tell the file that is in its way.
-
-        In the way is a file of the same folded path, a file where a folder is needed or the other
-        way round, and a folder that is spelled in another way.
-        """
-        steps = _steps(path)
-        for prefix, is_file in steps:
-            spelled, was_file, owner = self._seen.get(fold(prefix), (prefix, is_file, ""))
-            if owner and owner != path and (spelled != prefix or was_file or is_file):
-                return owner
-        for prefix, is_file in steps:
-            self._seen.setdefault(fold(prefix), (prefix, is_file, path))
-        return None
-
-
-def _steps(path: str) -> list[tuple[str, bool]]:
-    """Each folder on the way to a file, and the file: (path so far, whether it is the file)."""
-    parts = path.split("/")
-    return [("/".join(parts[:end]), end == len(parts)) for end in range(1, len(parts) + 1)]

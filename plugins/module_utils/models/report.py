@@ -5,38 +5,54 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.closet.inference.plugins.module_utils.models.disk import free_bytes, in_gb
 from ansible_collections.closet.inference.plugins.module_utils.models.links import (
     Served,
     observe_links,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.orphans import (
-    cache_leftovers,
-    leftovers,
-    size_on_disk,
+from ansible_collections.closet.inference.plugins.module_utils.models.manifest import read_manifest
+from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
+    HostPlan,
+    ModelPlan,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.plan import ModelPlan
-from ansible_collections.closet.inference.plugins.module_utils.models.planner import weight_bytes
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import (
     describe_record,
     read_record,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.removal import Removal
-from ansible_collections.closet.inference.plugins.module_utils.models.repo import digest_of
-from ansible_collections.closet.inference.plugins.module_utils.models.request import (
-    HostPlan,
-    Outcome,
-    Request,
+from ansible_collections.closet.inference.plugins.module_utils.models.removal import (
+    Removal,
+    cache_leftovers,
+    leftovers,
+    size_on_disk,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.request import Request
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
-    free_bytes,
     lock_is_held,
     models_in,
     observe_model,
     progress_file,
 )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found and did; `fetched` counts bytes from the network by served name.
+
+    `pending`: bytes are missing and the request excludes fetching, so nothing was done.
+    """
+
+    plan: HostPlan
+    before: dict[str, tuple[str, str]]
+    fetched: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    pending: bool = False
+    from_peers: int = 0
 
 
 def describe(request: Request, outcome: Outcome) -> dict[str, Any]:
@@ -90,7 +106,7 @@ def describe_removal(removal: Removal) -> dict[str, Any]:
 
 def weights_of(plan: HostPlan) -> dict[str, int]:
     """Bytes of weights by served name, as the server will count them."""
-    return {model.want.name: weight_bytes(model) for model in plan.models}
+    return {model.want.name: model.weight_bytes for model in plan.models}
 
 
 def survey(
@@ -157,3 +173,40 @@ def _held(repo: str, folder: Path, served: Served, verify: str) -> dict[str, Any
 def _lines(served: dict[str, tuple[str, str]]) -> str:
     lines = [f"{name} {repo}@{revision}\n" for name, (repo, revision) in sorted(served.items())]
     return "".join(lines)
+
+
+def served_before(request: Request, served: Served) -> dict[str, tuple[str, str]]:
+    """What the links led to: served name to repository and commit ('incomplete' without one)."""
+    found = {}
+    for name, repo in served.links.items():
+        manifest = read_manifest(request.store / repo)
+        found[name] = (repo, manifest.revision if manifest else "incomplete")
+    return found
+
+
+def warnings_of(request: Request, plan: HostPlan) -> tuple[str, ...]:
+    unknown = [model.want.title for model in plan.models if model.files is None]
+    lines = []
+    if unknown:
+        lines.append(f"the hub was not reached, sizes are unknown: {', '.join(unknown)}.")
+    if plan.served.foreign and not request.absent:
+        names = ", ".join(plan.served.foreign)
+        lines.append(
+            f"{request.serve_dir} also holds what is not ours and was left alone: {names}."
+        )
+    going = plan.removal.going
+    if going and not plan.removal.confirmed:
+        sizes = ", ".join(f"{one.repo} {in_gb(one.size)}" for one in going)
+        command = request.confirm_command
+        how = f": `{command}`." if command else " (confirmed: true of this task)."
+        lines.append(f"these would be removed: {sizes}. Nothing was. To remove them{how}")
+    kept = [f"{one.repo} ({one.reason})" for one in plan.removal.candidates if one.reason]
+    if kept:
+        lines.append(f"these stay: {', '.join(kept)}.")
+    return tuple(lines)
+
+
+def digest_of(parts: Iterable[tuple[str, str, str]]) -> str:
+    """sha256 over the sorted (name, repo, revision): one value that moves when a model does."""
+    lines = [f"{name} {repo} {revision}\n" for name, repo, revision in sorted(parts)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

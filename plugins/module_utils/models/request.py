@@ -6,21 +6,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
-from ansible_collections.closet.inference.plugins.module_utils.models.links import LinkPlan, Served
-from ansible_collections.closet.inference.plugins.module_utils.models.orphans import Orphans
 from ansible_collections.closet.inference.plugins.module_utils.models.peers import Peers
-from ansible_collections.closet.inference.plugins.module_utils.models.plan import ModelPlan
-from ansible_collections.closet.inference.plugins.module_utils.models.removal import Removal
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelWant
-from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
-    Sleep,
-    WaitPolicy,
-)
+from ansible_collections.closet.inference.plugins.module_utils.models.retry import Sleep, WaitPolicy
 from ansible_collections.closet.inference.plugins.module_utils.models.server import (
     Loaded,
     not_queried,
@@ -66,44 +59,3 @@ class Tools:
     wall: Callable[[], float] = time.time
     clock: Callable[[], float] = time.monotonic
     wait_policy: WaitPolicy = field(default_factory=WaitPolicy)
-
-
-@dataclass(frozen=True)
-class HostPlan:
-    """Everything that one run is going to do. `orphans`: those in the hub cache.
-
-    `flaws`: by served name, why a repository cannot be had; `models` are the others.
-    """
-
-    models: tuple[ModelPlan, ...]
-    links: LinkPlan
-    served: Served
-    free: int
-    removal: Removal = field(default_factory=Removal)
-    orphans: tuple[tuple[str, int], ...] = ()
-    flaws: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def changes(self) -> bool:
-        models = any(model.changes for model in self.models)
-        return models or self.links.changes or self.removal.changes or bool(self.orphans)
-
-    @property
-    def leftovers(self) -> Orphans:
-        here = [found for model in self.models for found in model.leftovers]
-        return [*here, *self.orphans, *self.removal.interrupted]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What was there, and what is now; `fetched` counts network bytes by served name.
-
-    `pending`: bytes are missing, and the request was not to fetch them; nothing was done.
-    """
-
-    plan: HostPlan
-    before: dict[str, tuple[str, str]]
-    fetched: dict[str, int]
-    warnings: tuple[str, ...] = ()
-    pending: bool = False
-    from_peers: int = 0

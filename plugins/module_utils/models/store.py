@@ -6,45 +6,37 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import shlex
-import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from ansible_collections.closet.inference.plugins.module_utils.files import read_linked
+from ansible_collections.closet.inference.plugins.module_utils.models.disk import (
+    journal_path,
+    part_path,
+    step,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
     Journal,
     parse_journal,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
     FileEntry,
+    Manifest,
     read_manifest,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
-    FileState,
-    Have,
-    ModelState,
-    in_gb,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import (
     describe_record,
     read_record,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
-    JOURNAL_SUFFIX,
-    PART_SUFFIX,
-    ModelError,
-)
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.retry import Sleep
-from ansible_collections.closet.inference.plugins.module_utils.models.steps import (
-    StepError,
-    step,
-)
 
 LOCK_NAME = ".closet.lock"
 PROGRESS_NAME = ".closet.progress.json"
@@ -52,12 +44,36 @@ LOCK_WAIT_S = 30
 READ_BYTES = 1 << 20
 
 
-def part_path(final: Path) -> Path:
-    return final.with_name(final.name + PART_SUFFIX)
+@dataclass(frozen=True)
+class ModelState:
+    """What the store holds of one repository; `broken` are manifest files that failed the check."""
+
+    manifest: Manifest | None
+    broken: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return self.manifest is not None and not self.broken
 
 
-def journal_path(final: Path) -> Path:
-    return final.with_name(final.name + JOURNAL_SUFFIX)
+class Have(Enum):
+    """What is on the disk under one file's name."""
+
+    GOOD = "good"
+    STAGED = "staged"
+    PARTIAL = "partial"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class FileState:
+    entry: FileEntry
+    have: Have
+    claimed: int = 0
+
+    @property
+    def missing(self) -> int:
+        return 0 if self.have in {Have.GOOD, Have.STAGED} else self.entry.size - self.claimed
 
 
 def progress_file(store: Path) -> Path:
@@ -124,18 +140,6 @@ def hash_file(path: Path, entry: FileEntry) -> str:
             if not count:
                 return str(hasher.hexdigest())
             hasher.update(buffer[:count])
-
-
-def free_bytes(store: Path) -> int:
-    """What an ordinary user may still write on the store's disk."""
-    return shutil.disk_usage(existing_ancestor(store)).free
-
-
-def existing_ancestor(path: Path) -> Path:
-    for candidate in (path, *path.parents):
-        if candidate.exists():
-            return candidate
-    return Path("/")
 
 
 def models_in(store: Path) -> Iterator[tuple[str, Path]]:
@@ -206,61 +210,6 @@ def _take(descriptor: int, store: Path, sleep: Sleep) -> bool:
         f"another run is working on {store} (process {holder}{f', {far}' if far else ''}). Let it "
         "end and run again: what it has fetched counts."
     )
-
-
-def explain_os_error(error: OSError, doing: str, store: Path) -> ModelError:
-    """A sentence with the error's own path, and what was being done as far as that is known."""
-    where = error.filename2 or error.filename
-    where = where if isinstance(where, str) and Path(where).is_absolute() else str(store)
-    if isinstance(error, StepError):
-        doing = error.doing
-    look = f"Look at it with: `ls -lde {shlex.quote(where)}`"
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return ModelError(
-            f"the disk of {store} is full ({in_gb(free_bytes(store))} free) while {doing}. What "
-            "has arrived is kept; free some room and run again."
-        )
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return ModelError(
-            f"{where} may not be written by uid {os.geteuid()} while {doing}: "
-            f"{error.strerror}. {look}"
-        )
-    return ModelError(f"{where}: {error.strerror or error}, while {doing}. {look}")
-
-
-def check_places(folder: Path, paths: Iterable[str]) -> None:
-    """No folder stands where a file belongs, nor a file on the way to it: said before any byte."""
-    for path in paths:
-        final = folder / path
-        for place in (final, part_path(final), journal_path(final)):
-            if _is(stat.S_ISDIR, place):
-                raise _in_the_way(place, "a folder", "a file")
-        check_way(final.parent)
-
-
-def check_way(folder: Path) -> None:
-    """Each part of the path to a folder is one, as far as it is there."""
-    for place in (folder, *folder.parents):
-        if _is(stat.S_ISDIR, place):
-            return
-        if _is(stat.S_ISREG, place):
-            raise _in_the_way(place, "a file", "a folder")
-
-
-def _in_the_way(place: Path, found: str, wanted: str) -> ModelError:
-    quoted = shlex.quote(str(place))
-    return ModelError(
-        f"{place} is {found}, and {wanted} of the models belongs there. Move it away and run "
-        f"again: `mv -n {quoted} {quoted}.away`"
-    )
-
-
-def _is(kind: Callable[[int], bool], path: Path) -> bool:
-    """Of what a path leads to; one that cannot be looked at is no kind."""
-    try:
-        return kind(path.stat().st_mode)
-    except OSError:
-        return False
 
 
 def _looks_right(folder: Path, entry: FileEntry, verify: str) -> bool:

@@ -84,7 +84,6 @@ class WorkerPool:
 
 SMALLEST_REST_S = 0.05
 
-
 REST_PER_SYNC = 1.0  # at most half of the time goes into waiting for the disk
 
 

@@ -9,13 +9,20 @@ httpx carries the downloads. urllib only answers small questions where httpx is 
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import ssl
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from ansible_collections.closet.inference.plugins.module_utils.models.authority import trust
+from ansible_collections.closet.inference.plugins.module_utils.models.authority import (
+    describe_certificate,
+    trust,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.proxies import (
     Proxies,
     environment_proxies,
@@ -31,12 +38,6 @@ SILENCE_TIMEOUT_S = 30.0
 USER_AGENT = "closet.inference"
 LARGEST_ANSWER = 64 << 20
 CHUNK_BYTES = 512 << 10
-UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
-DATES = frozenset({9, 10})
-OWN_AUTHORITY = (
-    "Where a company inspects TLS, its authority is in the Keychain, which Python does not read: "
-    "set models_ca_bundle to its PEM file"
-)
 ORIGINS = 2  # the hub, and the storage that it redirects to
 
 
@@ -220,13 +221,72 @@ def transport_error(error: object, host: str) -> TransportError:
     return TransportError(describe_os_error(error).words)
 
 
-def describe_certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
-    """Why a certificate is not trusted, and what to do; the codes are X509_V_ERR_… of OpenSSL."""
-    reason = str(error.verify_message).rstrip(".")
-    if error.verify_code in DATES:
-        advice = "Look at the clock of this host: date"
-    elif error.verify_code in UNKNOWN_ISSUER:
-        advice = f"Who signed it is no authority that this Python trusts. {OWN_AUTHORITY}"
-    else:
-        advice = "Something else than that host may answer; look at it with a browser"
-    return f"the certificate of {host} is not trusted ({reason}). {advice}"
+class UrllibResponse:
+    def __init__(self, response: Any) -> None:
+        self._response = response
+        self.url = str(response.geturl())
+        self.status: int = response.getcode()
+        self.headers: Mapping[str, str] = lower_names(response.headers)
+        self.first_headers: Mapping[str, str] = self.headers
+
+    def chunks(self) -> Iterator[bytes]:
+        try:
+            while True:
+                chunk: bytes = self._response.read(65536)
+                if not chunk:
+                    return
+                yield chunk
+        except (OSError, http.client.HTTPException) as error:
+            raise TransportError(describe_os_error(error).words) from error
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class UrllibRoutes(urllib.request.ProxyHandler):
+    """urllib's own, with our reading of the exceptions."""
+
+    def __init__(self, proxies: Proxies) -> None:
+        ways = dict(proxies.by_scheme)
+        everything = ways.pop("all", None)
+        more = {"http": everything, "https": everything} if everything else {}
+        super().__init__({**more, **ways})
+        self._routes = proxies
+
+    def proxy_open(self, req: Any, proxy: str, type: str) -> Any:  # noqa: A002 - urllib's name
+        if self._routes.proxy_for(req.full_url) is None:
+            return None
+        return super().proxy_open(req, proxy, type)
+
+
+class UrllibTransport:
+    def __init__(
+        self, proxy: str | None = None, *, near: bool = False, authority: str | None = None
+    ) -> None:
+        context = ssl.create_default_context()
+        if authority:
+            trust(context, authority)
+        proxies = Proxies({"all": proxy} if proxy else {}, ())
+        if not near and not proxy:
+            proxies = environment_proxies()
+        secure = urllib.request.HTTPSHandler(context=context)
+        self._opener = urllib.request.build_opener(UrllibRoutes(proxies), secure)
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Response:
+        try:
+            request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
+            for name, value in headers.items():
+                if name == "Authorization":  # urllib would carry it on to another origin
+                    request.add_unredirected_header(name, value)
+                else:
+                    request.add_header(name, value)
+            return UrllibResponse(self._opener.open(request, timeout=SILENCE_TIMEOUT_S))
+        except urllib.error.HTTPError as error:
+            return UrllibResponse(error)
+        except urllib.error.URLError as error:
+            raise transport_error(error.reason, urlsplit(url).hostname or url) from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise TransportError(describe_os_error(error).words) from error
+
+    def close(self) -> None:
+        """Nothing is kept open."""

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.closet.inference.plugins.module_utils.models.arguments import ARGUMENTS
 from ansible_collections.closet.inference.plugins.module_utils.models.converge import converge
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import (
@@ -19,11 +18,9 @@ from ansible_collections.closet.inference.plugins.module_utils.models.progress i
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import read_wants
 from ansible_collections.closet.inference.plugins.module_utils.models.report import describe
-from ansible_collections.closet.inference.plugins.module_utils.models.request import (
-    Request,
-    Tools,
-)
+from ansible_collections.closet.inference.plugins.module_utils.models.request import Request, Tools
 from ansible_collections.closet.inference.plugins.module_utils.models.retry import WaitPolicy
+from ansible_collections.closet.inference.plugins.module_utils.models.run import ARGUMENTS
 from ansible_collections.closet.inference.plugins.module_utils.models.store import progress_file
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,

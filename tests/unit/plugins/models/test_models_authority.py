@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.closet.inference.plugins.module_utils.models import authority
+from ansible_collections.closet.inference.plugins.module_utils.models.authority import (
+    describe_certificate,
+)
 from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
@@ -23,9 +26,6 @@ from ansible_collections.closet.inference.plugins.module_utils.models.run import
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,
     Transport,
-    describe_certificate,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.urllib_transport import (
     UrllibTransport,
 )
 from tests.unit.plugins.models.bench import REPO, arguments, tiny_model

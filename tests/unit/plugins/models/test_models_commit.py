@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.models import pull as pull_module
+from ansible_collections.closet.inference.plugins.module_utils.models import (
+    converge as converge_module,
+)
 from tests.unit.plugins.models.bench import REPO, Bench, served_files, tiny_model
 
 
@@ -28,7 +30,7 @@ def test_an_update_cut_off_in_its_commit_is_finished_by_the_next_run(
     bench.run()
     new = tiny_model(1)
     bench.hub.publish(REPO, new)
-    real = getattr(pull_module, step)
+    real = getattr(converge_module, step)
 
     def cut(*args: object) -> None:
         if after:
@@ -36,7 +38,7 @@ def test_an_update_cut_off_in_its_commit_is_finished_by_the_next_run(
         raise Cut
 
     with monkeypatch.context() as patch:
-        patch.setattr(pull_module, step, cut)
+        patch.setattr(converge_module, step, cut)
         with pytest.raises(Cut):
             bench.run(follow=True)
     bench.forget_requests()
@@ -57,7 +59,7 @@ def test_an_update_cut_off_in_its_commit_never_passes_for_the_old_one(
         raise Cut
 
     with monkeypatch.context() as patch:
-        patch.setattr(pull_module, "write_manifest", cut)
+        patch.setattr(converge_module, "write_manifest", cut)
         with pytest.raises(Cut):
             bench.run(follow=True)
     bench.run()

@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.models.arguments import (
-    read_request,
-)
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
+from ansible_collections.closet.inference.plugins.module_utils.models.run import read_request
 from tests.unit.plugins.models.bench import arguments
 
 PARAMS = arguments(

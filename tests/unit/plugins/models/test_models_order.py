@@ -17,21 +17,18 @@ from ansible_collections.closet.inference.plugins.module_utils.models import fet
 from ansible_collections.closet.inference.plugins.module_utils.models import (
     journal as journal_module,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher
-from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
-from ansible_collections.closet.inference.plugins.module_utils.models.journal import (
-    parse_journal,
+from ansible_collections.closet.inference.plugins.module_utils.models.disk import (
+    journal_path,
+    part_path,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.fetch import Fetcher, FileJob
+from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
+from ansible_collections.closet.inference.plugins.module_utils.models.journal import parse_journal
 from ansible_collections.closet.inference.plugins.module_utils.models.manifest import (
     SHA256,
     FileEntry,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.peers import FileJob
 from ansible_collections.closet.inference.plugins.module_utils.models.progress import Progress
-from ansible_collections.closet.inference.plugins.module_utils.models.store import (
-    journal_path,
-    part_path,
-)
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import Response
 
 PIECE = 256

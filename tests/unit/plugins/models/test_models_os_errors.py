@@ -12,14 +12,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
-from ansible_collections.closet.inference.plugins.module_utils.models.steps import (
+from ansible_collections.closet.inference.plugins.module_utils.models.disk import (
     StepError,
+    explain_os_error,
     step,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.store import (
-    explain_os_error,
-)
+from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from tests.unit.plugins.advice.pasted import paste
 from tests.unit.plugins.models.bench import REPO, SHARDS, Bench, served_files, tiny_model
 
@@ -119,7 +117,9 @@ def test_a_name_that_cannot_be_taken_is_the_files_own(
     with pytest.raises(ModelError) as raised:
         published.run()
     final = published.folder / "config.json"
-    assert str(raised.value).startswith(f"{final}: Resource busy, while a file took its name.")
+    assert str(raised.value).startswith(
+        f"{final}: Resource busy, while giving a file its final name."
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.models.addresses import (
+from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
+from ansible_collections.closet.inference.plugins.module_utils.models.pages import (
     LinkError,
     next_target,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.hub import Hub
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.urllib_transport import (
     UrllibTransport,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.weights import (

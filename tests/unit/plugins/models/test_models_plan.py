@@ -22,28 +22,30 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
     FileEntry,
     Manifest,
     format_manifest,
-    named_shards,
     parse_manifest,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.plan import (
-    FileState,
-    Have,
     ModelPlan,
-    ModelState,
-    Step,
     check_space,
-    choose_files,
-    index_warning,
-    next_step,
-    stale_files,
+    must_ask,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import (
     FlawError,
     ModelError,
     ModelWant,
     check_tree_path,
-    digest_of,
     read_wants,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.report import digest_of
+from ansible_collections.closet.inference.plugins.module_utils.models.selection import (
+    choose_files,
+    index_warning,
+    named_shards,
+    stale_files,
+)
+from ansible_collections.closet.inference.plugins.module_utils.models.store import (
+    FileState,
+    Have,
 )
 
 WANT = ModelWant("acme/tiny", "main", "tiny")
@@ -138,24 +140,21 @@ def test_the_digest_moves_with_name_repository_and_commit_and_not_with_order() -
 
 
 @pytest.mark.parametrize(
-    ("manifest", "broken", "revision", "follow", "step"),
+    ("manifest", "revision", "follow", "asked"),
     [
-        (None, (), "main", False, Step.ASK),
-        (HERE, (), "main", False, Step.KEEP),
-        (HERE, (), "main", True, Step.ASK),
-        (HERE, (), "v2", False, Step.ASK),
-        (HERE, (), A, False, Step.KEEP),
-        (HERE, (), A, True, Step.KEEP),
-        (HERE, (), B, False, Step.ASK),
-        (HERE, ("config.json",), "main", False, Step.REPAIR),
-        (HERE, ("config.json",), A, True, Step.REPAIR),
-        (HERE, ("config.json",), B, False, Step.ASK),
+        (None, "main", False, True),
+        (HERE, "main", False, False),
+        (HERE, "main", True, True),
+        (HERE, "v2", False, True),
+        (HERE, A, False, False),
+        (HERE, A, True, False),
+        (HERE, B, False, True),
     ],
 )
 def test_when_the_hub_is_asked(
-    manifest: Manifest | None, broken: tuple[str, ...], revision: str, follow: bool, step: Step
+    manifest: Manifest | None, revision: str, follow: bool, asked: bool
 ) -> None:
-    assert next_step(replace(WANT, revision=revision), ModelState(manifest, broken), follow) is step
+    assert must_ask(replace(WANT, revision=revision), manifest, follow) is asked
 
 
 def entry(path: str) -> FileEntry:

@@ -24,11 +24,11 @@ from ansible_collections.closet.inference.plugins.module_utils.models import par
 from ansible_collections.closet.inference.plugins.module_utils.models import (
     threads as threads_module,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.part import Part
-from ansible_collections.closet.inference.plugins.module_utils.models.store import (
+from ansible_collections.closet.inference.plugins.module_utils.models.disk import (
     journal_path,
     part_path,
 )
+from ansible_collections.closet.inference.plugins.module_utils.models.part import Part
 from ansible_collections.closet.inference.plugins.module_utils.models.threads import WorkerPool
 from tests.unit.plugins.models.test_models_resume import (
     CONTENT,

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.closet.inference.plugins.module_utils.models.orphans import (
+from ansible_collections.closet.inference.plugins.module_utils.models.disk import check_writable
+from ansible_collections.closet.inference.plugins.module_utils.models.removal import (
     QUIET_S,
     cache_leftovers,
 )
-from ansible_collections.closet.inference.plugins.module_utils.models.planner import check_writable
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 from ansible_collections.closet.inference.plugins.module_utils.models.store import (
     progress_file,

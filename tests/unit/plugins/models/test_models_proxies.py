@@ -23,8 +23,6 @@ from ansible_collections.closet.inference.plugins.module_utils.models.run import
 from ansible_collections.closet.inference.plugins.module_utils.models.transport import (
     HttpxTransport,
     Transport,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.urllib_transport import (
     UrllibTransport,
 )
 from tests.unit.plugins.models.bench import REPO, arguments, tiny_model

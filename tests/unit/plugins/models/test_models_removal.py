@@ -203,9 +203,9 @@ def test_a_removal_that_was_cut_off_is_finished_by_the_next_run(
 
 
 def test_room_that_a_removal_makes_counts(two: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.closet.inference.plugins.module_utils.models import planner
+    from ansible_collections.closet.inference.plugins.module_utils.models import plan as plan_module
 
-    monkeypatch.setattr(planner, "free_bytes", lambda _store: 5000)
+    monkeypatch.setattr(plan_module, "free_bytes", lambda _store: 5000)
     two.hub.publish(REPO, tiny_model(seed=9), branch="next")
     want = {**TINY, "revision": "next"}
     with pytest.raises(ModelError, match="do not fit"):

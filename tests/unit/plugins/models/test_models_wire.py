@@ -30,8 +30,6 @@ from ansible_collections.closet.inference.plugins.module_utils.models.transport 
     HttpxTransport,
     Response,
     Transport,
-)
-from ansible_collections.closet.inference.plugins.module_utils.models.urllib_transport import (
     UrllibTransport,
 )
 from tests.unit.plugins.models.bench import REPO, SHARDS, Bench, arguments, tiny_model
@@ -173,7 +171,7 @@ def test_a_cut_answer_is_trouble_that_passes(bench: Bench) -> None:
     entry = next(entry for entry in hub.tree(REPO, commit) if entry.path == SHARDS[0])
     bench.hub.faults[SHARDS[0]] = [Fault("cut", 10)]
     body = hub.open(REPO, commit, entry, 0, entry.size)
-    with pytest.raises(HubTroubleError, match="the connection was cut"):
+    with pytest.raises(HubTroubleError, match="the connection was lost"):
         list(body.chunks())
     hub.close()
 
@@ -258,6 +256,6 @@ def test_a_partial_answer_has_to_be_the_one_asked_for(
         body = hub.open(REPO, "c" * 40, FILE, 100, 200)
         assert (body.start, body.end) == span
     else:
-        with pytest.raises(HubTroubleError, match="bytes 100-199 of 3000 were asked for"):
+        with pytest.raises(HubTroubleError, match="the request was for bytes 100-199 of 3000"):
             hub.open(REPO, "c" * 40, FILE, 100, 200)
     assert reply.closed is (span is None)

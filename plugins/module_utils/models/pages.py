@@ -13,7 +13,7 @@ the rest.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
 TARGET = re.compile(r"<([^<>]*)>")
@@ -90,29 +90,6 @@ def _skip(header: str, at: int, what: str) -> int:
 
 
 API = "/api/models/"
-
-
-def origin(url: str) -> tuple[str, str]:
-    """Scheme, and host with port where it is not the scheme's own."""
-    parts = urlsplit(url)
-    host = (parts.netloc.rpartition("@")[2]).lower()
-    default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
-    return parts.scheme, host[: -len(default)] if default and host.endswith(default) else host
-
-
-def is_of_the_hub(endpoint: str, url: str, headers: Mapping[str, str]) -> bool:
-    """Whether an answer is the endpoint's own, or of a hub that it redirects all questions to.
-
-    Only a hub sends X-Error-Code. An endpoint that leads from http to https stays itself.
-    """
-    ours, theirs = urlsplit(endpoint), urlsplit(url)
-    upgraded = (ours.scheme, theirs.scheme) == ("http", "https")
-    same_host = ours.hostname == theirs.hostname
-    return (
-        origin(url) == origin(endpoint)
-        or (upgraded and same_host and theirs.port in {None, 443})
-        or "x-error-code" in headers
-    )
 
 
 def api_question(url: str, link: str) -> str:
