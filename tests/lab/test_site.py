@@ -260,7 +260,9 @@ def test_what_site_would_remove_goes_with_the_command_that_it_prints(tmp_path: P
     assert on("attic", f"mkdir {left} && echo '{{}}' >{left}/config.json").code == 0
     pid, _unloaded = life()
     asked = provisioned(site(*where, *CLOSET_ALONE))
-    assert "these would be removed: mlx-community/Left-Over-4bit" in " ".join(asked.output.split())
+    assert "these models would be removed: mlx-community/Left-Over-4bit" in " ".join(
+        asked.output.split()
+    )
     assert asked.changed()["attic"] == 0
     assert on("attic", f"ls {left}").code == 0
     done = provisioned(paste(command(asked.output, "models_removal_confirmed=true")))

@@ -207,13 +207,14 @@ BY_FILE: Mapping[str, Mapping[str, str]] = {
     "plugins/module_utils/managed_files/rights.py": {
         "{x}mv -n ": f"{PATHS}test_what_is_in_place_of_a_file_is_moved_away",
     },
-    "plugins/module_utils/models/store.py": {
-        "ls -ld ": f"{PATHS}test_a_lock_of_another_s_is_shown",
-        "rm ": f"{PATHS}test_a_lock_that_is_no_file_is_removed",
+    "plugins/module_utils/models/disk.py": {
         "mv -n ": f"{UNIT}models/test_models_os_errors.py::test_a_folder_where_a_file_belongs",
         "ls -lde ": MAC,
     },
-    "plugins/module_utils/models/planner.py": {"ls -lde ": MAC},
+    "plugins/module_utils/models/store.py": {
+        "ls -ld ": f"{PATHS}test_a_lock_of_another_s_is_shown",
+        "rm ": f"{PATHS}test_a_lock_that_is_no_file_is_removed",
+    },
     "plugins/module_utils/omlx_settings/found.py": {
         "sudo ls -l ": f"{PATHS}test_settings_that_cannot_be_read_are_shown",
     },

@@ -1,7 +1,12 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The disk below the models."""
+"""Paths, free space and errors of the disk that holds the models.
+
+An OSError often lacks its path: one from a descriptor has a number or nothing, one from an open
+folder a bare name, and one from rename(2) the source first. step() adds the path and the current
+operation; explain_os_error() turns both into a sentence.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +25,11 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
     ModelError,
 )
 
+GB = 1000**3
+
 
 class StepError(OSError):
-    """An OSError with its own path. `doing` completes a sentence: "… while a file was written"."""
+    """An OSError with its own path. `doing` completes a sentence: "… while writing a download"."""
 
     def __init__(self, error: OSError, doing: str, path: Path) -> None:
         super().__init__(error.errno, error.strerror or str(error), str(path))
@@ -31,16 +38,13 @@ class StepError(OSError):
 
 @contextmanager
 def step(doing: str, path: Path) -> Iterator[None]:
-    """Give errors from here on this path, unless an inner step already did."""
+    """Give an OSError from this block its path and operation; an inner step() takes precedence."""
     try:
         yield
     except StepError:
         raise
     except OSError as error:
         raise StepError(error, doing, path) from error
-
-
-GB = 1000**3
 
 
 def in_gb(size: int) -> str:
@@ -56,7 +60,7 @@ def journal_path(final: Path) -> Path:
 
 
 def free_bytes(store: Path) -> int:
-    """What an ordinary user may still write on the store's disk."""
+    """Free space of the store's disk for an account without special rights."""
     return shutil.disk_usage(existing_ancestor(store)).free
 
 
@@ -68,7 +72,7 @@ def existing_ancestor(path: Path) -> Path:
 
 
 def check_places(folder: Path, paths: Iterable[str]) -> None:
-    """No folder stands where a file belongs, nor a file on the way to it: said before any byte."""
+    """Refuse a folder in the place of a file, or a file in the place of a folder above it."""
     for path in paths:
         final = folder / path
         for place in (final, part_path(final), journal_path(final)):
@@ -78,7 +82,7 @@ def check_places(folder: Path, paths: Iterable[str]) -> None:
 
 
 def check_way(folder: Path) -> None:
-    """Each part of the path to a folder is one, as far as it is there."""
+    """Refuse a path to a folder if an existing part of it is a file."""
     for place in (folder, *folder.parents):
         if _is(stat.S_ISDIR, place):
             return
@@ -89,13 +93,13 @@ def check_way(folder: Path) -> None:
 def _in_the_way(place: Path, found: str, wanted: str) -> ModelError:
     quoted = shlex.quote(str(place))
     return ModelError(
-        f"{place} is {found}, and {wanted} of the models belongs there. Move it away and run "
+        f"{place} is {found}, but the models need {wanted} there. Move it away and run "
         f"again: `mv -n {quoted} {quoted}.away`"
     )
 
 
 def _is(kind: Callable[[int], bool], path: Path) -> bool:
-    """Of what a path leads to; one that cannot be looked at is no kind."""
+    """Whether the target of a path is of a kind; False if it cannot be read."""
     try:
         return kind(path.stat().st_mode)
     except OSError:
@@ -103,34 +107,34 @@ def _is(kind: Callable[[int], bool], path: Path) -> bool:
 
 
 def check_writable(folders: Iterable[Path]) -> None:
-    """Each folder, or the nearest one above it that exists, takes new files from us."""
+    """Refuse folders in which this account cannot create files; checks the nearest existing one."""
     effective = os.access in os.supports_effective_ids
     for folder in folders:
         place = existing_ancestor(folder)
         if not place.is_dir():
-            raise ModelError(f"{place} is not a folder; {folder} cannot be made there.")
+            raise ModelError(f"{place} is not a folder; {folder} cannot be created there.")
         if not os.access(place, os.W_OK | os.X_OK, effective_ids=effective):
             raise ModelError(
-                f"uid {os.geteuid()} may not write into {place}, where the models go. Look "
-                f"at it with: `ls -lde {shlex.quote(str(place))}`"
+                f"uid {os.geteuid()} may not write to {place}, the place of the models. Check its "
+                f"permissions: `ls -lde {shlex.quote(str(place))}`"
             )
 
 
 def explain_os_error(error: OSError, doing: str, store: Path) -> ModelError:
-    """A sentence with the error's own path, and what was being done as far as that is known."""
+    """A sentence with the error's own path, and the operation that failed, as far as known."""
     where = error.filename2 or error.filename
     where = where if isinstance(where, str) and Path(where).is_absolute() else str(store)
     if isinstance(error, StepError):
         doing = error.doing
-    look = f"Look at it with: `ls -lde {shlex.quote(where)}`"
+    check = f"Check it with: `ls -lde {shlex.quote(where)}`"
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return ModelError(
-            f"the disk of {store} is full ({in_gb(free_bytes(store))} free) while {doing}. What "
-            "has arrived is kept; free some room and run again."
+            f"the disk of {store} is full ({in_gb(free_bytes(store))} free) while {doing}. The "
+            "bytes that arrived are kept; free some space and run again."
         )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return ModelError(
             f"{where} may not be written by uid {os.geteuid()} while {doing}: "
-            f"{error.strerror}. {look}"
+            f"{error.strerror}. {check}"
         )
-    return ModelError(f"{where}: {error.strerror or error}, while {doing}. {look}")
+    return ModelError(f"{where}: {error.strerror or error}, while {doing}. {check}")

@@ -1,17 +1,16 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which bytes of a file are here: byte spans, and the journal that proves them after a crash.
+"""Which bytes of a file are on the disk: byte spans, and the journal that proves them.
 
-The journal is a text file beside `<final>.part`, one JSON value per line, only ever appended:
-first what the part is going to be, then `[offset, length, proof]` for each piece written, last
-`"verified"`. A line without its data, data without its line, a torn line: none of them does harm,
-because every piece is held against its proof before it is believed. So nothing has to reach the
-disk in any order.
+The journal is a text file beside `<final>.part`, one JSON value per line, append-only: first the
+identity of the complete file, then `[offset, length, proof]` for each piece written, last
+`"verified"`. A line without its data, data without its line, or a torn line does no harm, because
+every piece is compared with its proof before it counts. The order of writes to the disk therefore
+does not matter.
 
-A piece that came in the order of the file has been hashed with all that is before it, so its proof
-is the beginning of that hash, a string. One that came ahead has a proof of its own: its crc32, a
-number.
+The proof of a piece in sequence is the beginning of the file's hash up to its end, a string. The
+proof of a piece ahead of its turn is its own crc32, a number.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
 VERSION = 1
 PIECE_BYTES = 512 << 10
 LARGEST_PIECE = 1 << 20
-LARGEST_SEGMENT = 32 << 20  # segments run side by side, and the hash waits for the first of them
+LARGEST_SEGMENT = 32 << 20  # segments run in parallel, and the hash waits for the first one
 SMALLEST_SEGMENT = 16 << 20
 VERIFIED = "verified"
 PROOF_DIGITS = 16
@@ -47,7 +46,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Piece:
-    """Bytes that were written once; `proof` is their crc32, or the file's hash up to their end."""
+    """Bytes of one write; `proof` is their crc32, or the file's hash up to their end."""
 
     offset: int
     length: int
@@ -60,7 +59,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Journal:
-    """What a journal claims. Pieces still have to be compared with the part."""
+    """The claims of a journal. The pieces have not been compared with the part yet."""
 
     pieces: tuple[Piece, ...]
     verified: bool
@@ -71,7 +70,7 @@ class Journal:
 
 
 def merge(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Sorted, without overlap, neighbours joined."""
+    """Sorted, without overlap, adjacent spans joined."""
     merged: list[Span] = []
     for span in sorted(spans):
         if merged and span.start <= merged[-1].end:
@@ -82,7 +81,7 @@ def merge(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def gaps(size: int, have: Iterable[Span]) -> tuple[Span, ...]:
-    """What of [0, size) is not in `have`."""
+    """The spans of [0, size) that are not in `have`."""
     missing: list[Span] = []
     position = 0
     for span in merge(have):
@@ -95,7 +94,7 @@ def gaps(size: int, have: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def split(missing: Sequence[Span], connections: int) -> tuple[Span, ...]:
-    """The gaps cut into segments, one request each, so that all connections have work."""
+    """The missing spans as segments, one request each, enough for all connections."""
     total = sum(span.size for span in missing)
     share = -(-total // max(1, connections))
     length = max(SMALLEST_SEGMENT, min(LARGEST_SEGMENT, share))
@@ -122,7 +121,7 @@ def proof_alone(data: bytes | memoryview) -> int:
 
 
 def proof_with_all_before(hasher: Any) -> str:
-    """`hasher` has taken every byte up to the end of the piece."""
+    """`hasher` must have every byte up to the end of the piece."""
     return str(hasher.hexdigest()[:PROOF_DIGITS])
 
 
@@ -131,8 +130,8 @@ def verified_line() -> bytes:
 
 
 def parse_journal(text: bytes, entry: FileEntry) -> Journal | None:
-    """The journal, or None when it is not one for this very content."""
-    # where a page of the disk was lost, zeros follow on what stood before it
+    """The journal, or None if it is invalid or for another content."""
+    # a lost page of the disk leaves zeros after the text before it
     lines = text.replace(b"\0", b"\n").split(b"\n")
     header = _value(lines[0])
     if not isinstance(header, dict):
@@ -155,7 +154,7 @@ def _identity(entry: FileEntry) -> dict[str, Any]:
 
 
 def _line(value: Any) -> bytes:
-    # the newline comes first too: after a torn line the next one is whole again
+    # a newline comes first too, so that the line after a torn one is intact
     return b"\n" * (not isinstance(value, dict)) + json.dumps(value).encode() + b"\n"
 
 

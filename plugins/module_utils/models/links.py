@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The folder that omlx serves from: one link per model, and nothing of ours besides."""
+"""The folder that omlx serves: one link into the store for each model."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ TEMPORARY_PREFIX = ".closet-link."
 
 @dataclass(frozen=True)
 class Served:
-    """What stands in the served folder: our links (name to repository) and everything else.
+    """The content of the served folder: our links (name to repository), and unmanaged entries.
 
-    `foreign_models` are the ids that omlx gives to models one folder deeper (its own downloads
-    lie in owner/name), each with its path.
+    `foreign_models` are the ids that omlx gives to models one folder deeper (its own downloads are
+    in owner/name), each with its path.
     """
 
     links: Mapping[str, str]
@@ -56,7 +56,9 @@ def observe_links(serve_dir: Path, store: Path) -> Served:
     except FileNotFoundError:
         return Served({})
     except NotADirectoryError:
-        raise ModelError(f"{serve_dir} is not a folder; models are linked into one.") from None
+        raise ModelError(
+            f"{serve_dir} is not a folder; links to the models are created in one."
+        ) from None
     for entry in entries:
         if entry.name.startswith(TEMPORARY_PREFIX):
             orphans.append(entry.name)
@@ -76,7 +78,7 @@ def observe_links(serve_dir: Path, store: Path) -> Served:
 
 
 def _models_below(folder: Path) -> list[tuple[str, str]]:
-    """Models that omlx finds inside a folder that is none itself (model_discovery.py)."""
+    """Models that omlx finds in a folder that is not a model itself (model_discovery.py)."""
     if not folder.is_dir() or (folder / "config.json").exists():
         return []
     children = [child for child in folder.iterdir() if not child.name.startswith(".")]
@@ -84,7 +86,7 @@ def _models_below(folder: Path) -> list[tuple[str, str]]:
 
 
 def linked_repo(entry: Path, store: Path) -> str | None:
-    """owner/name when `entry` is a link to a model of the store (there or not), else None."""
+    """owner/name if `entry` is a link to a place of a model in the store, else None."""
     if not stat.S_ISLNK(entry.lstat().st_mode):
         return None
     target = Path(os.path.realpath(entry))
@@ -96,21 +98,21 @@ def linked_repo(entry: Path, store: Path) -> str | None:
 
 
 def plan_links(wants: Sequence[ModelWant], served: Served, serve_dir: str) -> LinkPlan:
-    """Make what lacks or points elsewhere; remove links of ours that nobody lists."""
+    """Create links that are missing or have another target; remove links of unlisted models."""
     wanted = {want.name: want.repo for want in wants}
     by_folded = {name.casefold(): name for name in wanted}
     for name in served.foreign:
         if name.casefold() in by_folded:
             raise ModelError(
-                f"{serve_dir}/{name} is in the way of the model of that name: it is not a link "
-                "into the store, so it is left alone. Move it away and run again."
+                f"{serve_dir}/{name} occupies the name of a model, and it is not a link into the "
+                "store, so it is not replaced. Move it away and run again."
             )
     for name, path in served.foreign_models:
         if name.casefold() in by_folded:
             raise ModelError(
-                f"{path} would be served as {name}, and so would "
-                f"{wanted[by_folded[name.casefold()]]}: omlx shows only the first of two models of "
-                "one name. Move that folder away or give the model another name, and run again."
+                f"{path} would be served as {name}, like {wanted[by_folded[name.casefold()]]}; "
+                "omlx shows only the first of two models with one name. Move that folder away or "
+                "give the model another name, and run again."
             )
     stale = tuple(name for name in served.links if name not in wanted)
     make = tuple((name, repo) for name, repo in wanted.items() if served.links.get(name) != repo)
@@ -118,27 +120,27 @@ def plan_links(wants: Sequence[ModelWant], served: Served, serve_dir: str) -> Li
 
 
 def links_without(plan: LinkPlan, names: Container[str]) -> LinkPlan:
-    """The same for all but some models, whose links stay as they are."""
+    """The plan without some models, whose links do not change."""
     return LinkPlan(tuple(each for each in plan.make if each[0] not in names), plan.remove)
 
 
 def apply_links(plan: LinkPlan, serve_dir: Path, store: Path) -> None:
-    """Each name changes in one step; a link is never missing in between."""
+    """Change each link in one step, so that it is never missing in between."""
     if not plan.changes:
         return
-    with step("the folder of served names was written", serve_dir):
+    with step("writing the folder of served names", serve_dir):
         serve_dir.mkdir(parents=True, exist_ok=True)
         for name in plan.remove:
             _remove_link(serve_dir / name)
         for name, repo in plan.make:
             temporary = serve_dir / f"{TEMPORARY_PREFIX}{name}"
             _remove_link(temporary)
-            with step("a model was linked under its served name", serve_dir / name):
+            with step("creating the link of a model", serve_dir / name):
                 temporary.symlink_to(store / repo)
                 temporary.replace(serve_dir / name)
         sync_folder(serve_dir)
 
 
 def _remove_link(path: Path) -> None:
-    with step("a link was removed", path), contextlib.suppress(FileNotFoundError):
+    with step("removing a link", path), contextlib.suppress(FileNotFoundError):
         path.unlink()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record beside a model's files: what they are and where they came from."""
+"""The manifest beside a model's files: repository, commit, and size and hash of each file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FileEntry:
     digest: str
 
     def hasher(self) -> Any:
-        """A fresh hash object; git hashes a header with the length before the bytes."""
+        """A new hash object; git hashes a header with the length before the bytes."""
         if self.algorithm == SHA256:
             return hashlib.sha256()
         return hashlib.sha1(b"blob %d\0" % self.size, usedforsecurity=False)
@@ -49,7 +49,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A complete model: written last, so its presence means that everything was verified."""
+    """A complete model. It is written last, so its presence means that every file was verified."""
 
     repo: str
     requested: str
@@ -62,7 +62,7 @@ class Manifest:
 
 
 def entry_problem(entry: FileEntry) -> str | None:
-    """Why this entry cannot be trusted, or None."""
+    """Why this entry is invalid, or None."""
     if entry.size < 0:
         return "a negative size"
     if len(entry.digest) != DIGEST_LENGTH.get(entry.algorithm):
@@ -88,14 +88,14 @@ def format_manifest(manifest: Manifest) -> bytes:
 
 
 def parse_manifest(text: bytes) -> Manifest | None:
-    """The manifest, or None for anything that is not one: then the files have to be proven."""
+    """The manifest, or None if it is invalid; the files are then verified."""
     try:
         record = json.loads(text)
         if record["version"] != VERSION or not is_commit(record["revision"]):
             return None
         files = tuple(_parse_entry(record["repo"], item) for item in record["files"])
         if not is_whole([entry.path for entry in files]):
-            return None  # of a list of files that ended early: the hub is asked again
+            return None  # from an incomplete list of files: ask the hub again
         return Manifest(str(record["repo"]), str(record["requested"]), record["revision"], files)
     except (ValueError, KeyError, TypeError, ModelError):
         return None
@@ -112,7 +112,7 @@ def _parse_entry(repo: str, item: Mapping[str, Any]) -> FileEntry:
 
 def read_manifest(folder: Path) -> Manifest | None:
     path = folder / MANIFEST_NAME
-    with step("the record of a model was read", path):
+    with step("reading the manifest of a model", path):
         try:
             return parse_manifest(read_linked(path))
         except (FileNotFoundError, NotADirectoryError):
@@ -121,5 +121,5 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     path = folder / MANIFEST_NAME
-    with step("the record of a model was written", path):
+    with step("writing the manifest of a model", path):
         write_atomic(path, format_manifest(manifest))

@@ -1,7 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One file on its way: bytes in `<final>.part`, pieces in its journal, its hash following."""
+"""One file during its download: the bytes in `<final>.part`, the journal, and the running hash.
+
+write() puts bytes on the disk and records them as a piece. open() takes over the pieces of an
+earlier run, after comparing them with the bytes. verify() compares the whole file with its hash.
+"""
 
 from __future__ import annotations
 
@@ -33,19 +37,19 @@ from ansible_collections.closet.inference.plugins.module_utils.models.manifest i
 from ansible_collections.closet.inference.plugins.module_utils.models.store import read_journal
 from ansible_collections.closet.inference.plugins.module_utils.models.threads import StoppedError
 
-READ_BACK_BYTES = 256 << 10  # small enough to be still in the processor's cache when hashed
-WRITING = "a download was written"
-HASH_AHEAD = 2  # bytes hashed per byte written, so that a backlog shrinks while bytes come in
+READ_BACK_BYTES = 256 << 10  # fits the processor's cache between reading and hashing
+WRITING = "writing a download"
+HASH_AHEAD = 2  # bytes hashed per byte written, so that a backlog shrinks during the download
 
 
 class SupersededError(StoppedError):
-    """The file was started over by another thread; these bytes are not wanted any more."""
+    """Another thread started the file over; these bytes are obsolete."""
 
 
 class Part:
     """Safe for several threads that write different spans of one file.
 
-    `generation` counts how often the file was started over; a writer names the one it works for.
+    `generation` counts how often the file was started over; each write names its generation.
     """
 
     def __init__(self, final: Path, entry: FileEntry) -> None:
@@ -56,7 +60,7 @@ class Part:
         self._have: tuple[Span, ...] = ()
         self._lock = threading.Lock()
         self._writers = 0
-        self._nobody_writes = threading.Condition(self._lock)
+        self._no_writers = threading.Condition(self._lock)
         self._hash_lock = threading.Lock()
         self._hasher: Any = entry.hasher()
         self._hashed = 0
@@ -66,31 +70,31 @@ class Part:
         self._journal = -1
 
     def open(self) -> None:
-        """Create the part, or take up one that an earlier run left, checking its bytes."""
-        with step("a folder of a model was made", self.final.parent):
+        """Create the part, or continue the one of an earlier run after checking its bytes."""
+        with step("creating a folder of a model", self.final.parent):
             self.final.parent.mkdir(parents=True, exist_ok=True)
         journal = read_journal(self.final, self.entry)
         usable = journal is not None and not journal.verified
         flags = os.O_RDWR | os.O_CREAT | (0 if usable else os.O_TRUNC)
-        with step("a download was begun", self._path):
+        with step("starting a download", self._path):
             self._part = os.open(self._path, flags, 0o644)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (0 if usable else os.O_TRUNC)
         path = journal_path(self.final)
-        with step("the journal of a download was begun", path):
+        with step("starting the journal of a download", path):
             self._journal = os.open(path, flags, 0o644)
             if journal is None or not usable:
                 os.write(self._journal, header_line(self.entry))
                 return
         for piece in sorted(journal.pieces, key=lambda piece: piece.offset):
-            if self._believe(piece):
+            if self._proves(piece):
                 self._have = merge([*self._have, Span(piece.offset, piece.end)])
 
-    def _believe(self, piece: Piece) -> bool:
-        """Whether the bytes of an earlier run are what its journal says; hashed if they are."""
+    def _proves(self, piece: Piece) -> bool:
+        """Whether the bytes of an earlier run match its journal; if so, the hash includes them."""
         data = os.pread(self._part, piece.length, piece.offset)
         if len(data) < piece.length:
             return False
-        # not from its beginning on where an earlier run cut the same bytes in other pieces
+        # only from `_hashed` on: an earlier run may have cut the same bytes into other pieces
         hasher = self._hasher.copy()
         next_to_hash = piece.offset <= self._hashed < piece.end
         if next_to_hash:
@@ -121,11 +125,11 @@ class Part:
             with self._lock:
                 self._have = merge([*self._have, Span(offset, piece.end)])
                 self._unsynced += len(data)
-        self._hash_what_came_ahead(generation, HASH_AHEAD * len(data))
+        self._hash_pieces_ahead(generation, HASH_AHEAD * len(data))
 
     @contextmanager
     def _writer(self, generation: int) -> Iterator[None]:
-        """Several write at once; who starts over or closes waits until nobody does."""
+        """Several threads write at once; start_over() and close() wait until none does."""
         with self._lock:
             if generation != self.generation:
                 raise SupersededError
@@ -136,11 +140,11 @@ class Part:
             with self._lock:
                 self._writers -= 1
                 if not self._writers:
-                    self._nobody_writes.notify_all()
+                    self._no_writers.notify_all()
 
     def sync(self) -> None:
-        """What was written is there after a power cut too. Called beside the writers."""
-        with self._sync_lock, step("a download was brought to the disk", self._path):
+        """Bring the written bytes to the disk, for a power cut. May run while others write."""
+        with self._sync_lock, step("syncing a download to the disk", self._path):
             with self._lock:
                 unsynced, self._unsynced = self._unsynced, 0
             if unsynced and self._part >= 0:
@@ -152,8 +156,8 @@ class Part:
         with self._hash_lock, self._lock, step(WRITING, self._path):
             if generation != self.generation:
                 raise SupersededError
-            self.generation += 1  # first: from now on no old byte is written any more
-            self._nobody_writes.wait_for(lambda: not self._writers)
+            self.generation += 1  # first, so that no further old byte is written
+            self._no_writers.wait_for(lambda: not self._writers)
             os.ftruncate(self._part, 0)
             os.ftruncate(self._journal, 0)
             os.write(self._journal, header_line(self.entry))
@@ -163,12 +167,12 @@ class Part:
             return self.generation
 
     def verify(self) -> bool:
-        """Whether the whole file is what it should be; if so, that is on record for good."""
-        with self._hash_lock, step("a download was proven", self._path):
+        """Whether the file has its hash. If so, the journal records it; both are synced."""
+        with self._hash_lock, step("verifying a download", self._path):
             self._hash_some(self.entry.size)
             if self._hashed != self.entry.size or self._hasher.hexdigest() != self.entry.digest:
                 return False
-            os.ftruncate(self._part, self.entry.size)  # nothing after what was hashed
+            os.ftruncate(self._part, self.entry.size)  # remove bytes after the hashed ones
             sync_to_disk(self._part)
             os.write(self._journal, verified_line())
             sync_to_disk(self._journal)
@@ -176,14 +180,14 @@ class Part:
 
     def close(self) -> None:
         with self._hash_lock, self._sync_lock, self._lock:
-            self._nobody_writes.wait_for(lambda: not self._writers)
+            self._no_writers.wait_for(lambda: not self._writers)
             for descriptor in (self._part, self._journal):
                 if descriptor >= 0:
                     os.close(descriptor)
             self._part = self._journal = -1
 
     def _hash_if_next(self, generation: int, offset: int, data: memoryview) -> str | None:
-        """The proof, if the hash was just before these bytes and nobody else is at it."""
+        """The proof, if the hash ends before these bytes and no other thread is using it."""
         if not self._hash_lock.acquire(blocking=False):
             return None
         try:
@@ -195,7 +199,7 @@ class Part:
         finally:
             self._hash_lock.release()
 
-    def _hash_what_came_ahead(self, generation: int, budget: int) -> None:
+    def _hash_pieces_ahead(self, generation: int, budget: int) -> None:
         if self._hash_lock.acquire(blocking=False):
             try:
                 if generation == self.generation:
@@ -204,7 +208,7 @@ class Part:
                 self._hash_lock.release()
 
     def _hash_some(self, budget: int) -> None:
-        """Hash on from where we are, as far as bytes are here without a gap."""
+        """Continue the hash over at most `budget` bytes, up to the first gap."""
         with self._lock:
             first = self._have[0] if self._have else Span(0, 0)
         reach = first.end if first.start == 0 else 0

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a run is, for whoever watches: one small JSON file, replaced as a whole."""
+"""The progress of a run: one small JSON file, replaced as a whole, and its text for people.
+
+Progress writes it on the host; read_record() and describe_record() read it, also on the controller.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,13 @@ from ansible_collections.closet.inference.plugins.module_utils.files import (
 )
 
 EVERY_S = 1.0
-RATE_OVER_S = 15.0  # long enough to be calm, short enough to notice a line that went dead
+RATE_OVER_S = 15.0  # long enough for a steady rate, short enough to notice a lost connection
 
 Clock = Callable[[], float]
 
 
 class Progress:
-    """Counts bytes per model, from several threads. A file that cannot be written is no error."""
+    """Counts bytes per model, from several threads. Failing to write the file is not an error."""
 
     def __init__(self, path: Path | None, wall: Clock, clock: Clock) -> None:
         self._path = path
@@ -44,11 +47,11 @@ class Progress:
 
     @property
     def waited(self) -> bool:
-        """Whether a wait was written down, so that there may be a file."""
+        """Whether a wait was recorded, so that the file may exist."""
         return self._waited
 
     def waits(self, seconds: float, what: str) -> None:
-        """A wait of so many more seconds; 0 ends it. Of several at once the last word counts."""
+        """Record a wait of `seconds` more; 0 ends it. The last call of several threads counts."""
         with self._lock:
             self._waited = True
             self._waits = {"for": what, "left_s": round(seconds)} if seconds > 0 else None
@@ -72,7 +75,7 @@ class Progress:
         self._write(record)
 
     def add(self, name: str, fetched: int, done: int) -> None:
-        """`fetched` bytes came over the network; `done` is by how much the model grew."""
+        """`fetched` bytes arrived from the network; the model grew by `done` on the disk."""
         with self._lock:
             self._fetched[name] = self._fetched.get(name, 0) + fetched
             self._done[name] = self._done.get(name, 0) + done
@@ -86,7 +89,7 @@ class Progress:
             return self._fetched.get(name, 0)
 
     def _write(self, record: dict[str, object]) -> None:
-        """Beside the lock, so that nobody who counts waits for the disk."""
+        """Called without the lock, so that counting threads do not wait for the disk."""
         if self._path is not None:
             with contextlib.suppress(OSError):
                 write_atomic(self._path, (json.dumps(record) + "\n").encode(), lasting=False)
@@ -116,7 +119,7 @@ class Progress:
         }
 
     def _rate(self) -> float:
-        """Bytes per second over the last moments; called once per record."""
+        """Bytes per second over the last seconds; called once per record."""
         now, fetched = self._clock(), sum(self._fetched.values())
         self._seen.append((now, fetched))
         while len(self._seen) > 2 and now - self._seen[1][0] >= RATE_OVER_S:
@@ -140,7 +143,7 @@ def read_record(path: Path) -> Record | None:
 
 
 def parse_record(text: str) -> Record | None:
-    """The record, or None for anything that is not one."""
+    """The record, or None if it is invalid."""
     try:
         record = json.loads(text)
     except ValueError:
@@ -156,7 +159,7 @@ def describe_record(record: Record | None) -> str:
     """`qwen3 (2 of 5): 43 %, 18.6 of 43.1 GB, 11.8 MB/s, 34 min left`; empty without one."""
     if record is None:
         return ""
-    parts = [_how_far(record)] if record["bytes"] else []
+    parts = [_amount(record)] if record["bytes"] else []
     waits = record.get("waits")
     if isinstance(waits, dict) and isinstance(waits.get("left_s"), (int, float)):
         parts.append(f"waits for {waits.get('for')}, {in_time(waits['left_s'])} left")
@@ -169,7 +172,7 @@ def describe_record(record: Record | None) -> str:
 
 
 def percent(done: int, size: int) -> int:
-    """Whole percent, and 100 only when nothing is missing."""
+    """Whole percent; 100 only if nothing is missing."""
     return 100 if done >= size else max(0, done * 100 // size)
 
 
@@ -188,7 +191,7 @@ def in_time(seconds: float) -> str:
 
 
 def _which(record: Record) -> str:
-    """The model at work: the first that is not whole, as models come one after the other."""
+    """The current model: the first incomplete one, since models are pulled one after another."""
     models = record["models"]
     for number, model in enumerate(models, start=1):
         if isinstance(model.get("bytes"), int) and model["done"] < model["bytes"]:
@@ -197,6 +200,6 @@ def _which(record: Record) -> str:
     return ""
 
 
-def _how_far(record: Record) -> str:
+def _amount(record: Record) -> str:
     done, size = record["done"], record["bytes"]
     return f"{percent(done, size)} %, {in_units(done)} of {in_units(size)}"

@@ -1,7 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whole models that are to go: listed first, removed only when confirmed, never while in use."""
+"""Everything that a run removes: whole models, and left-overs of interrupted downloads.
+
+Whole models are listed first, and removed only after confirmation and never while they are loaded.
+Left-overs (orphans) are removed in every run.
+"""
 
 from __future__ import annotations
 
@@ -28,22 +32,22 @@ from ansible_collections.closet.inference.plugins.module_utils.models.store impo
     models_in,
 )
 
-# huggingface_hub from 1.18 on never picks up a part of an earlier process, and never removes it
+# huggingface_hub from 1.18 on neither resumes nor removes a part of an earlier process
 INCOMPLETE_SUFFIX = ".incomplete"
 # the working folders of huggingface_hub (local_dir) and of ModelScope inside a model's folder
 FOREIGN_FOLDERS = (".cache/huggingface/", "._____temp/")
 REMOVED_PREFIX = ".closet-removed."
 ORPHAN = re.compile(r"\.[0-9a-f]{8}\.incomplete$")
-QUIET_S = 3600.0  # a part that nobody wrote to for so long belongs to no running download
+QUIET_S = 3600.0  # a part without writes for this long does not belong to a running download
 
 Orphans = list[tuple[str, int]]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that is to go: its folder, the served names that lead to it, bytes on the disk.
+    """A model to remove: its folder, the served names that lead to it, bytes on the disk.
 
-    `reason` says why it stays all the same; `loaded` is None when nobody could be asked.
+    `reason` says why it is kept nevertheless; `loaded` is None if the server did not answer.
     """
 
     repo: str
@@ -56,7 +60,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Removal:
-    """`interrupted`: models whose removal a power cut interrupted; they had been confirmed."""
+    """`interrupted`: models whose removal, once confirmed, was interrupted by a power cut."""
 
     candidates: tuple[Candidate, ...] = ()
     confirmed: bool = False
@@ -82,9 +86,9 @@ def plan_removal(
     loaded: Callable[[], Loaded],
     confirmed: bool,
 ) -> Removal:
-    """Observe the models for which `goes(owner/name)` holds; refuse what is not safe.
+    """Observe the models for which `goes(owner/name)` holds.
 
-    Raises ModelError when a confirmed removal would touch a model that is loaded, or might be.
+    Raises ModelError when a confirmed removal includes a model that is loaded, or may be.
     """
     found = tuple(
         _candidate(store, served, repo) for repo, _folder in models_in(store) if goes(repo)
@@ -107,22 +111,22 @@ def _refuse_unsafe(removal: Removal, told: Loaded) -> None:
     titles = ", ".join(one.repo for one in removal.going)
     if told.unknown:
         raise ModelError(
-            f"nothing was removed: whether the server has {titles} loaded is not known, because "
-            f"{told.unknown}. Start the server and run again, or say that it is stopped "
+            f"nothing was removed: it is unknown whether the server has {titles} loaded, because "
+            f"{told.unknown}. Start the server and run again, or declare it stopped "
             "(server_stopped)."
         )
     busy = [one for one in removal.going if one.loaded]
     if busy:
         names = ", ".join(" and ".join(one.names) or one.repo for one in busy)
         raise ModelError(
-            f"nothing was removed: the server has {names} loaded, and its files are not taken "
-            "from under it. Unload it (POST /v1/models/<name>/unload) or wait until it is idle, "
-            "and run again."
+            f"nothing was removed: the server has {names} loaded, and files of a loaded model are "
+            "not removed. Unload it (POST /v1/models/<name>/unload) or wait until it is idle, and "
+            "run again."
         )
 
 
 def apply_removal(removal: Removal, store: Path, serve_dir: Path) -> None:
-    """Links first, then each folder in one step out of sight, then its files."""
+    """Remove the links, rename each folder to a hidden name in one step, then delete its files."""
     for one in removal.going if removal.confirmed else ():
         for name in one.names:
             with contextlib.suppress(FileNotFoundError):
@@ -130,14 +134,14 @@ def apply_removal(removal: Removal, store: Path, serve_dir: Path) -> None:
         if one.names:
             sync_folder(serve_dir)
         hidden = one.folder.with_name(REMOVED_PREFIX + one.folder.name)
-        _remove_tree(hidden)  # of an earlier removal that was cut off
+        _remove_tree(hidden)  # left by an interrupted removal
         one.folder.rename(hidden)
         sync_folder(one.folder.parent)
         _remove_tree(hidden)
     for name, _size in removal.interrupted:
         _remove_tree(store / name)
     for owner in {one.folder.parent for one in removal.going if removal.confirmed}:
-        with contextlib.suppress(OSError):  # not empty: other models live there
+        with contextlib.suppress(OSError):  # not empty: it has other models
             owner.rmdir()
 
 
@@ -155,16 +159,16 @@ def _candidate(store: Path, served: Served, repo: str) -> Candidate:
 
 def _why_it_stays(store: Path, served: Served, folder: Path) -> str:
     if folder.is_symlink() or folder.parent.is_symlink():
-        return f"{folder} lies elsewhere ({os.path.realpath(folder)}), and a link leads there"
+        return f"{folder} is stored at {os.path.realpath(folder)}, behind a link"
     for link in [*_links_in(store), *served.foreign_links]:
         real = Path(os.path.realpath(link))
         if folder.resolve() in (real, *real.parents):
-            return f"{link} is a link to it, and not one of ours"
+            return f"the unmanaged link {link} leads to it"
     return ""
 
 
 def _links_in(store: Path) -> Iterator[Path]:
-    """Links at the place of a model or an owner."""
+    """Links in the place of a model or an owner."""
     with contextlib.suppress(OSError):
         for owner in store.iterdir():
             if owner.is_symlink():
@@ -183,7 +187,7 @@ def _interrupted(store: Path) -> Orphans:
 
 
 def leftovers(folder: Path, states: Iterable[FileState], pending: bool) -> Orphans:
-    """Orphans of downloads that nothing will continue: (path in the folder, bytes on the disk)."""
+    """Orphans that no download will resume: (path in the folder, bytes on the disk)."""
     alive: set[str] = set()
     for state in states:
         if state.have in {Have.STAGED, Have.PARTIAL}:
@@ -199,10 +203,10 @@ def leftovers(folder: Path, states: Iterable[FileState], pending: bool) -> Orpha
 
 
 def cache_leftovers(cache: Path | None, now: float) -> Orphans:
-    """Orphaned parts in a hub cache that other tools fill: (absolute path, bytes on the disk).
+    """Orphaned parts in a hub cache of other tools: (absolute path, bytes on the disk).
 
-    Only those that carry a process's own mark: older tools do go on from `<etag>.incomplete`.
-    And somebody may be downloading right now, so only what has been quiet for an hour counts.
+    Only parts with the mark of a process, since older tools resume `<etag>.incomplete`, and only
+    those without a write for an hour, since another download may be running.
     """
     if cache is None:
         return []
@@ -219,7 +223,7 @@ def remove_leftovers(folder: Path, found: Iterable[tuple[str, int]]) -> None:
 
 
 def remove_files(folder: Path, names: Iterable[str]) -> None:
-    """Remove files of ours inside a model's folder, and folders that became empty by it."""
+    """Remove files in a model's folder, and folders that become empty."""
     for name in names:
         path = folder / name
         with contextlib.suppress(FileNotFoundError):
@@ -236,7 +240,7 @@ def _is_orphan(name: str) -> bool:
 
 
 def size_on_disk(folder: Path) -> int:
-    """What a folder takes on the disk, hidden files included; links are not followed."""
+    """Bytes of a folder on the disk, including hidden files; links are not followed."""
     return sum(_on_disk(path) for path in _walk(folder))
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person writes about a model: repository, revision, served name. Read strictly."""
+"""A requested model: repository, revision and served name, checked strictly before any request."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ JOURNAL_SUFFIX = ".part.journal"
 
 
 class ModelError(Exception):
-    """Something a person has to hear, as a whole sentence. Never holds a token."""
+    """An error for the user, as a whole sentence. It never contains a token."""
 
 
 class FlawError(ModelError):
-    """Something is wrong with one published repository; the other models of a run go on."""
+    """An error in one published repository; the run continues with the other models."""
 
 
 @dataclass(frozen=True)
 class ModelWant:
-    """One model a host shall have."""
+    """One requested model of a host."""
 
     repo: str
     revision: str
@@ -47,13 +47,13 @@ def is_commit(revision: str) -> bool:
 
 
 def check_repo(repo: str) -> None:
-    """Refuse what cannot be a repository, before any network."""
+    """Refuse an invalid name of a repository, before any request."""
     parts = repo.split("/")
     problem = None
     if len(parts) != 2 or not all(REPO_PART.fullmatch(part) for part in parts):
-        problem = "it must read owner/name, of letters, digits, '-', '_' and '.'"
+        problem = "it must have the form owner/name, with letters, digits, '-', '_' and '.'"
     elif "--" in repo or ".." in repo:
-        problem = "it must not hold '--' or '..'"
+        problem = "it must not contain '--' or '..'"
     elif len(repo) > 96:
         problem = "it is longer than 96 characters"
     elif repo.endswith((".git", "-", ".")) or parts[0].endswith(("-", ".")):
@@ -65,7 +65,7 @@ def check_repo(repo: str) -> None:
 def check_revision(repo: str, revision: str) -> None:
     if not REVISION.fullmatch(revision) or ".." in revision or revision.endswith("/"):
         raise ModelError(
-            f"{revision!r} is not a revision of {repo}: give a commit (40 hexadecimal digits), "
+            f"{revision!r} is not a revision of {repo}: set a commit (40 hexadecimal digits), "
             "a branch or a tag."
         )
 
@@ -75,33 +75,33 @@ def check_name(name: str, repo: str) -> None:
     if not SERVED_NAME.fullmatch(name):
         raise ModelError(
             f"{name!r} cannot be the served name of {repo}: use letters, digits, '-', '_' and '.', "
-            "beginning with a letter, a digit or '_'."
+            "with a letter, a digit or '_' first."
         )
     if name.startswith("models--"):
         raise ModelError(
-            f"{name!r} cannot be the served name of {repo}: omlx reads 'models--…' as a cache of "
-            "the hub and would list it under another name."
+            f"{name!r} cannot be the served name of {repo}: omlx interprets 'models--…' as a cache "
+            "of the hub and would list it under another name."
         )
 
 
 def read_wants(entries: Iterable[Mapping[str, object]]) -> tuple[ModelWant, ...]:
-    """The wanted models, checked alone and against each other."""
+    """The requested models, each checked alone and against the others."""
     wants = tuple(_read_want(entry) for entry in entries)
     # macOS volumes fold case, and so does omlx when it looks up a model by name
-    for first, second in _twins([(want.repo.casefold(), want) for want in wants]):
+    for first, second in _duplicates([(want.repo.casefold(), want) for want in wants]):
         if first.revision != second.revision:
             raise ModelError(
-                f"{first.repo} is asked for at two revisions, {first.revision} and "
-                f"{second.revision}; a host keeps one. Take one of them out."
+                f"{first.repo} is listed with two revisions, {first.revision} and "
+                f"{second.revision}; a host keeps one. Remove one of them."
             )
         raise ModelError(
-            f"{first.repo} is listed twice, as {first.name} and as {second.name}; a host keeps a "
-            "repository under one name."
+            f"{first.repo} is listed twice, as {first.name} and as {second.name}; a host serves a "
+            "repository under one name. Remove one of them."
         )
-    for first, second in _twins([(want.name.casefold(), want) for want in wants]):
+    for first, second in _duplicates([(want.name.casefold(), want) for want in wants]):
         raise ModelError(
             f"{first.title} and {second.title} would be served under one name, and omlx shows only "
-            "the first of two such models. Give one of them another name."
+            "the first of two such models. Set another name for one of them."
         )
     return wants
 
@@ -116,7 +116,7 @@ def _read_want(entry: Mapping[str, object]) -> ModelWant:
     return ModelWant(repo=repo, revision=revision, name=name)
 
 
-def _twins(keyed: Sequence[tuple[str, ModelWant]]) -> Iterator[tuple[ModelWant, ModelWant]]:
+def _duplicates(keyed: Sequence[tuple[str, ModelWant]]) -> Iterator[tuple[ModelWant, ModelWant]]:
     seen: dict[str, ModelWant] = {}
     for key, want in keyed:
         if key in seen:
@@ -125,7 +125,7 @@ def _twins(keyed: Sequence[tuple[str, ModelWant]]) -> Iterator[tuple[ModelWant, 
 
 
 def check_tree_path(repo: str, path: str) -> None:
-    """A hub names the files we write: it must not get out of the model's folder."""
+    """Refuse a path that leads out of the model's folder: the hub names the files we write."""
     pieces = path.split("/")
     inside = all(piece not in {"", ".", ".."} for piece in pieces)
     printable = not any(unicodedata.category(character) == "Cc" for character in path)
@@ -133,9 +133,9 @@ def check_tree_path(repo: str, path: str) -> None:
         raise FlawError(f"{repo} lists a file with an unsafe path, {path!r}; nothing was fetched.")
     folded = fold(path)
     if folded.endswith((PART_SUFFIX, JOURNAL_SUFFIX)) or folded.partition("/")[0] == MANIFEST_NAME:
-        raise FlawError(f"{repo} lists {path!r}, a name kept for running downloads.")
+        raise FlawError(f"{repo} lists {path!r}, a name that is reserved for running downloads.")
 
 
 def fold(name: str) -> str:
-    """Equal for names that are one there: canonical caseless matching (Unicode 3.13, D145)."""
+    """Equal for names that are one on a Mac's disk: canonical caseless matching (Unicode D145)."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())

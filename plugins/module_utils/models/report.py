@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules tell: results of a run, and what a store holds."""
+"""Results of the modules: describe() for omlx_model, survey() for omlx_model_info."""
 
 from __future__ import annotations
 
@@ -104,11 +104,6 @@ def describe_removal(removal: Removal) -> dict[str, Any]:
     }
 
 
-def weights_of(plan: HostPlan) -> dict[str, int]:
-    """Bytes of weights by served name, as the server will count them."""
-    return {model.want.name: model.weight_bytes for model in plan.models}
-
-
 def survey(
     store: Path, serve_dir: Path | None, verify: str, hub_cache: Path | None, now: float
 ) -> dict[str, Any]:
@@ -128,7 +123,7 @@ def survey(
 
 
 def running(store: Path) -> dict[str, Any] | None:
-    """How far a run is that works on the store at this moment; None when none does."""
+    """The progress of the run that works on the store at this moment; None without one."""
     if not lock_is_held(store):
         return None
     record = read_record(progress_file(store))
@@ -176,7 +171,7 @@ def _lines(served: dict[str, tuple[str, str]]) -> str:
 
 
 def served_before(request: Request, served: Served) -> dict[str, tuple[str, str]]:
-    """What the links led to: served name to repository and commit ('incomplete' without one)."""
+    """Repository and commit by served name; 'incomplete' without a manifest."""
     found = {}
     for name, repo in served.links.items():
         manifest = read_manifest(request.store / repo)
@@ -188,25 +183,27 @@ def warnings_of(request: Request, plan: HostPlan) -> tuple[str, ...]:
     unknown = [model.want.title for model in plan.models if model.files is None]
     lines = []
     if unknown:
-        lines.append(f"the hub was not reached, sizes are unknown: {', '.join(unknown)}.")
+        lines.append(f"the hub was not reached, so these sizes are unknown: {', '.join(unknown)}.")
     if plan.served.foreign and not request.absent:
         names = ", ".join(plan.served.foreign)
         lines.append(
-            f"{request.serve_dir} also holds what is not ours and was left alone: {names}."
+            f"{request.serve_dir} also has unmanaged entries, which were not changed: {names}."
         )
     going = plan.removal.going
     if going and not plan.removal.confirmed:
         sizes = ", ".join(f"{one.repo} {in_gb(one.size)}" for one in going)
         command = request.confirm_command
         how = f": `{command}`." if command else " (confirmed: true of this task)."
-        lines.append(f"these would be removed: {sizes}. Nothing was. To remove them{how}")
+        lines.append(
+            f"these models would be removed: {sizes}. Nothing was removed. To remove them{how}"
+        )
     kept = [f"{one.repo} ({one.reason})" for one in plan.removal.candidates if one.reason]
     if kept:
-        lines.append(f"these stay: {', '.join(kept)}.")
+        lines.append(f"these models are kept: {', '.join(kept)}.")
     return tuple(lines)
 
 
 def digest_of(parts: Iterable[tuple[str, str, str]]) -> str:
-    """sha256 over the sorted (name, repo, revision): one value that moves when a model does."""
+    """sha256 over the sorted (name, repo, revision): it changes when a model changes."""
     lines = [f"{name} {repo} {revision}\n" for name, repo, revision in sorted(parts)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,7 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which files of a repository are fetched, and whether it is whole."""
+"""Which files of a repository are fetched, and whether the repository is complete.
+
+choose_files() decides from the list of names, index_warning() from a shard index. weights.py has
+the rule which files are the model.
+"""
 
 from __future__ import annotations
 
@@ -32,35 +36,34 @@ LONGEST_NAME = 255  # bytes of one part of a path, on APFS as on most file syste
 
 
 def choose_files(want: ModelWant, tree: Sequence[FileEntry]) -> tuple[FileEntry, ...]:
-    """The files of a repository that a server reads."""
+    """The files of a repository that are fetched; FlawError if it is unusable."""
     if not tree:
-        raise FlawError(f"model {want.title}: the repository holds no files.")
+        raise FlawError(f"model {want.title}: the repository has no files.")
     _check_whole(want, [entry.path for entry in tree])
-    own = _without_twins(want, model_paths(entry.path for entry in tree))
+    own = _without_collisions(want, model_paths(entry.path for entry in tree))
     return tuple(entry for entry in tree if entry.path in own)
 
 
-def _without_twins(want: ModelWant, paths: Iterable[str]) -> frozenset[str]:
-    """What fits together on a Mac's disk; files that a server reads go first, and may not clash."""
+def _without_collisions(want: ModelWant, paths: Iterable[str]) -> frozenset[str]:
+    """Files that can exist together on a Mac's disk; only files for people may be left out."""
     tree, kept = FoldedTree(), set()
     for path in sorted(paths, key=lambda each: (is_for_people(each), each)):
         if is_too_long(path):
             if is_for_people(path):
                 continue
             raise FlawError(
-                f"model {want.title}: {path} has a longer name than a Mac's disk takes: "
-                f"{LONGEST_NAME - len(JOURNAL_SUFFIX)} bytes for a file ({LONGEST_NAME} less what "
-                f"a running download adds), {LONGEST_NAME} for a folder. Whoever published it has "
+                f"model {want.title}: the name {path} is too long for a Mac's disk, which allows "
+                f"{LONGEST_NAME - len(JOURNAL_SUFFIX)} bytes for a file ({LONGEST_NAME} minus the "
+                f"suffix of a running download) and {LONGEST_NAME} for a folder. Its publisher has "
                 "to shorten it."
             )
-        twin = tree.add(path)
-        if twin is None:
+        other = tree.add(path)
+        if other is None:
             kept.add(path)
         elif not is_for_people(path):
             raise FlawError(
-                f"model {want.title}: {twin} and {path} differ only in case or Unicode composition "
-                "where one of them needs a name for itself, and a Mac's disk keeps one of them. "
-                "Whoever published it has to rename one."
+                f"model {want.title}: {other} and {path} collide on a Mac's disk, which ignores "
+                "case and Unicode composition. The publisher has to rename one of them."
             )
     return frozenset(kept)
 
@@ -72,14 +75,14 @@ def _check_whole(want: ModelWant, paths: Sequence[str]) -> None:
             f"model {want.title}: none of the {len(paths)} files that the hub lists is a weight "
             "that omlx or mlx_lm loads (*.safetensors, or *.bin)"
             f"{'; GGUF files are for ollama' if gguf else ''}. Set repo to an MLX conversion of "
-            "it, for example one of mlx-community."
+            "the model, for example one of mlx-community."
         )
     missing = missing_by_name(paths)
     if missing:
         raise FlawError(
-            f"model {want.title}: the repository does not hold {missing[0]}"
+            f"model {want.title}: the repository lacks {missing[0]}"
             f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}, which the names of "
-            "its other shards promise; whoever published it has to complete it."
+            "its other shards require. Its publisher has to complete it."
         )
 
 
@@ -89,17 +92,19 @@ def named_shards(index: bytes, index_path: str) -> frozenset[str]:
         weight_map = json.loads(index)["weight_map"]
         named = {str(shard) for shard in weight_map.values()}
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise ModelError(f"{index_path} is not a safetensors index: no weight_map in it.") from None
+        raise ModelError(
+            f"{index_path} is not a safetensors index: it has no weight_map."
+        ) from None
     folder = index_path.rpartition("/")[0]
     prefix = f"{folder}/" if folder else ""
     return frozenset(f"{prefix}{shard}" for shard in named)
 
 
 def index_warning(want: ModelWant, path: str, index: bytes, paths: Sequence[str]) -> str | None:
-    """Hold an index against the files that are there; FlawError when some of its shards lack.
+    """Compare an index with the files of the repository; FlawError if some of its shards lack.
 
-    Servers load the weights that they find and read no index. So one that names no file at all is
-    of another quantization, left behind by whoever published this one, and worth a warning only.
+    Servers load the weights that they find and read no index. An index without any of its shards is
+    therefore only a left-over of another quantization, and causes a warning.
     """
     try:
         named = named_shards(index, path)
@@ -113,12 +118,12 @@ def index_warning(want: ModelWant, path: str, index: bytes, paths: Sequence[str]
         raise FlawError(
             f"model {want.title}: {path} names {lacking[0]}"
             f"{f' and {len(lacking) - 1} more' if len(lacking) > 1 else ''}, which the repository "
-            "does not hold; whoever published it has to complete it."
+            "lacks. Its publisher has to complete it."
         )
     if named and not lacking:
         return None
     _check_whole(want, [each for each in paths if each != path])
-    return f"model {want.title}: {foreign} It is served from the weights that are there."
+    return f"model {want.title}: {foreign} The model is served from the weights in the repository."
 
 
 def is_index(path: str) -> bool:
@@ -126,7 +131,7 @@ def is_index(path: str) -> bool:
 
 
 def stale_files(before: Manifest | None, files: Sequence[FileEntry]) -> tuple[str, ...]:
-    """Files that only the previous revision had. mlx-lm loads every shard it finds."""
+    """Files that only the previous revision has; mlx-lm would load every shard it finds."""
     if before is None:
         return ()
     wanted = {fold(entry.path) for entry in files}
@@ -134,22 +139,22 @@ def stale_files(before: Manifest | None, files: Sequence[FileEntry]) -> tuple[st
 
 
 def is_too_long(path: str) -> bool:
-    """Whether a file of that path, or what lies beside it while it is fetched, has no name."""
+    """Whether the path of a file, or of its journal during the download, exceeds the limit."""
     *folders, _name = pieces = [len(piece.encode()) for piece in path.split("/")]
     return max(folders, default=0) > LONGEST_NAME or pieces[-1] + len(JOURNAL_SUFFIX) > LONGEST_NAME
 
 
 class FoldedTree:
-    """The files that stand together in one folder of a Mac."""
+    """The files of one folder on a Mac, whose disk ignores case and Unicode composition."""
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[str, bool, str]] = {}
 
     def add(self, path: str) -> str | None:
-        """Put a file in, or leave it out and tell the file that is in its way.
+        """Add a file; if it collides with one that was added before, return that one instead.
 
-        In the way is a file of the same folded path, a file where a folder is needed or the other
-        way round, and a folder that is spelled in another way.
+        It collides with a file of the same folded path, with a file in the place of a folder or the
+        reverse, and with a folder of another spelling.
         """
         steps = _steps(path)
         for prefix, is_file in steps:
@@ -162,6 +167,6 @@ class FoldedTree:
 
 
 def _steps(path: str) -> list[tuple[str, bool]]:
-    """Each folder on the way to a file, and the file: (path so far, whether it is the file)."""
+    """Each folder above a file, and the file itself: (path, whether it is the file)."""
     parts = path.split("/")
     return [("/".join(parts[:end]), end == len(parts)) for end in range(1, len(parts) + 1)]

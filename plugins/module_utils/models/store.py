@@ -1,7 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The folder that holds the models: what is there, who works on it, how much room is left."""
+"""The store, the folder that holds the models: which files are there, and the lock of a run.
+
+observe_model() reads what the manifest vouches for; file_states() tells for each file of a commit
+whether it is there, staged, partial or missing.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +50,7 @@ READ_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class ModelState:
-    """What the store holds of one repository; `broken` are manifest files that failed the check."""
+    """One repository in the store; `broken` are files of the manifest that failed the check."""
 
     manifest: Manifest | None
     broken: tuple[str, ...] = ()
@@ -57,7 +61,7 @@ class ModelState:
 
 
 class Have(Enum):
-    """What is on the disk under one file's name."""
+    """What the disk has of one file: all of it, all in `<final>.part`, a part, or nothing."""
 
     GOOD = "good"
     STAGED = "staged"
@@ -77,12 +81,12 @@ class FileState:
 
 
 def progress_file(store: Path) -> Path:
-    """Where a run tells how far it is, unless it was told another place."""
+    """The default path of the progress record."""
     return store / PROGRESS_NAME
 
 
 def observe_model(folder: Path, repo: str, verify: str, connections: int) -> ModelState:
-    """Read the manifest and hold its files against it, as deeply as `verify` says."""
+    """Read the manifest, and compare the files with it as thoroughly as `verify` says."""
     manifest = read_manifest(folder)
     if manifest is None or manifest.repo != repo:
         return ModelState(None)
@@ -97,7 +101,7 @@ def observe_model(folder: Path, repo: str, verify: str, connections: int) -> Mod
 def file_states(
     folder: Path, state: ModelState, entries: Sequence[FileEntry]
 ) -> tuple[FileState, ...]:
-    """What is there of each wanted file; content that nobody vouches for is hashed once."""
+    """The state of each file; a file that the manifest does not cover is hashed once."""
     known = state.manifest.files if state.manifest else ()
     vouched = {entry for entry in known if entry.path not in state.broken}
     return tuple(
@@ -124,7 +128,7 @@ def _unvouched(final: Path, entry: FileEntry, known_bad: bool) -> FileState:
 
 def read_journal(final: Path, entry: FileEntry) -> Journal | None:
     path = journal_path(final)
-    with step("the journal of a download was read", path):
+    with step("reading the journal of a download", path):
         try:
             return parse_journal(read_linked(path), entry)
         except FileNotFoundError:
@@ -134,7 +138,7 @@ def read_journal(final: Path, entry: FileEntry) -> Journal | None:
 def hash_file(path: Path, entry: FileEntry) -> str:
     hasher = entry.hasher()
     buffer = memoryview(bytearray(READ_BYTES))
-    with step("a file was hashed", path), path.open("rb", buffering=0) as stream:
+    with step("hashing a file", path), path.open("rb", buffering=0) as stream:
         while True:
             count = stream.readinto(buffer)
             if not count:
@@ -151,7 +155,7 @@ def models_in(store: Path) -> Iterator[tuple[str, Path]]:
 
 @contextlib.contextmanager
 def store_lock(store: Path, sleep: Sleep) -> Iterator[bool]:
-    """Only one run works on a store. Yields whether the lock was free at once."""
+    """Hold the lock of the store, for one run at a time. Yields whether it was free at once."""
     descriptor = _open_lock(store)
     try:
         free_at_once = _take(descriptor, store, sleep)
@@ -168,20 +172,20 @@ def _open_lock(store: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
     except OSError as error:
         raise ModelError(
-            f"{path}, the lock of the store, cannot be opened with the rights of uid "
-            f"{os.geteuid()}: {error.strerror}; see whose it is: `ls -ld {shlex.quote(str(path))}`"
+            f"uid {os.geteuid()} cannot open {path}, the lock of the store: {error.strerror}. "
+            f"Check its owner: `ls -ld {shlex.quote(str(path))}`"
         ) from error
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
     raise ModelError(
-        f"{path} is the lock of the store, and no regular file; as uid {os.geteuid()} run "
+        f"{path}, the lock of the store, is not a regular file. As uid {os.geteuid()}, run "
         f"`rm {shlex.quote(str(path))}`"
     )
 
 
 def lock_is_held(store: Path) -> bool:
-    """Whether a run works on the store right now."""
+    """Whether a run works on the store at this moment."""
     try:
         descriptor = os.open(store / LOCK_NAME, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
@@ -207,8 +211,8 @@ def _take(descriptor: int, store: Path, sleep: Sleep) -> bool:
     holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
     far = describe_record(read_record(progress_file(store)))
     raise ModelError(
-        f"another run is working on {store} (process {holder}{f', {far}' if far else ''}). Let it "
-        "end and run again: what it has fetched counts."
+        f"another run is working on {store} (process {holder}{f', {far}' if far else ''}). Run "
+        "again after it has ended; its downloads are reused."
     )
 
 
@@ -226,7 +230,7 @@ def _wrong_content(folder: Path, entries: Sequence[FileEntry], connections: int)
 
 
 def _file_size(path: Path) -> int | None:
-    with step("a file was looked at", path):
+    with step("reading the size of a file", path):
         try:
             found = path.stat()
         except (FileNotFoundError, NotADirectoryError):

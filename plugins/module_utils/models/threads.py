@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Threads of a pull: workers that share a queue, and one that brings what came to the disk."""
+"""Threads of a pull: workers that share a queue, and one thread that syncs parts to the disk."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+SMALLEST_REST_S = 0.05
+REST_PER_SYNC = 1.0  # at most half of the time is spent waiting for the disk
+
 Task = Callable[[], None]
 
 
 class StoppedError(Exception):
-    """A task leaves without having ended: another one failed, or does its work now."""
+    """A task ends early: another one failed, or has taken over its work."""
 
 
 class WorkerPool:
-    """Threads that work through a queue to which the tasks themselves add."""
+    """Threads that process a queue of tasks; tasks may add tasks."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -38,7 +41,7 @@ class WorkerPool:
             self._changed.notify_all()
 
     def run(self) -> None:
-        """Until the queue is empty and nobody works; raises the first error."""
+        """Run until the queue is empty and no task is running; raises the first error."""
         threads = [threading.Thread(target=self._work, daemon=True) for _n in range(self.size)]
         for thread in threads:
             thread.start()
@@ -76,27 +79,22 @@ class WorkerPool:
             return self._tasks.popleft()
 
     def fail(self, error: BaseException) -> None:
-        """Everybody leaves, and run() raises this unless something was wrong before."""
+        """Stop all workers; run() raises this error unless it has an earlier one."""
         with self._changed:
             self._error = self._error or error
             self._changed.notify_all()
 
 
-SMALLEST_REST_S = 0.05
-
-REST_PER_SYNC = 1.0  # at most half of the time goes into waiting for the disk
-
-
 class Syncable(Protocol):
     def sync(self) -> None:
-        """Bring what was written since the last time to the disk; cheap when that is nothing."""
+        """Bring the bytes since the last call to the disk; cheap if there are none."""
 
 
 class Syncer:
-    """A thread that syncs parts again and again, so that a power cut costs what came in meanwhile.
+    """A thread that syncs parts continuously, so that a power cut costs only the newest bytes.
 
-    It rests in proportion to what the disk took, so a slow disk or a fast line make the gap
-    longer instead of the transfer slower.
+    It pauses in proportion to the time of each sync. A slow disk or a fast connection therefore
+    makes the interval longer, not the transfer slower.
     """
 
     def __init__(

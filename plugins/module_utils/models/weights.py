@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which files of a repository are the model, as its server loads it. Pure: paths only."""
+"""Which files of a repository are the model that a server loads. Pure: paths only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 SHARD = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<kind>\.\w+)")
 INDEX_SUFFIX = ".index.json"
 
-# of whoever trained or published it, in any folder
+# files of the training or of the publisher, in any folder
 NEVER_LOADED = (
     ".gitattributes",
     ".gitignore",
@@ -21,18 +21,18 @@ NEVER_LOADED = (
     "training_args.bin",
     "*.tfevents.*",
 )
-# the same model for other programs, whole folders and by their kinds of files
+# the same model for other programs: whole folders, and kinds of files
 OTHER_FOLDERS = ("original", "onnx", "openvino", "coreml", "metal", "checkpoint-*", "*.mlpackage")
 OTHER_KINDS = (
     *("h5", "h5.index.json", "msgpack", "msgpack.index.json"),
     *("ot", "onnx", "onnx_data", "tflite", "gguf"),
 )
-# beside safetensors; in folders .pt and .pth may be voices (mlx-audio)
+# superfluous beside safetensors; in folders, .pt and .pth may be voices (mlx-audio)
 OTHER_WEIGHTS = ("bin", "bin.index.json")
 OTHER_AT_THE_TOP = ("pt", "pth", "ckpt")
-# Mistral's own format of the same weights; mlx-vlm leaves it out, mlx_lm loads model*.safetensors
-TWICE = ("consolidated.*", "consolidated-*")
-# for people: of two that are one name on a Mac's disk, one is left out
+# Mistral's own format of the same weights; mlx-vlm skips it, mlx_lm loads model*.safetensors
+SAME_WEIGHTS = ("consolidated.*", "consolidated-*")
+# for people: if two of them have the same name on a Mac's disk, one is skipped
 FOR_PEOPLE = (
     *(f"{name}*" for name in ("README", "LICENSE", "LICENCE", "NOTICE", "USE_POLICY")),
     *("*.md", "*.pdf", "*.ipynb", "*.png", "*.jpg", "*.jpeg", "*.gif", "*.svg", "*.webp", "*.mp4"),
@@ -40,28 +40,28 @@ FOR_PEOPLE = (
 
 
 def is_for_people(path: str) -> bool:
-    """Whether no server reads it, whatever its case: a text, a picture."""
+    """Whether a file is a text or a picture that no server reads; case does not matter."""
     name = _name(path)
     return _matches(name.upper(), FOR_PEOPLE) or _matches(name.lower(), FOR_PEOPLE)
 
 
 def model_paths(paths: Iterable[str]) -> frozenset[str]:
-    """The files that are the model: what is fetched, and counted on the disk and in memory."""
-    own = frozenset(path for path in paths if not _is_of_others(path))
+    """The files of the model: they are fetched, and counted on the disk and in memory."""
+    own = frozenset(path for path in paths if not _is_foreign(path))
     top = [path for path in own if "/" not in path]
     at_the_top = [path for path in top if _is_safetensors(path)]
     nested = not any(path.endswith(".bin") for path in top) and any(map(_is_safetensors, own))
     if at_the_top or nested:
         own = frozenset(path for path in own if not _is_beside_safetensors(path))
-    if any(not _matches(path, TWICE) for path in at_the_top):
-        own = frozenset(path for path in own if not _matches(_name(path), TWICE))
+    if any(not _matches(path, SAME_WEIGHTS) for path in at_the_top):
+        own = frozenset(path for path in own if not _matches(_name(path), SAME_WEIGHTS))
     return own
 
 
 def weight_paths(paths: Iterable[str]) -> frozenset[str]:
     """The weights: safetensors at the top, else .bin there, else safetensors in folders.
 
-    That is omlx's own order (model_discovery.py); mlx_lm knows the first kind only.
+    This is the order of omlx (model_discovery.py); mlx_lm loads the first kind only.
     """
     own = model_paths(paths)
     top = [path for path in own if "/" not in path]
@@ -75,7 +75,7 @@ def weight_paths(paths: Iterable[str]) -> frozenset[str]:
     return frozenset()
 
 
-def _is_of_others(path: str) -> bool:
+def _is_foreign(path: str) -> bool:
     *folders, name = path.split("/")
     return (
         any(_matches(folder, OTHER_FOLDERS) for folder in folders)
@@ -103,9 +103,9 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 def missing_by_name(paths: Collection[str]) -> tuple[str, ...]:
-    """Shards that the names of their neighbours promise (…-00001-of-00003) and `paths` lacks.
+    """Shards that the names of other shards require (…-00001-of-00003) and `paths` lacks.
 
-    Only where no index says which shards there are.
+    Only without an index, which would list the shards.
     """
     missing: set[str] = set()
     for path in weight_paths(paths):
@@ -121,5 +121,5 @@ def missing_by_name(paths: Collection[str]) -> tuple[str, ...]:
 
 
 def is_whole(paths: Collection[str]) -> bool:
-    """Whether a list of files can be all of a model."""
+    """Whether a list of files can be a complete model."""
     return bool(weight_paths(paths)) and not missing_by_name(paths)

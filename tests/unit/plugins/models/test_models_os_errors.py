@@ -46,7 +46,7 @@ def test_a_folder_where_a_file_belongs(published: Bench, place: str, check_mode:
     with pytest.raises(ModelError) as raised:
         published.run(check_mode=check_mode)
     said, _, command = str(raised.value).partition(" Move it away and run again: ")
-    assert said == f"{wrong} is a folder, and a file of the models belongs there."
+    assert said == f"{wrong} is a folder, but the models need a file there."
     assert published.hub.bodies == []
     paste(command.strip("`"))
     published.run()
@@ -63,7 +63,7 @@ def test_a_file_where_a_folder_belongs(published: Bench, place: str) -> None:
     with pytest.raises(ModelError) as raised:
         published.run()
     said, _, command = str(raised.value).partition(" Move it away and run again: ")
-    assert said == f"{wrong} is a file, and a folder of the models belongs there."
+    assert said == f"{wrong} is a file, but the models need a folder there."
     assert published.hub.bodies == []
     paste(command.strip("`"))
     assert published.run()["models"][0]["state"] == "pulled"
@@ -75,15 +75,17 @@ def test_a_link_that_leads_to_itself_is_told_with_its_path(published: Bench) -> 
     loop.symlink_to("config.json")
     with pytest.raises(ModelError) as raised:
         published.run()
-    assert str(raised.value).startswith(f"{loop}: {os.strerror(errno.ELOOP)}, while a file was")
+    assert str(raised.value).startswith(
+        f"{loop}: {os.strerror(errno.ELOOP)}, while reading the size of"
+    )
     assert str(raised.value).endswith(f"`ls -lde {loop}`")
 
 
 @pytest.mark.parametrize(
     ("call", "path", "doing"),
     [
-        ("pwrite", f"{SHARDS[0]}.part", "a download was written"),
-        ("ftruncate", f"{SHARDS[0]}.part", "a download was proven"),
+        ("pwrite", f"{SHARDS[0]}.part", "writing a download"),
+        ("ftruncate", f"{SHARDS[0]}.part", "verifying a download"),
     ],
 )
 def test_an_error_of_a_descriptor_gets_its_path(
@@ -127,8 +129,8 @@ def test_a_name_that_cannot_be_taken_is_the_files_own(
     [
         (OSError(errno.EIO, "Input/output error", 8), "/store: Input/output error, while it ran."),
         (OSError(errno.EIO, "Input/output error", "x"), "/store: Input/output error, while"),
-        (OSError(errno.EIO, "bad", "/a", None, "/b c"), "/b c: bad, while it ran. Look at it with"),
-        (OSError(errno.EIO, "bad", "/a"), "/a: bad, while it ran. Look at it with: `ls -lde /a`"),
+        (OSError(errno.EIO, "bad", "/a", None, "/b c"), "/b c: bad, while it ran. Check it with"),
+        (OSError(errno.EIO, "bad", "/a"), "/a: bad, while it ran. Check it with: `ls -lde /a`"),
         (OSError("odd"), "/store: odd, while it ran."),
         (OSError(errno.EACCES, "Permission denied", "/a"), "/a may not be written by uid"),
     ],

@@ -73,7 +73,7 @@ def test_a_folder_that_may_not_be_written(
 
     monkeypatch.setattr(os, "access", access)
     monkeypatch.setattr(os, "supports_effective_ids", {access})
-    with pytest.raises(ModelError, match=f"may not write into {locked}"):
+    with pytest.raises(ModelError, match=f"may not write to {locked}"):
         published.run()
     assert published.hub.bodies == []
 

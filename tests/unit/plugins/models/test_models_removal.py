@@ -67,8 +67,8 @@ def test_a_question_what_would_go_changes_nothing_else(two: Bench, tmp_path: Pat
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"confirm_command": "run it"}, "Nothing was. To remove them: `run it`."),
-        ({}, "Nothing was. To remove them (confirmed: true of this task)."),
+        ({"confirm_command": "run it"}, "Nothing was removed. To remove them: `run it`."),
+        ({}, "Nothing was removed. To remove them (confirmed: true of this task)."),
     ],
 )
 @pytest.mark.parametrize("how", [{}, {"absent": False, "exclusive": True}])
@@ -159,7 +159,7 @@ def test_a_model_that_is_a_link_to_elsewhere_stays(two: Bench, tmp_path: Path) -
     shutil.move(two.store / OTHER, elsewhere)
     (two.store / OTHER).symlink_to(elsewhere)
     result = remove(two)
-    assert "lies elsewhere" in result["removal"]["models"][0]["stays_because"]
+    assert "behind a link" in result["removal"]["models"][0]["stays_because"]
     assert (elsewhere / "config.json").exists()
     assert not result["changed"]
 
@@ -171,7 +171,9 @@ def test_what_another_link_leads_to_stays(two: Bench, place: str) -> None:
     link.parent.mkdir(exist_ok=True)
     link.symlink_to(target)
     result = remove(two)
-    assert f"{link} is a link to it" in result["removal"]["models"][0]["stays_because"]
+    assert (
+        f"the unmanaged link {link} leads to it" in result["removal"]["models"][0]["stays_because"]
+    )
     assert (two.store / OTHER / "config.json").exists()
 
 
