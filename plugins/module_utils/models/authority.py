@@ -1,9 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A certificate authority besides the public ones: that of a company which inspects TLS.
+"""A certificate authority in addition to the public ones: that of a company which inspects TLS.
 
-macOS keeps it in the Keychain. Python reads the list of certifi, or SSL_CERT_FILE, and not that.
+macOS stores it in the Keychain. Python does not read that, but the list of certifi or
+SSL_CERT_FILE.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from pathlib import Path
 
 
 def trust(context: ssl.SSLContext, certificates: str) -> None:
-    """Add certificates (PEM) to those that are trusted already."""
+    """Trust certificates (PEM) in addition to those of the context."""
     context.load_verify_locations(cadata=certificates)
-    # Python 3.13 asks of an authority what RFC 5280 says, and companies' own often lack it
+    # Python 3.13 requires what RFC 5280 says of an authority; those of companies often lack it
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
 
 
 def problem(certificates: str) -> str | None:
-    """Why this text names no authority, or None."""
+    """Why this text is not a usable authority, or None."""
     if "BEGIN CERTIFICATE" not in certificates:
-        return "it has no certificate in PEM (-----BEGIN CERTIFICATE-----)"
+        return "it has no certificate in PEM format (-----BEGIN CERTIFICATE-----)"
     if "PRIVATE KEY" in certificates:
-        return "it has a private key, which belongs on no other host"
+        return "it contains a private key, which must not be copied to other hosts"
     try:
         ssl.create_default_context().load_verify_locations(cadata=certificates)
     except (ssl.SSLError, ValueError) as error:
@@ -33,10 +34,10 @@ def problem(certificates: str) -> str | None:
 
 
 def objection(host: str, path: str) -> str | None:
-    """What is wrong with the file that `models_ca_bundle` names on the controller, or None."""
+    """The error of the file of `models_ca_bundle`, on the controller, or None."""
     place = Path(path).expanduser()
     if not place.is_absolute():
-        wrong = "it is no absolute path; write '{{ inventory_dir }}/ca.pem', for example"
+        wrong = "it is not an absolute path; write '{{ inventory_dir }}/ca.pem', for example"
     else:
         try:
             found = problem(place.read_text(encoding="ascii", errors="replace"))
@@ -55,18 +56,18 @@ def objection(host: str, path: str) -> str | None:
 UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
 DATES = frozenset({9, 10})
 OWN_AUTHORITY = (
-    "Where a company inspects TLS, its authority is in the Keychain, which Python does not read: "
+    "If a company inspects TLS, its authority is in the Keychain, which Python does not read: "
     "set models_ca_bundle to its PEM file"
 )
 
 
 def describe_certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
-    """Why a certificate is not trusted, and what to do; the codes are X509_V_ERR_… of OpenSSL."""
+    """Why a certificate is not trusted, and what to do. The codes are X509_V_ERR_… of OpenSSL."""
     reason = str(error.verify_message).rstrip(".")
     if error.verify_code in DATES:
-        advice = "Look at the clock of this host: date"
+        advice = "Check the clock of this host: date"
     elif error.verify_code in UNKNOWN_ISSUER:
-        advice = f"Who signed it is no authority that this Python trusts. {OWN_AUTHORITY}"
+        advice = f"This Python does not trust its issuer. {OWN_AUTHORITY}"
     else:
-        advice = "Something else than that host may answer; look at it with a browser"
+        advice = "Another server may have answered; open the address in a browser"
     return f"the certificate of {host} is not trusted ({reason}). {advice}"

@@ -1,13 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Addresses in the answers of a hub: whose they are, and which page comes next. Pure.
+"""The address of the next page of a list, from the Link header (RFC 8288). Pure.
 
-The next page is in the Link header (RFC 8288).
-
-httpx's `Response.links` splits at every comma, also inside of quotes, and ignores what it cannot
-read. A list of files must not end early, so this reads as Appendix B of the RFC does and refuses
-the rest.
+httpx's `Response.links` splits at every comma, also inside quotes, and ignores invalid parts. A
+list of files must not end early, so this parser follows Appendix B of the RFC and refuses the rest.
 """
 
 from __future__ import annotations
@@ -25,13 +22,13 @@ SPACE = " \t"
 
 
 class LinkError(ValueError):
-    """A Link header that cannot be read."""
+    """A Link header that cannot be parsed."""
 
 
 def next_target(header: str) -> str | None:
-    """The target of the link whose relation is `next`, as it is written; None without one.
+    """The target of the link with the relation `next`, as written; None without one.
 
-    A link with an `anchor` is about another document, and not counted.
+    A link with an `anchor` is about another document, and is ignored.
     """
     for target, params in _read(header):
         relations = params.get("rel", "").lower().split()
@@ -41,7 +38,7 @@ def next_target(header: str) -> str | None:
 
 
 def _read(header: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """All links first: what follows an unreadable one may be the next page."""
+    """Parse all links before the first is used: an invalid one may hide the next page."""
     links, at = [], _skip(header, 0, SPACE + ",")
     while at < len(header):
         match = TARGET.match(header, at)
@@ -54,7 +51,7 @@ def _read(header: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _read_params(header: str, at: int) -> tuple[dict[str, str], int]:
-    """Names in lower case; of a name that occurs twice the first value counts (section 3.3)."""
+    """Names in lower case; if a name occurs twice, the first value counts (section 3.3)."""
     params: dict[str, str] = {}
     while True:
         at = _skip(header, at, SPACE)
@@ -93,10 +90,10 @@ API = "/api/models/"
 
 
 def api_question(url: str, link: str) -> str:
-    """Path and query of a link in the answer to `url`, from the API's own path on.
+    """Path and query of a link in the answer to `url`, from the API's path on.
 
-    What stands before it is another's: a cache passes on the original's address, and a server
-    below a prefix may know its prefix or not.
+    The part before it is unreliable: a cache passes on the original's address, and a server below
+    a prefix may or may not include that prefix.
     """
     target = urlsplit(urljoin(url, link))
     _before, api, question = target.path.rpartition(API)

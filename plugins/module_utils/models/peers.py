@@ -1,11 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Other hosts of the LAN that have the same model on their disk, read instead of the internet.
+"""Peers: other hosts of the LAN that have a model, as sources instead of the internet.
 
-A peer is any web server with ranges whose root is a store of ours: owner/name/<file>, and beside
-the files the manifest. It only lends bytes: the hashes that these are held against come from the
-hub, and what a peer cannot give, or gives wrong, comes from the hub as if there were no peer.
+A peer is any web server with ranges whose root is a store: owner/name/<file>, with the manifest
+beside the files. It provides only bytes. The hashes to verify them come from the hub, and bytes
+that a peer lacks or has wrong come from the hub as well.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MOST_TROUBLES = 3
 
 
 class Peer:
-    """One host. Out of use as soon as it failed a few times."""
+    """One host. It is no longer used after a few failures."""
 
     def __init__(self, address: str, transport: Callable[[], Transport]) -> None:
         self.address = address.rstrip("/")
@@ -50,7 +50,7 @@ class Peer:
         self._lock = threading.Lock()
 
     def record(self, repo: str) -> Manifest | None:
-        """What it has of a repository, asked once."""
+        """Its manifest of a repository, requested once."""
         with self._lock:
             if repo not in self._records:
                 self._records[repo] = self._ask(repo)
@@ -68,7 +68,9 @@ class Peer:
             raise HubTroubleError(f"{self.address} was not reached: {error}.") from error
         if not _is_part(reply, start, entry.size):
             reply.close()
-            raise HubTroubleError(f"{self.address} does not send that part of {entry.path}.")
+            raise HubTroubleError(
+                f"{self.address} did not send the requested bytes of {entry.path}."
+            )
         return Body(reply, start, end)
 
     def blame(self) -> None:
@@ -92,7 +94,7 @@ class Peer:
 
 
 class Peers:
-    """All of them, in the order given; safe for several threads."""
+    """All peers of a run, in the given order; safe for several threads."""
 
     def __init__(
         self, addresses: Sequence[str] = (), transport: Callable[[], Transport] | None = None
@@ -112,7 +114,7 @@ class Peers:
         return next((peer for peer in self._all if peer.has(repo, entry)), None)
 
     def record(self, repo: str, revision: str) -> Manifest | None:
-        """A peer's record of a commit, or of what a branch was when it pulled."""
+        """A peer's manifest of a commit, or of a branch as it was at the peer's pull."""
         for peer in self._all:
             found = peer.record(repo)
             if found and revision in (found.revision, found.requested):
@@ -129,7 +131,7 @@ def check_address(address: str) -> None:
     if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
         raise ModelError(
             "a peer must be the http:// or https:// address of another host's share, without a "
-            "user in it."
+            "user."
         )
 
 

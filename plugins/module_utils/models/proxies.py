@@ -1,10 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which addresses are asked through a proxy.
+"""Which requests use a proxy, from the option, the environment or the system's settings.
 
-httpx reads NO_PROXY itself, and does not start with `fd00::/8` in it; networks in CIDR notation,
-which curl and Go understand, it takes for names. So it is read here, as curl does.
+httpx reads NO_PROXY itself, but fails at its start if that contains `fd00::/8`, and treats networks
+in CIDR notation, which curl and Go support, as names. This module reads it as curl does.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 @dataclass(frozen=True)
 class Spared:
-    """One entry of NO_PROXY: a name with all below it, or a network; at one port or at all."""
+    """One entry of NO_PROXY: a name with its subdomains, or a network; for one port or for all."""
 
     host: str | Network
     port: int | None = None
@@ -47,14 +47,14 @@ class Spared:
 
 @dataclass(frozen=True)
 class Proxies:
-    """Proxies by scheme (`all` for the others), and which addresses go past them."""
+    """Proxies by scheme (`all` for the others), and the addresses that bypass them."""
 
     by_scheme: Mapping[str, str]
     spared: tuple[Spared, ...] | None = None
     unreadable: tuple[str, ...] = ()
 
     def proxy_for(self, url: str) -> str | None:
-        """The proxy for an address, None for the direct way."""
+        """The proxy for an address, or None for a direct connection."""
         parts = urlsplit(url)
         proxy = self.by_scheme.get(parts.scheme) or self.by_scheme.get("all")
         if proxy is None or self._is_spared(parts.hostname or "", parts.port, parts.scheme):
@@ -62,7 +62,7 @@ class Proxies:
         return proxy
 
     def _is_spared(self, host: str, port: int | None, scheme: str) -> bool:
-        if self.spared is None:  # the settings of macOS have exceptions of their own
+        if self.spared is None:  # the settings of macOS have their own exceptions
             return bool(urllib.request.proxy_bypass(host))
         host = host.rstrip(".").lower()
         number = port or PORTS.get(scheme, 0)
@@ -70,12 +70,12 @@ class Proxies:
 
 
 def environment_proxies() -> Proxies:
-    """Those of the environment, else of the system's settings."""
+    """The proxies of the environment, else of the system's settings."""
     return read_proxies(urllib.request.getproxies())
 
 
 def read_proxies(found: Mapping[str, str]) -> Proxies:
-    """From what urllib finds: proxies by scheme, and `no` for NO_PROXY."""
+    """From urllib's result: proxies by scheme, and `no` for NO_PROXY."""
     by_scheme = {
         scheme: proxy if "://" in proxy else f"http://{proxy}"
         for scheme, proxy in found.items()
@@ -93,7 +93,7 @@ def read_proxies(found: Mapping[str, str]) -> Proxies:
 
 
 def read_spared(word: str) -> Spared | None:
-    """One entry of NO_PROXY; None for one that cannot be read."""
+    """One entry of NO_PROXY; None if it is invalid."""
     if word == "*":
         return Spared("*")
     network = _network(word)
@@ -111,7 +111,7 @@ def read_spared(word: str) -> Spared | None:
 
 
 def check_proxy(proxy: str) -> None:
-    """Refuse an address that no client takes. The sentence holds no password."""
+    """Refuse an address that no client accepts. The sentence contains no password."""
     parts = urlsplit(proxy)
     try:
         usable = bool(parts.hostname) and parts.port != 0
@@ -125,24 +125,24 @@ def check_proxy(proxy: str) -> None:
         )
     if parts.scheme not in PROXY_SCHEMES or not usable:
         raise ModelError(
-            "proxy (models_proxy) is no address of a proxy: it reads http://host:port, with "
-            f"{', '.join(PROXY_SCHEMES)} as its scheme and a port from 1 to 65535."
+            "proxy (models_proxy) is not the address of a proxy. Its form is http://host:port, "
+            f"with a port from 1 to 65535 and one of the schemes {', '.join(PROXY_SCHEMES)}."
         )
 
 
 def describe_unreadable(proxies: Proxies) -> str | None:
-    """What to say of entries that were left out; None where no proxy would have been used."""
+    """A warning about invalid entries; None if no proxy would be used in any case."""
     if not proxies.by_scheme or not proxies.unreadable:
         return None
     return (
-        f"NO_PROXY of this host has entries that cannot be read: {', '.join(proxies.unreadable)}. "
-        "They were left out, so those addresses are asked through the proxy. An entry is a name, "
-        "an address, or a network such as 10.0.0.0/8."
+        f"NO_PROXY of this host has invalid entries: {', '.join(proxies.unreadable)}. They were "
+        "ignored, so requests to those addresses use the proxy. An entry is a name, an address, or "
+        "a network such as 10.0.0.0/8."
     )
 
 
 def _network(text: str) -> Network | None:
-    """An address or a network; host bits are allowed, as curl allows them."""
+    """An address or a network; host bits are allowed, as in curl."""
     try:
         return ipaddress.ip_network(text.partition("%")[0], strict=False)
     except ValueError:

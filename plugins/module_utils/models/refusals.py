@@ -113,7 +113,7 @@ def busy(endpoint: str, with_token: bool, reply: Response, what: str) -> HubTrou
         sentence = f"{endpoint} allows no more requests for now (429 for {what})."
         waits_for = f"the rate limit of {endpoint}"
         if not with_token:
-            sentence += " It allows more to an account: set models_token to an access token."
+            sentence += " Accounts have a higher limit: set models_token to an access token."
             waits_for += " (models_token would raise it)"
     return HubTroubleError(sentence, read_wait(reply.headers), waits_for=waits_for)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task asks for, what reaches outside, and what comes of it: values only."""
+"""Values that every step of a run uses: the request, and the tools that reach outside."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ansible_collections.closet.inference.plugins.module_utils.models.server imp
 
 @dataclass(frozen=True)
 class Request:
-    """What a task asks for; sizes in bytes.
+    """The options of a task; sizes in bytes.
 
-    `absent`: the models listed are to go, instead of to come. `fetch` False plans and does
-    everything but fetch. `ceiling` is the memory that the models of the host may use.
-    `confirm_command` is what a person runs to confirm a removal.
+    `absent`: remove the listed models instead of pulling them. `fetch` False does everything except
+    fetching. `ceiling` is the memory that the models of the host may use. `confirm_command` is the
+    command that confirms a removal.
     """
 
     wants: tuple[ModelWant, ...]
@@ -49,7 +49,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Tools:
-    """What reaches outside: hubs (for questions, and for bytes), peers, the server, the clock."""
+    """Access to the hub, the peers, the server and the clock.
+
+    `ask` returns a hub for questions; `carry` one for bytes, which needs httpx.
+    """
 
     ask: Callable[[], Hub]
     carry: Callable[[], Hub]

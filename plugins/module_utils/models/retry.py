@@ -1,7 +1,7 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Failures that may pass: how long to wait, and how often to try again."""
+"""Temporary failures: how long to wait, and how often to try again."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from typing import Optional
 
 from ansible_collections.closet.inference.plugins.module_utils.models.repo import ModelError
 
-LONGEST_WAIT_S = 3600.0  # a window of a rate limit is waited for as a whole
-ASK_AGAIN_S = 300.0  # where a hub asks for more than that
+LONGEST_WAIT_S = 3600.0  # long enough for a whole window of a rate limit
+ASK_AGAIN_S = 300.0  # if a hub requires a longer wait than that
 DELAYS_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
 MOST_TRIES = len(DELAYS_S) + 1
-FOREGROUND_WAIT_S = 30.0  # what a run may be silent for
-STEP_S = 5.0  # between two words about one wait
+FOREGROUND_WAIT_S = 30.0  # the longest time without a message
+STEP_S = 5.0  # between two messages about one wait
 
-# RFC 9651: a member of a list, whose strings may hold commas, and one parameter of it
+# RFC 9651: a member of a list, whose strings may contain commas, and one parameter of it
 MEMBER = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",])+')
 PARAMETER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)\s*=\s*(\d{1,15})\s*", re.IGNORECASE)
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 Sleep = Callable[[float], None]
 WaitCallback = Optional[Callable[[float, str], None]]
-"""Is told how many seconds are left of a wait, and what is waited for; 0 when it is over."""
+"""Called with the seconds left of a wait and its reason; with 0 when it is over."""
 
 
 class HubTroubleError(Exception):
-    """A failure worth another try. `wait_s` is what the hub asked for, if it did.
+    """A failure that another try may solve. `wait_s` is the wait that the hub requires, if any.
 
-    `no_route`: the hub could not be reached at all, as opposed to having answered badly.
-    `waits_for`: what a wait is for, in a few words.
+    `no_route`: the hub was not reached at all, as opposed to a bad answer. `waits_for`: the reason
+    of a wait, in a few words.
     """
 
     def __init__(
@@ -53,24 +53,24 @@ class HubTroubleError(Exception):
 
 
 class HubUnreachableError(ModelError):
-    """The hub did not answer in all of our tries."""
+    """The hub did not answer any of the tries."""
 
 
 class HubBusyError(ModelError):
-    """The hub asks for a wait that is too long for where we are."""
+    """The hub requires a wait that is too long for the foreground."""
 
 
 class WaitPolicy:
-    """How long a run may wait, and who hears of it. One for all hubs of the run."""
+    """The longest wait of a run, and its messages. One for all hubs of the run."""
 
     def __init__(self) -> None:
         self.longest_s = math.inf
         self.on_wait: WaitCallback = None
 
     def wait(self, sleep: Sleep, trouble: HubTroubleError, seconds: float) -> None:
-        """Sleep; long waits in steps, so that it can be seen how much is left."""
+        """Sleep; a long wait in steps, with a message of the seconds left before each."""
         if seconds > self.longest_s:
-            raise HubBusyError(f"{trouble} It asks to wait {seconds:.0f} s.")
+            raise HubBusyError(f"{trouble} It requires a wait of {seconds:.0f} s.")
         if seconds <= FOREGROUND_WAIT_S:
             sleep(seconds)
             return
@@ -87,7 +87,7 @@ class WaitPolicy:
 
 
 class Backoff:
-    """Counts failures in a row; sleeps between them; gives up with the last one's sentence."""
+    """Counts consecutive failures, sleeps between them, and ends with the sentence of the last."""
 
     def __init__(
         self, sleep: Sleep, tries: int = MOST_TRIES, wait_policy: WaitPolicy | None = None
@@ -105,8 +105,8 @@ class Backoff:
         if self._failures >= self._tries:
             kind = HubUnreachableError if trouble.no_route else ModelError
             times = f"{self._failures} times in a row" if self._failures > 1 else "once"
-            asked = f" It asks to wait {trouble.wait_s:.0f} s." if trouble.wait_s else ""
-            raise kind(f"{trouble}{asked} Tried {times}; run again to go on from here.")
+            asked = f" It requires a wait of {trouble.wait_s:.0f} s." if trouble.wait_s else ""
+            raise kind(f"{trouble}{asked} Tried {times}. Run again to resume.")
         seconds = DELAYS_S[min(self._failures, len(DELAYS_S)) - 1]
         if trouble.wait_s is not None:
             seconds = trouble.wait_s if trouble.wait_s <= LONGEST_WAIT_S else ASK_AGAIN_S
@@ -114,9 +114,9 @@ class Backoff:
 
 
 def read_wait(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
-    """Seconds that an answer asks to wait. Retry-After goes before a rate limit, as its draft says.
+    """Seconds to wait after an answer. Retry-After precedes a rate limit, as its draft says.
 
-    `headers` are named in lower case.
+    Names of `headers` are in lower case.
     """
     wait = read_retry_after(headers.get("retry-after"), now)
     if wait is None:
@@ -142,10 +142,10 @@ def read_retry_after(value: str | None, now: Callable[[], float] = time.time) ->
 
 
 def read_rate_limit(value: str) -> float | None:
-    """Seconds until the windows that are used up begin anew; None when that is not said.
+    """Seconds until the exhausted windows start again; None if the header does not tell.
 
-    `"api";r=0;t=187` is the list of draft-ietf-httpapi-ratelimit-headers since its revision 08,
-    `limit=500, remaining=0, reset=187` what it was before.
+    `"api";r=0;t=187` is the format of draft-ietf-httpapi-ratelimit-headers since its revision 08,
+    `limit=500, remaining=0, reset=187` the format before.
     """
     windows: list[tuple[int, int]] = []
     older: dict[str, int] = {}

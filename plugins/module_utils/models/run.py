@@ -1,7 +1,11 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of omlx_model without Ansible: the models, and then the server that serves them."""
+"""The module omlx_model without Ansible: read the options, update the models, tell the server.
+
+ARGUMENTS and read_request() are the options and their checks; make_tools() opens what a run needs
+outside of this process; converge.py does the work.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,6 @@ from ansible_collections.closet.inference.plugins.module_utils.models.repo impor
 from ansible_collections.closet.inference.plugins.module_utils.models.report import (
     Outcome,
     describe,
-    weights_of,
 )
 from ansible_collections.closet.inference.plugins.module_utils.models.request import Request, Tools
 from ansible_collections.closet.inference.plugins.module_utils.models.retry import (
@@ -93,7 +96,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """The module's result; raises ModelError, whose sentence holds no secret."""
+    """The module's result. Raises ModelError, whose sentence contains no secret."""
     request = read_request(params, check_mode)
     tools = make_tools(params, check_mode)
     url = params["server_url"]
@@ -113,7 +116,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
 def _tell(
     request: Request, outcome: Outcome, server: Server | None, params: Mapping[str, Any]
 ) -> ReloadResult | None:
-    """The server hears of it last, when everything is in place; and is left alone when told not."""
+    """Tell the server last, when all models are in place, unless the task excludes it."""
     if server is None or request.check_mode or outcome.pending or params["server_stopped"]:
         return None
     plan = outcome.plan
@@ -121,23 +124,26 @@ def _tell(
         return None
     moved = any(model.incomplete for model in plan.models) or plan.links.changes
     changed = moved or plan.removal.changes
-    return server.tell(weights_of(plan), changed, params["server_idle_wait_s"])
+    weights = {model.want.name: model.weight_bytes for model in plan.models}
+    return server.tell(weights, changed, params["server_idle_wait_s"])
 
 
 def read_request(params: Mapping[str, Any], check_mode: bool) -> Request:
-    """Refuses what cannot be before anything is looked at."""
+    """Check the options; ModelError before anything is read or connected."""
     _check_numbers(params)
     if params["proxy"]:
         check_proxy(params["proxy"])
     wrong = authority.problem(params["ca_certificates"]) if params["ca_certificates"] else None
     if wrong:
-        raise ModelError(f"ca_certificates (models_ca_bundle) names no authority: {wrong}.")
+        raise ModelError(f"ca_certificates (models_ca_bundle) is not usable: {wrong}.")
     store, serve_dir = Path(params["store"]).absolute(), Path(params["serve_dir"]).absolute()
     if store in (serve_dir, *serve_dir.parents) or serve_dir in store.parents:
-        raise ModelError(f"store {store} and serve_dir {serve_dir} must not lie in each other.")
+        raise ModelError(f"store {store} and serve_dir {serve_dir} must not contain each other.")
     absent = params["state"] == "absent"
     if absent and params["exclusive"]:
-        raise ModelError("exclusive goes with state: present; it is about what is not listed.")
+        raise ModelError(
+            "exclusive is valid with state: present only; it removes the models outside the list."
+        )
     return Request(
         wants=read_wants(params["models"]),
         store=store,
@@ -160,7 +166,9 @@ def read_request(params: Mapping[str, Any], check_mode: bool) -> Request:
 
 def _check_numbers(params: Mapping[str, Any]) -> None:
     if not 1 <= params["max_connections"] <= 32:
-        raise ModelError(f"max_connections is {params['max_connections']}; it must be 1 to 32.")
+        raise ModelError(
+            f"max_connections is {params['max_connections']}; it must be from 1 to 32."
+        )
     for name in ("reserve_gb", "server_idle_wait_s"):
         if params[name] < 0:
             raise ModelError(f"{name} is {params[name]}; it cannot be negative.")
@@ -174,28 +182,27 @@ def _path(value: str | None) -> Path | None:
 
 
 def make_tools(params: Mapping[str, Any], check_mode: bool) -> Tools:
-    """From the arguments of the module. Nothing is imported or connected before it is needed."""
+    """From the options. Imports httpx and connects only when that is needed."""
     endpoint, token = params["endpoint"], params["token"] or None
     proxy, connections = params["proxy"] or None, params["max_connections"]
-    authority = params["ca_certificates"] or None
+    certificates = params["ca_certificates"] or None
     tries = CHECK_MODE_TRIES if check_mode else MOST_TRIES
     wait_policy = WaitPolicy()
 
     def hub(transport: Transport) -> Hub:
         return Hub(endpoint, token, transport, time.sleep, tries, wait_policy)
 
-    @cache  # one client for the whole run: each costs a TLS context
+    @cache  # one client for the whole run, since each costs a TLS context
     def strong() -> Hub:
         try:
-            return hub(HttpxTransport(connections, proxy, authority=authority))
-        except (ImportError, ValueError) as error:  # a SOCKS or malformed proxy, a bad CA file
+            return hub(HttpxTransport(connections, proxy, authority=certificates))
+        except (ImportError, ValueError) as error:  # a SOCKS or malformed proxy, an invalid CA file
             raise ModelError(
-                f"httpx does not start with this environment's proxy or CA settings: {error}."
+                f"httpx cannot start with the proxy or CA settings of this environment: {error}."
             ) from error
 
-    simple = hub(
-        UrllibTransport(proxy, authority=authority)
-    )  # also refuses a bad endpoint that nobody would be asked at
+    # made in any case: Hub refuses an invalid endpoint also when no request is needed
+    simple = hub(UrllibTransport(proxy, authority=certificates))
 
     def ask() -> Hub:
         return strong() if have_httpx() else simple
@@ -203,9 +210,9 @@ def make_tools(params: Mapping[str, Any], check_mode: bool) -> Tools:
     def carry() -> Hub:
         if not have_httpx():
             raise ModelError(
-                f"a pull needs httpx, and {sys.executable} has no httpx. Set models_python of the "
-                "role models, or ansible_python_interpreter of the task, to a Python that has it, "
-                "such as bin/python of omlx's environment in /opt/closet/omlx."
+                f"a pull needs httpx, and {sys.executable} does not have it. Set models_python of "
+                "the role models, or ansible_python_interpreter of the task, to a Python with "
+                "httpx, such as bin/python of omlx's environment in /opt/closet/omlx."
             )
         return strong()
 
@@ -214,7 +221,7 @@ def make_tools(params: Mapping[str, Any], check_mode: bool) -> Tools:
 
 
 def _near(connections: int) -> Transport:
-    """For other hosts of the LAN: no proxy, and no long wait for one that sleeps."""
+    """For other hosts of the LAN: no proxy, and no long wait for a sleeping host."""
     return HttpxTransport(connections, near=True) if have_httpx() else UrllibTransport(near=True)
 
 

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell a running omlx of models on its disk.
+"""The running omlx: reload its list of models, and ask which models are loaded.
 
     server = Server(url, key, Runner())
     told = server.tell({"qwen3": weight_bytes}, changed=True)
 
-Whatever goes wrong is a ModelError whose sentence holds no key. A server that is down is no error
-for `tell`: it looks for its models when it starts.
+Every failure is a ModelError whose sentence contains no key. A stopped server is not an error for
+`tell`: omlx finds its models at its start.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ansible_collections.closet.inference.plugins.module_utils.runner import Run
 
 IDLE_WAIT_S = 120.0
 IDLE_POLL_S = 1.0
-RELOAD_S = 900.0  # it preloads the pinned models before it answers
+RELOAD_S = 900.0  # omlx preloads the pinned models before it answers
 
 DOWN = "down"
 CURRENT = "current"
@@ -43,7 +43,7 @@ BUSY = "busy"
 
 @dataclass(frozen=True)
 class ReloadResult:
-    """What became of it: `state` is down, current, reloaded or busy; `sentence` says it."""
+    """`state` is down, current, reloaded or busy; `sentence` describes it."""
 
     state: str
     sentence: str
@@ -51,7 +51,7 @@ class ReloadResult:
 
 @dataclass(frozen=True)
 class Status:
-    """What the server has: bytes of weights by model id, and whether it is doing something."""
+    """The models of the server (bytes of weights by model id), and its current activity."""
 
     models: Mapping[str, int]
     busy: str | None
@@ -69,14 +69,14 @@ class Server:
     ) -> ReloadResult:
         """Make sure that the server lists these models: served name to bytes of its weights.
 
-        A reload unloads everything, so it happens only when files `changed` or a model is not
-        listed whole, and only while nobody is being answered: the server gets `idle_wait_s` to
-        come to rest. ModelError when a model does not appear afterwards.
+        A reload unloads all models, so it happens only if files `changed` or a model is not listed
+        completely, and only while the server is idle; it gets `idle_wait_s` for that. ModelError if
+        a model is missing afterwards.
         """
         try:
             return self._tell(models, changed, idle_wait_s)
         except ServerDownError as down:
-            return ReloadResult(DOWN, f"{down}. It will find the models when it starts.")
+            return ReloadResult(DOWN, f"{down}. It will find the models at its start.")
         except OmlxError as error:
             raise _as_model_error(error) from error
 
@@ -84,31 +84,31 @@ class Server:
         lacking = missing(models, self._status().models)
         if not changed and not lacking:
             return ReloadResult(CURRENT, f"{self._admin.place} lists all of them.")
-        busy = self._wait_for_rest(idle_wait_s)
+        busy = self._wait_for_idle(idle_wait_s)
         if busy:
             return ReloadResult(
                 BUSY,
-                f"{self._admin.place} {busy}, and did not come to rest within {idle_wait_s:g} s; "
-                "it was left alone. Run again to make it read its models anew.",
+                f"{self._admin.place} {busy}, and was not idle within {idle_wait_s:g} s; it was "
+                "not reloaded. Run again to make it read its models.",
             )
         self._admin.admin_json(Request("POST", "/admin/api/reload", answer_s=RELOAD_S))
         lacking = missing(models, self._status().models)
         if lacking:
             raise ModelError(
-                f"{self._admin.place} read its models anew and {lacking[0]}"
-                f"{f' (and {len(lacking) - 1} more)' if len(lacking) > 1 else ''}. Look at its "
-                "log, and whether its model_dirs holds the folder of served names."
+                f"{self._admin.place} read its models again but {lacking[0]}"
+                f"{f' (and {len(lacking) - 1} more)' if len(lacking) > 1 else ''}. Check its log, "
+                "and whether its model_dirs includes the folder of served names."
             )
-        return ReloadResult(RELOADED, f"{self._admin.place} read its models anew.")
+        return ReloadResult(RELOADED, f"{self._admin.place} read its models again.")
 
-    def _wait_for_rest(self, idle_wait_s: float) -> str | None:
-        """Until it rests in two looks running; otherwise what it is doing."""
+    def _wait_for_idle(self, idle_wait_s: float) -> str | None:
+        """Wait until two consecutive polls find it idle; else return its activity."""
         until = self._runner.now() + idle_wait_s
-        rested = 0
+        idle_polls = 0
         while True:
             busy = self._status().busy
-            rested = 0 if busy else rested + 1
-            if rested == 2:
+            idle_polls = 0 if busy else idle_polls + 1
+            if idle_polls == 2:
                 return None
             if self._runner.now() >= until and busy:
                 return busy
@@ -129,43 +129,43 @@ def _admin(url: str, key: str | None) -> Admin:
 
 
 def _as_model_error(error: OmlxError) -> ModelError:
-    """The sentence, with the option of the module that it is about."""
+    """The sentence, with the option of the module that causes it."""
     if isinstance(error, ForeignError):
-        return ModelError(f"{error}. Look at server_url.")
+        return ModelError(f"{error}. Check server_url.")
     if isinstance(error, NoKeyError):
-        return ModelError(f"{error}; give it as server_key.")
+        return ModelError(f"{error}; set it as server_key.")
     return ModelError(f"{error}.")
 
 
-def missing(wanted: Mapping[str, int], offered: Mapping[str, int]) -> list[str]:
-    """What is wrong with each wanted model that is not offered whole."""
+def missing(wanted: Mapping[str, int], listed: Mapping[str, int]) -> list[str]:
+    """The error of each wanted model that is not listed completely."""
     problems = []
     for name, weights in sorted(wanted.items()):
-        if name not in offered:
+        if name not in listed:
             problems.append(f"does not list {name}")
-        elif offered[name] < weights:
+        elif listed[name] < weights:
             problems.append(
-                f"lists {name} with {offered[name]} bytes of weights instead of {weights}"
+                f"lists {name} with {listed[name]} bytes of weights instead of {weights}"
             )
     return problems
 
 
 def read_status(listed: Any, status: Any) -> Status:
-    """From the JSON of /v1/models/status and /api/status; what is lacking counts as nothing."""
+    """From the JSON of /v1/models/status and /api/status; a missing value counts as 0."""
     models = listed.get("models") if isinstance(listed, dict) else None
     found = {
         str(model["id"]): _number(model, "estimated_size")
         for model in models or ()
         if isinstance(model, dict) and "id" in model
     }
-    return Status(found, _business(status if isinstance(status, dict) else {}))
+    return Status(found, _activity(status if isinstance(status, dict) else {}))
 
 
-def _business(status: Mapping[str, Any]) -> str | None:
+def _activity(status: Mapping[str, Any]) -> str | None:
     answering = _number(status, "active_requests") + _number(status, "waiting_requests")
     if answering:
         return f"is answering {answering} request{'' if answering == 1 else 's'}"
-    # a reload while a model loads leaks its memory (omlx issue 3446)
+    # a reload during the load of a model leaks its memory (omlx issue 3446)
     return "is loading a model" if _number(status, "models_loading") else None
 
 
@@ -176,7 +176,7 @@ def _number(record: Mapping[str, Any], key: str) -> int:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Ids and folders of what is loaded, or, when `unknown` holds a reason, nothing certain."""
+    """Ids and folders of the loaded models; if `unknown` has a reason, they are not known."""
 
     ids: frozenset[str] = frozenset()
     folders: frozenset[str] = frozenset()
@@ -189,29 +189,29 @@ class Loaded:
 
 
 def not_queried() -> Loaded:
-    return Loaded(unknown="no server_url was given to ask at")
+    return Loaded(unknown="server_url is not set")
 
 
 def nothing_runs() -> Loaded:
-    """The owner says that the server is stopped."""
+    """The user declares that the server is stopped."""
     return Loaded()
 
 
 def ask_loaded(url: str, key: str | None) -> Loaded:
-    """Ask `GET /v1/models/status` of omlx, which wants the key of /v1 and nothing more.
+    """Ask `GET /v1/models/status` of omlx, which requires only the key of /v1.
 
-    A refused connection is no answer: while pinned models load, omlx does not listen yet.
+    A refused connection is not an answer: omlx does not listen while it loads its pinned models.
     """
     try:
         return read_loaded(Admin(url, key).public("/v1/models/status"))
     except (OmlxError, BadUrlError) as error:
         return Loaded(unknown=str(error))
     except (AttributeError, KeyError, TypeError):
-        return Loaded(unknown=f"{url} gave no answer that can be read")
+        return Loaded(unknown=f"{url} sent an invalid answer")
 
 
 def read_loaded(answer: Any) -> Loaded:
-    """What does not say clearly that it is not loaded counts as loaded."""
+    """A model counts as loaded unless the answer clearly says otherwise."""
     busy = [
         model
         for model in answer["models"]

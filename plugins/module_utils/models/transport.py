@@ -1,10 +1,10 @@
 # Copyright (c) 2026, closet.inference contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How bytes come over the network: the smallest interface a hub client needs, twice.
+"""HTTP: the smallest interface that a hub client needs, implemented twice.
 
-httpx carries the downloads. urllib only answers small questions where httpx is not installed yet
-(check mode on a host that was never provisioned).
+httpx carries the downloads. urllib is for small questions where httpx is not installed yet (check
+mode on a new host).
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ ORIGINS = 2  # the hub, and the storage that it redirects to
 
 
 class TransportError(Exception):
-    """No answer, or half of one. The text says what happened, without the address.
+    """No answer, or an incomplete one. The text has the cause, without the address.
 
-    `lasting`: waiting does not mend it.
+    `lasting`: another try does not help.
     """
 
     def __init__(self, text: str, *, lasting: bool = False) -> None:
@@ -55,8 +55,8 @@ class TransportError(Exception):
 class Response(Protocol):
     """An answer whose body has not been read. Header names are lower case.
 
-    `headers` are the last answer's; `first_headers` those of the first one, before redirects:
-    the hub itself speaks there, its storage in the other. `url` is what the last answer is to.
+    `headers` are those of the last answer, often from the hub's storage; `first_headers` those of
+    the first one, before redirects, from the hub itself. `url` is the address of the last answer.
     """
 
     url: str
@@ -71,7 +71,7 @@ class Response(Protocol):
 
 class Transport(Protocol):
     def get(self, url: str, headers: Mapping[str, str]) -> Response:
-        """Follows redirects; raises TransportError. Authorization stays with its origin."""
+        """Follow redirects; raises TransportError. Authorization is sent to its origin only."""
 
     def close(self) -> None: ...
 
@@ -126,16 +126,16 @@ class HttpxTransport:
         near: bool = False,
         authority: str | None = None,
     ) -> None:
-        """`near` is for hosts of the LAN: no proxy, and no long wait for one that is asleep.
+        """`near` is for hosts of the LAN: no proxy, and no long wait for a sleeping host.
 
-        `authority`: certificates (PEM) that are trusted besides the public ones.
+        `authority`: certificates (PEM) to trust in addition to the public ones.
         """
         _without_its_command_line()
         import httpx
 
         _read_large_chunks()
         self._httpx: Any = httpx
-        # room for both origins: else each request would close the other one's connection
+        # for both origins: with less, each request would close a connection to the other one
         most = ORIGINS * connections
         limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
         context = httpx.create_ssl_context(trust_env=not near)
@@ -154,7 +154,7 @@ class HttpxTransport:
             ),
             headers={"User-Agent": USER_AGENT},
             follow_redirects=True,
-            trust_env=False,  # what it would read of the environment was read above
+            trust_env=False,  # the environment was read above
             transport=ProxyRoutes(proxies, way),
         )
 
@@ -167,7 +167,7 @@ class HttpxTransport:
         except self._httpx.TransportError as error:
             raise transport_error(error, str(error.request.url.host)) from error
         except (self._httpx.InvalidURL, UnicodeError) as error:
-            said = f"the address is not usable ({describe_os_error(error).words})"
+            said = f"the address is invalid ({describe_os_error(error).words})"
             raise TransportError(said, lasting=True) from error
 
     def close(self) -> None:
@@ -175,18 +175,18 @@ class HttpxTransport:
 
 
 def _without_its_command_line() -> None:
-    """httpx brings its command line along, and with it rich and pygments, wherever those are
-    installed: more than half of the time that its import takes. None makes Python raise the
-    ImportError that httpx expects where they are not.
+    """Import httpx without its command line, which imports rich and pygments if they are installed
+    and takes more than half of the import time. With None, Python raises the ImportError that httpx
+    expects if they are not installed.
     """
     if "httpx" not in sys.modules:
         sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 
 def _read_large_chunks() -> None:
-    """Each chunk costs a dozen calls under the interpreter's lock, of which there is one for all
-    threads. httpcore has no option for its 64 KiB, so this is its constant; without it all goes
-    on, only slower.
+    """Each chunk costs a dozen calls under the interpreter lock, which all threads share. httpcore
+    has no option for its 64 KiB, so this sets its constant; a version without the constant is only
+    slower.
     """
     import httpcore
 
@@ -195,17 +195,17 @@ def _read_large_chunks() -> None:
 
 
 def read_all(reply: Response) -> bytes:
-    """A short answer as a whole."""
+    """The whole body of a short answer."""
     body = bytearray()
     for chunk in reply.chunks():
         body += chunk
         if len(body) > LARGEST_ANSWER:
-            raise TransportError(f"an answer of more than {LARGEST_ANSWER >> 20} MiB was not read")
+            raise TransportError(f"the answer is larger than {LARGEST_ANSWER >> 20} MiB")
     return bytes(body)
 
 
 def lower_names(headers: Any) -> dict[str, str]:
-    """By name in lower case; a header that came twice is one list (RFC 9110 section 5.3)."""
+    """Headers by name in lower case; a repeated header becomes one list (RFC 9110 section 5.3)."""
     found: dict[str, str] = {}
     for name, value in headers.items():
         key = str(name).lower()
@@ -214,7 +214,7 @@ def lower_names(headers: Any) -> dict[str, str]:
 
 
 def transport_error(error: object, host: str) -> TransportError:
-    """What kept us from `host`; a certificate does not get better by waiting."""
+    """The cause of a failed connection to `host`; an untrusted certificate is lasting."""
     for candidate in chain(error):
         if isinstance(candidate, ssl.SSLCertVerificationError):
             return TransportError(describe_certificate(candidate, host), lasting=True)
@@ -244,7 +244,7 @@ class UrllibResponse:
 
 
 class UrllibRoutes(urllib.request.ProxyHandler):
-    """urllib's own, with our reading of the exceptions."""
+    """urllib's proxies, with the exceptions as proxies.py reads them."""
 
     def __init__(self, proxies: Proxies) -> None:
         ways = dict(proxies.by_scheme)
@@ -276,7 +276,7 @@ class UrllibTransport:
         try:
             request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
             for name, value in headers.items():
-                if name == "Authorization":  # urllib would carry it on to another origin
+                if name == "Authorization":  # urllib would send it to another origin too
                     request.add_unredirected_header(name, value)
                 else:
                     request.add_header(name, value)
@@ -289,4 +289,4 @@ class UrllibTransport:
             raise TransportError(describe_os_error(error).words) from error
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """urllib keeps no connection open."""

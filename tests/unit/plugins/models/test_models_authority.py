@@ -111,7 +111,7 @@ def test_what_names_no_authority_is_refused_by_the_module(tmp_path: Path) -> Non
     given = arguments(
         models=[], store=str(tmp_path / "a"), serve_dir=str(tmp_path / "b"), ca_certificates="x"
     )
-    with pytest.raises(ModelError, match=r"ca_certificates \(models_ca_bundle\) names no"):
+    with pytest.raises(ModelError, match=r"ca_certificates \(models_ca_bundle\) is not usable: it"):
         run(given, check_mode=False)
 
 
@@ -124,7 +124,7 @@ EMPTY = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
         ("", "it has no certificate in PEM"),
         ("\x30\x82", "it has no certificate in PEM"),
         (EMPTY, "its certificate cannot be read"),
-        (f"-----BEGIN PRIVATE KEY-----\n{EMPTY}", "it has a private key"),
+        (f"-----BEGIN PRIVATE KEY-----\n{EMPTY}", "it contains a private key"),
     ],
 )
 def test_a_bundle_that_is_none_is_refused_before_the_run(
@@ -142,7 +142,7 @@ def test_a_bundle_that_is_not_there_or_has_no_place(tmp_path: Path, keys: Path) 
     missing = authority.objection("attic", str(tmp_path / "none.pem"))
     assert missing is not None and "it cannot be read: No such file" in missing
     relative = authority.objection("attic", "ca.pem")
-    assert relative is not None and "no absolute path" in relative
+    assert relative is not None and "not an absolute path" in relative
     assert authority.objection("attic", str(keys / "ca.pem")) is None
 
 
@@ -154,7 +154,7 @@ def test_a_bundle_that_is_not_there_or_has_no_place(tmp_path: Path, keys: Path) 
         (20, "models_ca_bundle"),
         (9, "clock of this host"),
         (10, "clock of this host"),
-        (62, "Something else than that host may answer"),
+        (62, "Another server may have answered"),
     ],
 )
 def test_what_is_advised_follows_from_what_is_wrong(code: int, words: str) -> None:

@@ -184,7 +184,7 @@ def test_a_rate_limit_that_never_ends_names_the_token(bench: Bench) -> None:
     bench.hub.faults["api"] = [LIMIT] * 5
     text = sentence(bench)
     assert "allows no more requests for now (429" in text
-    assert "set models_token" in text and "It asks to wait 187 s." in text
+    assert "set models_token" in text and "It requires a wait of 187 s." in text
     assert sum(bench.slept) == 4 * 187
 
 

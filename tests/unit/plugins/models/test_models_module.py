@@ -37,10 +37,10 @@ def test_arguments_become_a_request_in_bytes() -> None:
         ({"reserve_gb": -1}, "reserve_gb is -1"),
         ({"memory_ceiling_bytes": 0}, "memory_ceiling_bytes is 0"),
         ({"server_idle_wait_s": -1}, "server_idle_wait_s is -1"),
-        ({"state": "absent", "exclusive": True}, "exclusive goes with state: present"),
-        ({"serve_dir": "/Users/admin/.omlx/store"}, "must not lie in each other"),
-        ({"serve_dir": "/Users/admin/.omlx/store/served"}, "must not lie in each other"),
-        ({"store": "/Users/admin/.omlx/models/store"}, "must not lie in each other"),
+        ({"state": "absent", "exclusive": True}, "exclusive is valid with state: present only"),
+        ({"serve_dir": "/Users/admin/.omlx/store"}, "must not contain each other"),
+        ({"serve_dir": "/Users/admin/.omlx/store/served"}, "must not contain each other"),
+        ({"store": "/Users/admin/.omlx/models/store"}, "must not contain each other"),
     ],
 )
 def test_arguments_that_cannot_be(change: dict[str, Any], words: str) -> None:

@@ -134,11 +134,11 @@ def test_what_is_not_spared_is_asked_through_the_proxy(
         ("proxy.lan", "has no scheme: write it as http://proxy.lan."),
         ("10.0.0.1:3128", "has no scheme: write it as http://10.0.0.1:3128."),
         ("me:secret@host:3128", "has no scheme: write it as http://host:port."),
-        ("://host", "is no address of a proxy"),
-        ("ftp://host:21", "is no address of a proxy"),
-        ("http://", "is no address of a proxy"),
-        ("http://me:secret@host:99999", "is no address of a proxy"),
-        ("http://host:port", "is no address of a proxy"),
+        ("://host", "is not the address of a proxy"),
+        ("ftp://host:21", "is not the address of a proxy"),
+        ("http://", "is not the address of a proxy"),
+        ("http://me:secret@host:99999", "is not the address of a proxy"),
+        ("http://host:port", "is not the address of a proxy"),
     ],
 )
 def test_a_proxy_that_is_none_is_refused_as_what_it_is(

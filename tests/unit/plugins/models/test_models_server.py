@@ -84,7 +84,7 @@ def test_a_server_that_does_not_rest_in_time_keeps_its_models(omlx: OmlxDouble) 
     omlx.on_disk, omlx.statuses = {"qwen3": 105}, [BUSY]
     told = client(omlx).tell({"qwen3": 100}, changed=True, idle_wait_s=30)
     assert (told.state, omlx.reloads) == (unit.BUSY, 0)
-    assert "is answering 1 request, and did not come to rest within 30 s" in told.sentence
+    assert "is answering 1 request, and was not idle within 30 s" in told.sentence
 
 
 def test_a_model_that_does_not_appear_is_an_error_that_names_it(omlx: OmlxDouble) -> None:

@@ -105,7 +105,7 @@ def test_no_httpx_stops_only_where_bytes_have_to_move(
     commit = hub.publish(REPO, tiny_model())
     made = make_tools(arguments(endpoint=hub.endpoint), check_mode=True)
     assert made.ask().resolve(REPO, "main") == commit
-    with pytest.raises(ModelError, match="has no httpx"):
+    with pytest.raises(ModelError, match="does not have it"):
         made.carry()
 
 
