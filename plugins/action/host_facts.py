@@ -120,7 +120,7 @@ class ActionModule(ActionBase):
         return self._task.args.get(name) or default
 
     def _homes(self, found: Mapping[str, Any]) -> dict[str, str]:
-        """The homes of the accounts that look at their own files, as the observation has them."""
+        """The homes of the accounts that read their own files, as the observation has them."""
         if not self._arg("serving"):
             return {}
         own = {"": str(found["home"] or "")}

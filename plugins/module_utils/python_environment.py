@@ -99,7 +99,9 @@ def _remove(params: Mapping[str, Any], runner: Runner, check_mode: bool) -> dict
     """Remove the environment, or the old ones beside it."""
     path = _checked_path("path", params["path"])
     if params["state"] == "absent" and observe(path).state == "foreign":
-        raise EnvironmentRefusedError(f"this module did not build {path}, so it is not removed")
+        raise EnvironmentRefusedError(
+            f"{path} holds something that this module did not build, so it is not removed"
+        )
     try:
         return installed_releases.remove_releases({**params, "path": path}, runner, check_mode)
     except OSError as error:

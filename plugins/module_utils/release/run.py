@@ -203,7 +203,9 @@ def _remove(params: Mapping[str, Any], runner: Runner, check_mode: bool) -> dict
     """Remove the release, or the old ones beside it."""
     path = checked_path(str(params["path"]))
     if params["state"] == "absent" and observe(path).state == "foreign":
-        raise ReleaseRefusedError(f"this module did not install {path}, so it is not removed")
+        raise ReleaseRefusedError(
+            f"{path} holds something that this module did not install, so it is not removed"
+        )
     try:
         return installed_releases.remove_releases({**params, "path": path}, runner, check_mode)
     except OSError as error:

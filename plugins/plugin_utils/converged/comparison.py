@@ -31,9 +31,7 @@ from ansible_collections.closet.inference.plugins.plugin_utils.secrets.private_f
 PASSING = frozenset(
     ("probe", "room", "power", "listener", "ours", "hub_line", "reached_at", "run", "tailnet")
 )
-OBSERVED = frozenset(
-    ("seen", "hash", "tree", "below", "job", "said", "reply", "looked", "observed")
-)
+OBSERVED = frozenset(("seen", "hash", "tree", "below", "job", "said", "reply", "read", "observed"))
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Comparison:
     def verdict(self, output: str, homes: Mapping[str, str]) -> Verdict:
         """Compare, and note what a record of this run would hold.
 
-        `output` is the probe's; `homes` are the accounts that look, as observation has them.
+        `output` is the probe's; `homes` are those of observation.script.
         """
         if not self._inputs:
             return Verdict()

@@ -4,8 +4,8 @@
 """Observe watches on a host: a shell script, and what its output says. Pure.
 
 The script runs in the probe, so it costs no module run and no further connection. It only reads.
-Each account looks at what lies below its own home, and root at the rest of a closet. On a laptop
-the user looks at everything, since all that a run writes there is readable.
+Each account reads what is below its own home, and root reads the rest of a closet. On a laptop the
+user reads everything, since all that a run writes there is readable.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ LOOK = (
 JOB = r"""
 job() {
   echo "job=$1"
-  launchctl print "system/$1" 2>/dev/null | sed -E -e '/^.(forks|execs|active count|copy count) = /d' \
-    -e 's/^/said=/'
+  launchctl print "system/$1" 2>/dev/null |
+    sed -E -e '/^.(forks|execs|active count|copy count) = /d' -e 's/^/said=/'
 }
 """
 REFUSED = "401"
@@ -74,7 +74,7 @@ def script(watches: Sequence[Watch], homes: Mapping[str, str], keys: Mapping[str
 
     Args:
         watches: what to observe.
-        homes: the home of each account that looks at its own files, by name; "" is the user of the
+        homes: the home of each account that reads its own files, by name; "" is the user of the
             connection. "root" has "/" on a closet and is missing on a laptop.
         keys: the API keys by their digests.
     """
@@ -84,10 +84,10 @@ def script(watches: Sequence[Watch], homes: Mapping[str, str], keys: Mapping[str
         if account:
             who = "" if account == "root" else f"-H -u {shlex.quote(account)} "
             look = (
-                f"(cd / && sudo -n {who}/bin/sh -c {shlex.quote(f'{LOOK}{look}; echo looked=yes')})"
+                f"(cd / && sudo -n {who}/bin/sh -c {shlex.quote(f'{LOOK}{look}; echo read=yes')})"
             )
         else:
-            look += "; echo looked=yes"
+            look += "; echo read=yes"
         lines.append(look)
     jobs = [watch.name for watch in watches if watch.kind == "job"]
     if jobs:
@@ -155,7 +155,7 @@ def _quoted(value: str) -> str:
 
 
 def _by_account(watches: Iterable[Watch], homes: Mapping[str, str]) -> dict[str, list[Watch]]:
-    """Paths and trees by the account that looks at them."""
+    """Paths and trees by the account that reads them."""
     found: dict[str, list[Watch]] = {}
     for watch in watches:
         if watch.kind in ("path", "entry", "tree"):
@@ -174,7 +174,7 @@ def _account(path: str, homes: Mapping[str, str]) -> str:
 def read(lines: Iterable[str], watches: Sequence[Watch], homes: Mapping[str, str]) -> State:
     """What the script printed: one subject for each watch, and what is missing."""
     seen, hashes, blocks, replies, marks = _read(lines)
-    if marks.count("looked") != len(_by_account(watches, homes)) or "observed" not in marks:
+    if marks.count("read") != len(_by_account(watches, homes)) or "observed" not in marks:
         return State(gap="the probe could not read everything, as with a sudo that asks")
     subjects: dict[str, str] = {}
     for watch in watches:
@@ -227,7 +227,7 @@ def _read(
             body = []
         elif word == "reply":
             body.append(text)
-        elif word in ("looked", "observed"):
+        elif word in ("read", "observed"):
             marks.append(word)
     return seen, hashes, blocks, replies, marks
 

@@ -34,7 +34,7 @@ class Record:
 
     `subjects` are digests of the observed state, by subject; empty until a run changed nothing.
     `closet` is the state of a laptop's closet at that time. `homes` are those of the accounts that
-    look at their own files. Nothing here reveals what was digested.
+    read their own files. Nothing here reveals what was digested.
     """
 
     watches: tuple[watches.Watch, ...] = ()

@@ -88,19 +88,19 @@ def test_a_tree_counts_with_names_and_sizes(tmp_path: Path) -> None:
 
 def test_what_an_account_may_not_see_is_a_gap() -> None:
     wanted = (Watch("path", "/root/secret"),)
-    lines = ["seen=-rw------- 0 0 /root/secret", "looked=yes", "observed=yes"]
+    lines = ["seen=-rw------- 0 0 /root/secret", "read=yes", "observed=yes"]
     assert observation.read(lines, wanted, {}).gap == "/root/secret is not readable"
     # with a sudo that asks for a password nothing of root's is seen
     assert "sudo that asks" in observation.read(["observed=yes"], wanted, {"root": "/"}).gap
 
 
-def test_each_account_looks_at_its_own_home_and_root_at_the_rest() -> None:
+def test_each_account_reads_its_own_home_and_root_the_rest() -> None:
     homes = {"": "/Users/admin", "llm": "/Users/llm", "root": "/"}
     wanted = [
         Watch("path", at) for at in ("/Users/admin/x", "/Users/llm/x", "/Users/llmore/x", "/etc/x")
     ]
     script = observation.script(wanted, homes, {})
-    assert "\nentries /Users/admin/x; contents /Users/admin/x; echo looked=yes" in script
+    assert "\nentries /Users/admin/x; contents /Users/admin/x; echo read=yes" in script
     as_llm, as_root = script.split("sudo -n ")[1:]
     assert as_llm.startswith("-H -u llm ")
     assert "entries /Users/llm/x;" in as_llm
