@@ -135,7 +135,7 @@ def _key_errors(
         exposure = inventory.value(closet, "closet_exposure", "loopback")
         alone = exposure != "lan" and closet not in in_tailnet
         if alone and given.get(keys.MAIN) == "":
-            continue  # nobody but the closet itself can ask, so it may go without
+            continue  # only the closet itself can ask, so it needs no key
         try:
             stored = {
                 str(store.path(name)): key

@@ -143,7 +143,7 @@ class ActionModule(LightModule, ActionBase):
         teller = ProgressLine(host, ON_TERMINAL, display.columns, constants.DEFAULT_LOCAL_TMP)
         try:
             return self._follow(running, teller)
-        except BaseException:  # a task timeout and Ctrl-C too: nobody wants it to go on then
+        except BaseException:  # a task timeout and Ctrl-C end the pull too
             self._end(running)
             raise
         finally:

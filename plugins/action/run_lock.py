@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """`stale` says whether the look at this closet has to be repeated."""
+        """`stale` says whether the probe of this closet has to be repeated."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         host = str((task_vars or {})["inventory_hostname"])
         seen = str(self._task.args.get("seen") or "").strip()
@@ -131,7 +131,7 @@ class ActionModule(ActionBase):
             argument.decode("utf-8", "surrogateescape")
             for argument in connection._build_command(program, "ssh", connection.host, command)
         ]
-        # the connection is up, and what follows goes through it: nobody asks for ssh's password
+        # the connection is up, and all that follows uses it, so ssh asks for no password
         with contextlib.suppress(AttributeError, OSError, TypeError):
             for end in connection.sshpass_pipe:
                 os.close(end)

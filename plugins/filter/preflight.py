@@ -58,7 +58,7 @@ def preflight_errors(
     answering: Collection[str] = (),
     consent: bool = True,
 ) -> list[str]:
-    """Why the run must not begin: errors of the hosts of a play that were looked at."""
+    """Why the run must not begin: the errors of the hosts of a play."""
     found = {host: _raw(hostvars, host).get("preflight_facts") or {} for host in hosts}
     silent = set(hosts) - set(answering)
     return verdict.errors(found, closets, silent, consent)
