@@ -73,8 +73,6 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-
-
 def prose(path: Path) -> str:
     """The text of a file; of a page without its code, which quotes messages of programs."""
     text = path.read_text()
