@@ -24,9 +24,10 @@ class Controller:
         self._scratch = scratch
         self.log = scratch / "output"
 
-    def site(self, inventory: Path, **environment: str) -> Sample:
+    def site(self, inventory: Path, *words: str, **environment: str) -> Sample:
         """Run site.yml."""
-        return self._run(["ansible-playbook", "-i", str(inventory), "site.yml"], environment)
+        book = ["ansible-playbook", "-i", str(inventory), "site.yml"]
+        return self._run([*book, *words], environment)
 
     def confirm(self, inventory: Path) -> Sample:
         """Let the LAN reach the closet, as an owner does once, before the first run."""

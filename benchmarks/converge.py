@@ -27,6 +27,9 @@ from benchmarks.cpu import Meter, meter
 from benchmarks.lan import BenchmarkError, BenchmarkLan, lans
 from lab.paths import CHECKOUT
 
+ALL_TASKS = "--flush-cache"
+"""A run with this option runs the tasks of all hosts, whatever is recorded of them."""
+
 GROUPS = ("controller", "closet", "laptops", "hub")
 
 
@@ -83,7 +86,7 @@ def _measure(
 
 
 def _series(laptops: int, wanted: Plan, lan: BenchmarkLan, controller: Controller) -> report.Series:
-    first, no_change, ping = [], [], []
+    first, complete, no_change, ping = [], [], [], []
     for turn in range(wanted.first_runs):
         _say(f"1+{laptops}: first run {turn + 1} of {wanted.first_runs}, on a fresh lab")
         with lan.up(laptops) as inventory:
@@ -91,24 +94,30 @@ def _series(laptops: int, wanted: Plan, lan: BenchmarkLan, controller: Controlle
             first.append(controller.site(inventory))
             if turn + 1 < wanted.first_runs:
                 continue
+            # the second of these finds no change and records it
+            for _settling in range(2):
+                controller.site(inventory)
             for again in range(wanted.repeats):
-                _say(f"1+{laptops}: ping and no-change run {again + 1} of {wanted.repeats}")
+                _say(f"1+{laptops}: ping and no-change runs {again + 1} of {wanted.repeats}")
                 ping.append(controller.ping(inventory))
                 no_change.append(controller.site(inventory))
+                _check_no_change(controller.log.read_text())
+                complete.append(controller.site(inventory, ALL_TASKS))
                 _check_no_change(controller.log.read_text())
             trace = _traced(inventory, controller)
             hosts = yaml.safe_load((inventory / "hosts.yml").read_text())["all"]["children"]
     closet = next(iter(hosts["closet"]["hosts"].values()))["ansible_host"]
-    return report.Series(laptops + 1, first, no_change, ping, closet, trace)
+    return report.Series(laptops + 1, first, no_change, complete, ping, closet, trace)
 
 
 def _traced(inventory: Path, controller: Controller) -> spans.Trace:
-    """One more no-change run, which counts for no median, with our callback watching."""
+    """One more complete run without changes, which counts for no median, with our callback."""
     file = controller.log.with_name("spans")
     file.unlink(missing_ok=True)
     started = time.monotonic()
     controller.site(
         inventory,
+        ALL_TASKS,
         CLOSET_SPANS=str(file),
         ANSIBLE_CALLBACK_PLUGINS=str(CHECKOUT / "benchmarks" / "callbacks"),
         ANSIBLE_CALLBACKS_ENABLED="closet_spans",

@@ -54,8 +54,7 @@ class Comparison:
         self._record: records.Record | None = None
         if inputs and this_run.name_of_playbook() == "site":
             sources = [str(one) for one in variables.get("ansible_inventory_sources") or ()]
-            found = records.read(records.folder(sources), host)
-            self._record = None if context.CLIARGS.get("flush_cache") else found
+            self._record = records.read(records.folder(sources), host)
 
     def script(self, variables: Mapping[str, Any]) -> str:
         """What the probe has to run for this host; empty without a record."""
@@ -86,6 +85,8 @@ class Comparison:
         if self._record is None or subjects is None:
             return Verdict(differences=(gap,))
         differences = self._record.differences(self._inputs, subjects)
+        if context.CLIARGS.get("flush_cache"):
+            differences.append("--flush-cache was given")
         return Verdict(not differences, self._record.state, self._record.closet, tuple(differences))
 
 

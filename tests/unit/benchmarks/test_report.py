@@ -25,6 +25,7 @@ def series(hosts: int, no_change_cpu_s: float = 1.0, others_s: float | None = 0.
         hosts=hosts,
         first=samples(60.0, 20.0, 30.04),
         no_change=samples(9.0, 6.0, 5.0, cpu_s=no_change_cpu_s, others_s=others_s),
+        complete=samples(9.0, 6.0, 5.0, cpu_s=4.0),
         ping=samples(1.5, 1.0, 3.0),
         closet_address=CLOSET,
         trace=Trace(parts=(), execs=dict.fromkeys(modules, 4), modules=modules),
@@ -36,6 +37,8 @@ def test_last_line_of_a_whole_measurement() -> None:
     assert json.loads(json.dumps(last_line(measured))) == {
         "benchmark": "converge",
         "no_change_over_ping": 4.0,
+        "no_change_over_ping_cpu": 8.0,
+        "complete_over_ping_cpu": 4.0,
         "first_run_s": 30.0,
         "no_change_s": {"4": 6.0, "16": 6.0, "32": 6.0},
         "cpu_s_per_further_laptop": 1.0,
