@@ -8,6 +8,7 @@ plugins/plugin_utils/converged has the parts.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ansible import context
@@ -46,13 +47,7 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._opaque: set[str] = set()
-        self._sources: list[str] = []
         notes.begin()
-
-    def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Learn which inventory this is."""
-        inventory = play.get_variable_manager()._inventory
-        self._sources = [str(source) for source in inventory._sources]
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """A task that no probe can observe keeps its host from being left out."""
@@ -64,16 +59,19 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Write the records of this run's hosts."""
         found = run.ended(notes.end())
-        ours = this_run.name_of_playbook() == "site"
-        if not ours or this_run.is_partial() or context.CLIARGS.get("check"):
+        if this_run.name_of_playbook() != "site":
             return
-        quiet = {host for host in found if host not in self._opaque and _is_quiet(stats, host)}
-        at = records.folder(self._sources)
-        for host, record in run.remembered(found, quiet).items():
-            records.write(at, host, record)
         left_out = sorted(host for host, one in found.items() if one.left_out)
         if left_out:
             self._display.display(f"Nothing to do on {', '.join(left_out)}.")
+        if this_run.is_partial() or context.CLIARGS.get("check"):
+            return
+        quiet = {host for host in found if host not in self._opaque and _is_quiet(stats, host)}
+        try:
+            for host, record in run.remembered(found, quiet).items():
+                records.write(Path(found[host].folder), host, record)
+        except OSError as error:
+            self._display.warning(f"The next run will be a complete one: {error}")
 
 
 def _is_quiet(stats: Any, host: str) -> bool:

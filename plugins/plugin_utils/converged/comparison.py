@@ -51,10 +51,11 @@ class Comparison:
         self._host = host
         self._closet = closet
         self._inputs = inputs
+        sources = [str(one) for one in variables.get("ansible_inventory_sources") or ()]
+        self._folder = records.folder(sources)
         self._record: records.Record | None = None
         if inputs and this_run.name_of_playbook() == "site":
-            sources = [str(one) for one in variables.get("ansible_inventory_sources") or ()]
-            self._record = records.read(records.folder(sources), host)
+            self._record = records.read(self._folder, host)
 
     def script(self, variables: Mapping[str, Any]) -> str:
         """What the probe has to run for this host; empty without a record."""
@@ -81,7 +82,8 @@ class Comparison:
             subjects = None if state.gap else {**_facts(lines), **state.subjects}
             gap = state.gap
         fresh = records.made(self._inputs, found, subjects, homes)
-        notes.note("probe", self._host, {"record": fresh.plain(), "closet": self._closet})
+        noted = {"record": fresh.plain(), "closet": self._closet, "folder": str(self._folder)}
+        notes.note("probe", self._host, noted)
         if self._record is None or subjects is None:
             return Verdict(differences=(gap,))
         differences = self._record.differences(self._inputs, subjects)

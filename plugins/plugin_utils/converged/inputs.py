@@ -103,5 +103,5 @@ def _collection() -> list[tuple[str, int, int]]:
 
 
 def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, default=str)
+    text = json.dumps(value, skipkeys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

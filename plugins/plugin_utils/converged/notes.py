@@ -9,6 +9,7 @@ Ansible runs each task in a process of its own, forked from the one in which the
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import json
 import os
@@ -26,6 +27,8 @@ def begin() -> None:
     descriptor, name = tempfile.mkstemp(prefix="closet-notes-")
     os.close(descriptor)
     _file = Path(name)
+    # of a run that ends before its end, such as with --list-tasks; workers end without atexit
+    atexit.register(_file.unlink, missing_ok=True)
 
 
 def note(kind: str, host: str, what: Any) -> None:

@@ -39,6 +39,8 @@ class Host:
     state: str = ""
     """Of a closet that was left out: that of its record."""
     closet: str = ""
+    folder: str = ""
+    """Where its record is."""
 
 
 def is_transparent(action: str, role: str) -> bool:
@@ -55,7 +57,7 @@ def ended(found: Iterable[tuple[str, str, Any]]) -> dict[str, Host]:
         host = hosts.setdefault(name, Host())
         if kind == "probe":
             host.probe = records.from_plain(what["record"])
-            host.closet = what["closet"]
+            host.closet, host.folder = what["closet"], what["folder"]
         elif kind == "left out":
             host.left_out, host.state = True, what
         elif what is None:

@@ -57,6 +57,7 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
         {"opencode_timeout_s": 901},
         {"mcp_servers": {"notes": {"command": "notes"}}},
         {"opencode_url": "{{"},
+        {"mcp_servers": {1: "a", "b": {"c"}}},
         {"ansible_host": "10.0.0.9"},
         {"ansible_become_user": "root"},
     ],

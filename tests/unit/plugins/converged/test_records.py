@@ -77,7 +77,7 @@ def test_the_records_of_an_inventory_have_one_folder(
 
 
 def told(name: str, closet: str, seen: dict[str, str] | None = SEEN) -> list[tuple[str, str, Any]]:
-    probe = {"record": record(seen).plain(), "closet": closet}
+    probe = {"record": record(seen).plain(), "closet": closet, "folder": "/records"}
     return [("probe", name, probe), ("task", name, [FILE.plain()]), ("task", name, [JOB.plain()])]
 
 
