@@ -103,5 +103,16 @@ def _collection() -> list[tuple[str, int, int]]:
 
 
 def _digest(value: Any) -> str:
-    text = json.dumps(value, skipkeys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_ordered(value)).encode()).hexdigest()
+
+
+def _ordered(value: Any) -> Any:
+    """The value in one order, whatever the order of its keys and sets, for JSON."""
+    if isinstance(value, Mapping):
+        pairs = ([str(key), _ordered(inner)] for key, inner in value.items())
+        return sorted(pairs, key=lambda pair: str(pair[0]))
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    if isinstance(value, (list, tuple)):
+        return [_ordered(inner) for inner in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)

@@ -66,6 +66,12 @@ def test_an_option_of_a_host_is_an_input_of_this_host(values: dict[str, Any]) ->
     assert changed(digests(), digests(air=values)) == {"air"}
 
 
+def test_the_order_of_keys_and_sets_is_none() -> None:
+    one = {"mcp_servers": {1: "a", "b": {"c", "d", "e"}}}
+    other = {"mcp_servers": {"b": {"e", "c", "d"}, 1: "a"}}
+    assert digests(air=one) == digests(air=other)
+
+
 @pytest.mark.parametrize("name", ["ansible_run_tags", "ansible_verbosity", "ansible_limit", "mine"])
 def test_what_describes_the_run_is_none(name: str) -> None:
     assert changed(digests(), digests(air={name: 2})) == set()
