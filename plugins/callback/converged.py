@@ -8,15 +8,6 @@ plugins/plugin_utils/converged has the parts.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from ansible import context
-from ansible.plugins.callback import CallbackBase
-
-from ansible_collections.closet.inference.plugins.plugin_utils import this_run
-from ansible_collections.closet.inference.plugins.plugin_utils.converged import notes, records, run
-
 DOCUMENTATION = r"""
 name: converged
 type: notification
@@ -34,6 +25,15 @@ author:
 requirements:
   - C(callbacks_enabled = closet.inference.converged) in the configuration of Ansible.
 """
+
+from pathlib import Path
+from typing import Any
+
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+
+from ansible_collections.closet.inference.plugins.plugin_utils import this_run
+from ansible_collections.closet.inference.plugins.plugin_utils.converged import notes, records, run
 
 
 class CallbackModule(CallbackBase):
