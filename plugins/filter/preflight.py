@@ -33,8 +33,11 @@ def after_preflight(pattern: str, hostvars: Any = None, play: str = "") -> str:
 
 
 def _converged(hostvars: Any) -> list[str]:
-    """The hosts whose tasks would change nothing, and their closets too; of a run of site.yml."""
-    if this_run.name_of_playbook() != "site":
+    """The hosts whose tasks would change nothing, and those of their closets; of all of site.yml.
+
+    A part that is asked for with --tags always has its tasks.
+    """
+    if this_run.name_of_playbook() != "site" or this_run.is_partial():
         return []
     found: dict[str, Mapping[str, Any]] = {}
     for host in hostvars:

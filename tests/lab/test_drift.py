@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.lab.conftest import HOSTS, ROOT, Done, on, provisioned, site
+from tests.ansible_runs import owners_run
+from tests.lab.conftest import ENVIRONMENT, HOSTS, ROOT, Done, on, provisioned
 
 pytestmark = pytest.mark.usefixtures("converged_lab")
 
@@ -26,6 +27,15 @@ OPENCODE = "/Library/Application Support/opencode/opencode.json"
 STORE = "/Users/admin/.omlx/store"
 MODEL = f"{STORE}/mlx-community/Qwen3-Reranker-0.6B-mxfp8"
 KEY = "/Users/admin/.config/closet/key"
+
+
+#: as an owner's, with the callback plugin of ansible.cfg
+RECORDING = {name: text for name, text in ENVIRONMENT.items() if "CALLBACKS" not in name}
+
+
+def site(*words: str) -> Done:
+    """Run site.yml as an owner does."""
+    return Done(*owners_run(("site.yml", *words), RECORDING, 600))
 
 
 @dataclass(frozen=True)

@@ -414,7 +414,8 @@ def test_a_laptop_that_cannot_get_there_is_told_where_to_look(home: Path) -> Non
 
 def test_a_consent_that_goes_during_a_run_is_missed_and_given_again(home: Path) -> None:
     """Preflight has seen it, and the module that lets the LAN in looks for itself."""
-    going = Playing("-i", str(home), "site.yml", "--limit", "attic,localhost")
+    closet = ("--limit", "attic,localhost")
+    going = Playing("-i", str(home), "site.yml", *closet, "--flush-cache")
     going.until("TASK [Generate the keys]")
     as_root("attic", f"rm {CONSENT}")
     refused = going.end()
