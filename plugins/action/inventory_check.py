@@ -67,31 +67,29 @@ class ActionModule(ActionBase):
         if errors:
             result.update(failed=True, msg="\n".join(["Nothing was changed.", *errors]))
             return result
-        made = {
-            "groups": [inventory.closets, inventory.clients],
-            "servings": {host: profiles.described(host, made) for host, made in servings.items()},
+        found = {
+            "servings": {host: profiles.described(host, one) for host, one in servings.items()},
             "closet_of": closet_of,
             "reach": net.reach,
             "tailnet": net.nodes,
             "tailnet_policy": net.policy,
         }
-        private_folders = [folder / SECRETS for folder in inventory.folders]
         result.update(
             changed=bool(beside.repairs),
-            inputs=(
-                inputs.of_hosts(inventory, made, private_folders, self._loader.path_dwim)
-                if this_run.name_of_playbook() == "site"
-                else {}
-            ),
+            inputs=self._inputs(inventory, found),
             warnings=[*beside.warnings, *checks.unread_files(inventory)],
-            servings=made["servings"],
             candidates={host: profiles.candidates(host) for host in servings},
-            closet_of=closet_of,
-            reach=net.reach,
-            tailnet=net.nodes,
-            tailnet_policy=net.policy,
+            **found,
         )
         return result
+
+    def _inputs(self, inventory: Inventory, found: Mapping[str, Any]) -> dict[str, str]:
+        """The digests by which site.yml knows its hosts again; no other playbook needs them."""
+        if this_run.name_of_playbook() != "site":
+            return {}
+        made = {"groups": [inventory.closets, inventory.clients], **found}
+        private_folders = [folder / SECRETS for folder in inventory.folders]
+        return inputs.of_hosts(inventory, made, private_folders, self._loader.path_dwim)
 
 
 def _own_errors(inventory: Inventory, profiles: Profiles, run: Invocation) -> list[str]:

@@ -90,6 +90,17 @@ options:
     type: str
     choices: [nothing, stop, lean]
     default: nothing
+  inputs:
+    description:
+      - Digest of the inputs of this host, from
+        RV(closet.inference.inventory_check#module:inputs). With it the probe also observes what the
+        record of this host names, and RV(converged) is the result.
+    type: str
+    default: ""
+  closet:
+    description: The closet of a laptop, or the host itself.
+    type: str
+    default: ""
 extends_documentation_fragment:
   - closet.inference.attributes.info
 """
@@ -101,6 +112,30 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+converged:
+  description:
+    - Whether the inputs and the state of this host are those of its record, so that its tasks would
+      change nothing. docs/architecture.md explains it.
+  returned: when the host was reached
+  type: bool
+converged_state:
+  description: Digest of the state in the record of this host; empty without a record.
+  returned: when the host was reached
+  type: str
+converged_closet:
+  description: The value of O(closet).
+  returned: when the host was reached
+  type: str
+converged_with:
+  description: State of the closet of a laptop when the laptop was recorded.
+  returned: when the host was reached
+  type: str
+differences:
+  description: What differs from the record, or why the two cannot be compared.
+  returned: when the host was reached
+  type: list
+  elements: str
+  sample: [path /etc/sysctl.conf]
 errors:
   description: One sentence for each problem that prevents work on this host.
   returned: when the host was reached

@@ -75,6 +75,12 @@ candidates:
   description: Serving configurations that each closet could have, one per profile, by host name.
   returned: always
   type: dict
+inputs:
+  description:
+    - Digest of everything that a run of C(site.yml) is made of, by host name. Empty in other
+      playbooks.
+  returned: always
+  type: dict
 closet_of:
   description: Closet of each laptop, by host name.
   returned: always

@@ -59,6 +59,8 @@ job() {
 }
 """
 REFUSED = "401"
+# Root reads contents only below these folders, which no other account can change.
+ROOTS = ("/Library/", "/etc/", "/opt/closet/")
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def script(watches: Sequence[Watch], homes: Mapping[str, str], keys: Mapping[str
     """
     lines = [LOOK]
     for account, group in _by_account(watches, homes).items():
-        look = _calls(group)
+        look = _calls(group, as_root=account == "root")
         if account:
             who = "" if account == "root" else f"-H -u {shlex.quote(account)} "
             look = (
@@ -108,12 +110,13 @@ def script(watches: Sequence[Watch], homes: Mapping[str, str], keys: Mapping[str
     return "\n".join([*lines, "echo observed=yes\n"])
 
 
-def _calls(group: Sequence[Watch]) -> str:
+def _calls(group: Sequence[Watch], as_root: bool) -> str:
     """The functions of LOOK with the paths of an account."""
+    inside = [watch for watch in group if not as_root or watch.name.startswith(ROOTS)]
     names = {
-        "entries": [watch.name for watch in group if watch.kind != "tree"],
-        "contents": [watch.name for watch in group if watch.kind == "path"],
-        "trees": [watch.name for watch in group if watch.kind == "tree"],
+        "entries": [watch.name for watch in group],
+        "contents": [watch.name for watch in inside if watch.kind == "path"],
+        "trees": [watch.name for watch in inside if watch.kind == "tree"],
     }
     each = (f"{call} {shlex.join(dict.fromkeys(paths))}" for call, paths in names.items() if paths)
     return "; ".join(each)
@@ -192,6 +195,8 @@ def read(lines: Iterable[str], watches: Sequence[Watch], homes: Mapping[str, str
             if wrong:
                 return State(gap=wrong)
             subjects[subject] = _listed(answers[0][0])
+        elif watch.kind == "tree" and not blocks.get(watch.name):
+            return State(gap=f"{watch.name} is empty, or not readable")
         else:
             subjects[subject] = "\n".join(blocks.get(watch.name, ()))
     subjects["job disabled"] = "\n".join(blocks.get("disabled", ()))

@@ -107,6 +107,22 @@ def test_each_account_reads_its_own_home_and_root_the_rest() -> None:
     assert "entries /Users/llmore/x /etc/x;" in as_root
 
 
+def test_root_reads_no_content_in_a_folder_that_an_account_may_change() -> None:
+    wanted = (
+        Watch("path", "/Volumes/models/settings.json"),
+        Watch("tree", "/Volumes/models/store"),
+    )
+    homes = {"": "/Users/admin", "root": "/"}
+    script = observation.script(wanted, homes, {})
+    assert "entries /Volumes/models/settings.json /Volumes/models/store;" in script
+    assert "contents /" not in script
+    assert "trees /" not in script
+    # so that the host never counts as converged
+    lines = ["seen=-rw------- 501 20 /Volumes/models/settings.json", "read=yes", "observed=yes"]
+    assert observation.read(lines, wanted[:1], homes).gap != ""
+    assert observation.read(lines, wanted[1:], homes).gap != ""
+
+
 class Server(BaseHTTPRequestHandler):
     """A /v1 that knows one key; `wrong` makes it answer otherwise."""
 
