@@ -60,7 +60,10 @@ job() {
 """
 REFUSED = "401"
 # Root reads contents only below these folders, which no other account can change.
-ROOTS = ("/Library/", "/etc/", "/opt/closet/")
+ROOTS = (
+    *("/Library/", "/etc/", "/opt/closet/"),
+    *("/bin/", "/sbin/", "/usr/bin/", "/usr/libexec/", "/usr/sbin/"),  # programs of jobs
+)
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,9 @@ def test_root_reads_no_content_in_a_folder_that_an_account_may_change() -> None:
     assert "entries /Volumes/models/settings.json /Volumes/models/store;" in script
     assert "contents /" not in script
     assert "trees /" not in script
+    # the programs of the collection's jobs are the system's or its own
+    for program in ("/bin/sh", "/usr/sbin/sysctl", "/opt/closet/omlx/1/bin/python"):
+        assert f"contents {program};" in observation.script([Watch("path", program)], homes, {})
     # so that the host never counts as converged
     lines = ["seen=-rw------- 501 20 /Volumes/models/settings.json", "read=yes", "observed=yes"]
     assert observation.read(lines, wanted[:1], homes).gap != ""
